@@ -1,0 +1,67 @@
+"""The book's figures: seaborn, colour-blind safe, with room for a caption instead of a title.
+
+Each function draws on axes it makes itself and returns the figure. Used from chapter 01 on.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from svdicl_lite.search import SearchResult
+
+
+def style() -> None:
+    """Sets the look of every figure of the book; call it once at the top of a notebook."""
+    sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc={"figure.dpi": 110, "axes.spines.top": False, "axes.spines.right": False})
+
+
+def rate_axis(ax, clip_rates) -> None:
+    """Clip rates side by side at equal distance: their spacing on a line would hide the interesting end."""
+    ax.set_xticks(range(len(clip_rates)), [f"{rate:g}" for rate in clip_rates])
+    ax.set_xlabel("clip rate ξ")
+
+
+def accuracy_by_rate(table: pd.DataFrame, baseline: float, chance: float) -> plt.Figure:
+    """A panel a module, a line a layer, accuracy against clip rate with 95 % intervals; `table` as `sweep` returns it."""
+    modules, layers = table["module"].unique(), sorted(table["layer"].unique())
+    rates = sorted(table["clip_rate"].unique())
+    fig, axes = plt.subplots(1, len(modules), figsize=(4.8 * len(modules), 3.8), sharey=True, layout="constrained", squeeze=False)
+    colours = sns.color_palette("viridis", len(layers))
+    markers = "osD^vP*X"
+    for ax, module in zip(axes[0], modules):
+        for layer, colour in zip(layers, colours):
+            line = table[(table["module"] == module) & (table["layer"] == layer)].sort_values("clip_rate")
+            x = np.arange(len(rates)) + 0.06 * (layer - (len(layers) - 1) / 2)
+            spread = [line["accuracy"] - line["low"], line["high"] - line["accuracy"]]
+            ax.errorbar(x, line["accuracy"], spread, color=colour, marker=markers[layer % len(markers)], ms=5, lw=1.5, capsize=2, label=f"layer {layer}")
+        ax.axhline(baseline, color="0.2", ls="--", lw=1)
+        ax.axhline(chance, color="0.6", ls=":", lw=1)
+        ax.set_title(module.upper(), loc="left", fontsize="medium")
+        rate_axis(ax, rates)
+    axes[0, 0].set_ylabel("accuracy")
+    axes[0, 0].legend(frameon=False, fontsize="small")
+    axes[0, -1].annotate("no clip", (1, baseline), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")
+    axes[0, -1].annotate("chance", (1, chance), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")
+    return fig
+
+
+def search_path(result: SearchResult) -> plt.Figure:
+    """Validation accuracy rate by rate, the chosen rate ringed, and the test before and after at the right edge."""
+    fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+    x = np.arange(len(result.clip_rates))
+    _points(ax, x, result.validation, "validation", "C0", "o-")
+    best = result.clip_rates.index(result.clip_rate)
+    ax.plot(best, result.chosen.accuracy, "o", ms=16, mfc="none", mec="C0", mew=1.5)
+    _points(ax, [len(x)], [result.test_before], "test, no clip", "C1", "s")
+    _points(ax, [len(x) + 0.5], [result.test_after], "test, chosen rate", "C2", "D")
+    rate_axis(ax, result.clip_rates)
+    ax.set_ylabel("accuracy")
+    ax.legend(frameon=False, fontsize="small")
+    return fig
+
+
+def _points(ax, x, evaluations, label, colour, fmt) -> None:
+    accuracy = np.array([evaluation.accuracy for evaluation in evaluations])
+    low, high = np.array([evaluation.interval for evaluation in evaluations]).T
+    ax.errorbar(x, accuracy, [accuracy - low, high - accuracy], fmt=fmt, color=colour, capsize=3, label=label)

@@ -1,0 +1,81 @@
+"""Singular values: factor a matrix once, then cut it at any rank.
+
+Taught in chapter 01.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+CLIP_RATES = (0.0, 0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995)
+"""The candidate set C of the paper (Yao et al. 2024, section 2)."""
+
+
+def check_clip_rate(clip_rate: float) -> float:
+    """Returns `clip_rate` if it lies in [0, 1]; raises ValueError otherwise."""
+    if not (isinstance(clip_rate, int | float) and 0 <= clip_rate <= 1):
+        raise ValueError(f"clip_rate is {clip_rate!r}, but must be a number in [0, 1]; 0.9 keeps a tenth of the singular values")
+    return float(clip_rate)
+
+
+def rank_at(k: int, clip_rate: float) -> int:
+    """The rank that is left of `k` singular values at clip rate ξ = 1 − r/k.
+
+    Rounds down, as the paper's code does, but never to nothing: at least one singular value stays for ξ < 1, and ξ = 1
+    removes the matrix. (The tolerance is for binary fractions: `int((1 - 0.9) * 10)` is 0.)
+    """
+    clip_rate = check_clip_rate(clip_rate)
+    if clip_rate == 1:
+        return 0
+    return max(1, math.floor((1 - clip_rate) * k + 1e-9))
+
+
+@dataclass(frozen=True)
+class SVD:
+    """The thin singular value decomposition W = U diag(S) Vh of a matrix W (m, n), with k = min(m, n)."""
+
+    U: Tensor  # (m, k), float64
+    S: Tensor  # (k,), descending
+    Vh: Tensor  # (k, n)
+
+    @classmethod
+    def of(cls, W: Tensor) -> "SVD":
+        """Factors W exactly, in double precision. Raises ValueError if W is not a finite matrix."""
+        return cls(*torch.linalg.svd(_finite(W), full_matrices=False))
+
+    def truncate(self, rank: int) -> Tensor:
+        """The best approximation of W among matrices of this rank (Eckart–Young–Mirsky): (m, n), float64."""
+        if not 0 <= rank <= len(self.S):
+            raise ValueError(f"rank is {rank}, but this matrix has ranks 0 to {len(self.S)}")
+        return (self.U[:, :rank] * self.S[:rank]) @ self.Vh[:rank]
+
+
+def singular_values(W: Tensor) -> Tensor:
+    """The singular values of W (m, n), largest first: (min(m, n),), float64."""
+    return torch.linalg.svdvals(_finite(W))
+
+
+def condition_number(S: Tensor) -> float:
+    """Cond(W) = σ_max / σ_min from the singular values S (k,), largest first; infinite when σ_min is 0 (paper, section 2)."""
+    return math.inf if S[-1] == 0 else (S[0] / S[-1]).item()
+
+
+def energy(S: Tensor) -> Tensor:
+    """The share of ‖W‖_F² that the first r singular values hold, for r = 1 … k: (k,), the last one 1."""
+    total = S.square().cumsum(0)
+    return total / total[-1]
+
+
+def stable_rank(S: Tensor) -> float:
+    """‖W‖_F² / ‖W‖₂²: a smooth stand-in for the rank that tiny singular values cannot inflate."""
+    return (S.square().sum() / S[0].square()).item()
+
+
+def _finite(W: Tensor) -> Tensor:
+    if W.ndim != 2:
+        raise ValueError(f"expected a matrix, got a tensor of shape {tuple(W.shape)}")
+    if not torch.isfinite(W).all():
+        raise ValueError(f"the matrix of shape {tuple(W.shape)} holds NaN or infinity, so it has no singular values")
+    return W.detach().double()

@@ -1,0 +1,60 @@
+"""The models that ship with the project, and how to load any other.
+
+Taught in chapter 03; how they were made is in `pretrain.py` and in the card beside each one's weights.
+"""
+
+import json
+from pathlib import Path
+
+ZOO = Path(__file__).parent / "zoo"
+
+
+def names() -> list[str]:
+    """The shipped models."""
+    return sorted(path.parent.name for path in ZOO.glob("*/config.json"))
+
+
+def card(name: str) -> dict:
+    """How a shipped model was made and what it can do: recipe, seconds, training curve, figures with n and interval."""
+    return json.loads((_shipped(name) / "card.json").read_text())
+
+
+def load(name: str, device: str = "cpu"):
+    """(model, tokenizer) by a shipped name, a folder, or a name on the Hugging Face hub; in evaluation mode, on `device`.
+
+    Raises ValueError for a checkpoint that is incomplete or damaged, OSError when the hub does not have the name or cannot
+    be reached.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    local = ZOO / name if name in names() else Path(name) if Path(name).is_dir() else None
+    bar = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(local or name)
+        model, report = AutoModelForCausalLM.from_pretrained(local or name, output_loading_info=True)
+    except Exception as error:
+        if local is None:
+            raise OSError(
+                f"cannot get {name!r} from the Hugging Face hub (no network, or no such model); "
+                f"the models that ship with svdicl_lite need no network: {', '.join(names())}"
+            ) from error
+        raise ValueError(f"the checkpoint in {local} is damaged or incomplete ({_first_line(error)}); fetch or train it again") from error
+    finally:
+        if bar:
+            logging.enable_progress_bar()
+    if report["missing_keys"] or report["mismatched_keys"]:
+        missing = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
+        raise ValueError(f"the checkpoint in {local or name} lacks {len(missing)} weights, {missing[0]} for one; fetch or train it again")
+    return model.eval().to(device), tokenizer
+
+
+def _shipped(name: str) -> Path:
+    if name not in names():
+        raise ValueError(f"there is no shipped model {name!r}; the zoo holds {', '.join(names())}")
+    return ZOO / name
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120]}" if str(error).strip() else type(error).__name__
