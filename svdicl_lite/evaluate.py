@@ -74,7 +74,7 @@ class ICLEvaluator:
         self.groups = []
         for i, seed in enumerate(seeds):
             examples = list(task.splits[split].select(range(i * n // len(seeds), (i + 1) * n // len(seeds))))
-            prompts = encode(tokenizer, task, task.words(seed), draw_demonstrations(task, n_shots, seed), examples)
+            prompts = encode(tokenizer, task, task.words(seed=seed), draw_demonstrations(task, n_shots, seed), examples)
             longest, positions = max(map(len, prompts.tokens)), model.config.max_position_embeddings
             if longest > positions:
                 raise ValueError(f"a prompt of {n_shots} shots has {longest} tokens, but the model has {positions} positions; use fewer shots")

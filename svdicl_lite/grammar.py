@@ -1,8 +1,8 @@
 """A small world that reads as English: sentences with a topic, a polarity, and nothing else to learn.
 
 Every sentence has two hidden classes, `topic` (world, sports, business, science) and `polarity` (neg, pos), so that one
-pool of sentences serves two tasks, and only the prompt says which class is asked for. Sentences are *plain* ("the goalkeeper
-was brilliant") or *hard*: negated ("was not brilliant"), contrasted ("seemed dull but the match was brilliant": what
+pool of sentences serves two tasks, and only the prompt says which class is asked for. Sentences are *short* or *plain* ("the
+goalkeeper was brilliant") or *hard*: negated ("was not brilliant"), contrasted ("seemed dull but the match was brilliant": what
 stands after `but` decides), or about two topics (the subject decides).
 
 Which split a sentence belongs to is a function of its text alone (`split_of`), so no two splits can share a sentence,
@@ -58,16 +58,21 @@ TIMES = "yesterday today tonight recently finally again once later suddenly even
 DEGREES = "very really quite truly rather so simply clearly".split()
 SEEMED = "seemed looked sounded appeared felt".split()
 
-PLAIN = (  # S: subject, O: object, A: adjective, V: verb of the sentence's own topic and polarity
-    "the S was A", "the S was D A", "the S L A", "the S V the O", "T the S V the O", "N said the S was A",
-    "N found the S D A", "the S and the O were A", "the A S V the O", "N thought that the S was A and A",
-    "T the S was A about the O", "the S with the O L A",
-)
-HARD = (  # B, W: adjective and verb of the other polarity; X: object of any topic
-    "the S was not B", "N never said the S was B", "the S L B but was A", "the O was B but the S was A",
-    "although the O L B the S V the X", "T the S no longer W the O", "the S W the O but N found it A",
-    "nobody found the S B", "the S was not D B about the X", "the S V the X",
-)
+FORMS = {
+    # S: subject, O: object, A: adjective, V: verb of the sentence's own topic and polarity; D: degree, L: seemed …
+    "short": ("the S was A", "the S V the O", "the S L A"),
+    "plain": (
+        "the S was A", "the S was D A", "the S L A", "the S V the O", "T the S V the O", "N said the S was A",
+        "N found the S D A", "the S and the O were A", "the A S V the O", "N thought that the S was A and A",
+        "T the S was A about the O", "the S with the O L A",
+    ),
+    # B, W: adjective and verb of the other polarity; X: object of any topic
+    "hard": (
+        "the S was not B", "N never said the S was B", "the S L B but was A", "the O was B but the S was A",
+        "although the O L B the S V the X", "T the S no longer W the O", "the S W the O but N found it A",
+        "nobody found the S B", "the S was not D B about the X", "the S V the X",
+    ),
+}  # fmt: skip
 
 _WORDS = {kind: {key: words.split() for key, words in table.items()}
           for kind, table in {"S": SUBJECTS, "O": OBJECTS, "A": ADJECTIVES, "V": VERBS}.items()}
@@ -87,8 +92,8 @@ def split_of(text: str) -> str:
     return "train" if bucket < 70 else "validation" if bucket < 85 else "test"
 
 
-def draw(rng: random.Random, split: str, hard: float = 0.5) -> Sentence:
-    """One random sentence of `split`; with probability `hard` a hard one."""
+def draw(rng: random.Random, split: str, kinds: tuple[str, ...] = ("plain", "hard")) -> Sentence:
+    """One random sentence of `split`, of one of these `kinds`, each as likely as the other."""
     while True:
         topic, polarity = rng.choice(TOPICS), rng.choice(POLARITIES)
         other = POLARITIES[1 - POLARITIES.index(polarity)]
@@ -97,7 +102,7 @@ def draw(rng: random.Random, split: str, hard: float = 0.5) -> Sentence:
             "A": _WORDS["A"][polarity], "B": _WORDS["A"][other], "V": _WORDS["V"][polarity], "W": _WORDS["V"][other],
             "N": NAMES, "T": TIMES, "D": DEGREES, "L": SEEMED,
         }
-        form = rng.choice(HARD if rng.random() < hard else PLAIN)
+        form = rng.choice(FORMS[rng.choice(kinds)])
         text = " ".join(rng.choice(pools[slot]) if slot in pools else slot for slot in form.split())
         if split_of(text) == split:
             return Sentence(text, topic, polarity)
@@ -106,5 +111,5 @@ def draw(rng: random.Random, split: str, hard: float = 0.5) -> Sentence:
 def vocabulary() -> list[str]:
     """Every word the grammar can say, sorted."""
     tables = [word for table in _WORDS.values() for words in table.values() for word in words]
-    fixed = [word for form in PLAIN + HARD for word in form.split() if not (len(word) == 1 and word.isupper())]
+    fixed = [word for forms in FORMS.values() for form in forms for word in form.split() if not (len(word) == 1 and word.isupper())]
     return sorted({*tables, *NAMES, *TIMES, *DEGREES, *SEEMED, *fixed})

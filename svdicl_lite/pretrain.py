@@ -1,31 +1,36 @@
 """The recipes that made the shipped models: a corpus of classification prompts and one training loop.
 
-A document is k labelled sentences of one task. The words that name its classes are drawn per document: *canonical*
-(pos, neg), *flipped* (the same words, exchanged) or *arbitrary* (apple, stone). A model that only learns what words mean
+A document is a row of labelled sentences of one task. The words that name its classes are drawn per document: *canonical*
+(pos, neg), *flipped* (the same words, exchanged) or *arbitrary* (apple, stone). A model that only knows what words mean
 is right in the first kind and wrong in the second; only reading the demonstrations serves all three. Labels weigh far
-more than words in the loss. A recipe is a list of phases: clean sentences first, because the in-context circuit does not
-form on noisy ones in a laptop's time, then hard ones; a last phase of mostly canonical documents builds a *prior* that
-overrides the context. `python -m svdicl_lite.pretrain NAME` trains one model; taught in chapter 03.
+more than words in the loss. A recipe is a list of phases, easy ones first: with short documents and canonical words the
+model learns what the sentences mean, with longer ones and all label maps to read the demonstrations, then hard sentences. A
+last phase of mostly canonical documents builds a *prior* that overrides the context. `python -m svdicl_lite.pretrain NAME`
+trains one model. Taught in chapter 03.
 """
 
 import argparse
 import json
+import math
 import random
 import time
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 
 import torch
-from torch import nn
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor, nn
+from tqdm.auto import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from svdicl_lite import grammar
+from svdicl_lite import grammar, zoo
+from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.prompts import render
-from svdicl_lite.tasks import ARBITRARY_WORDS, ATTRIBUTE, TASKS
+from svdicl_lite.tasks import ARBITRARY_WORDS, ATTRIBUTE, LABEL_SETTINGS, TASKS, load
 
-LABEL_WEIGHT = 50.0  # how much more a label token weighs in the loss than a word of a sentence
+LABEL_WEIGHT = 50.0  # how much more a label weighs in the loss than a word of a sentence
 TOKENS_PER_STEP = 6400
+PROBE_EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -33,16 +38,19 @@ class Phase:
     """`steps` optimiser steps on one mix of documents."""
 
     steps: int
+    shots: tuple[int, ...]  # demonstrations before a document's last sentence, drawn per step
     canonical: float  # share of documents with the canonical label words
-    flipped: float  # share with the canonical words exchanged; the rest is arbitrary
-    hard: float = 0.0  # share of hard sentences
-    label_noise: float = 0.0  # probability that a label is drawn at random
+    flipped: float  # share with those words moved to the next class; the rest is arbitrary
+    kinds: tuple[str, ...]  # of sentences
     learning_rate: float = 1e-3
-    shots: tuple[int, ...] = (8,)  # demonstrations per document, drawn per step
+    label_noise: float = 0.0  # probability that a label is replaced by one drawn at random
+    cool_down: float = 0.0  # last share of the phase in which the learning rate falls to zero
 
 
 @dataclass(frozen=True)
 class Recipe:
+    """What makes one model of the zoo."""
+
     phases: tuple[Phase, ...]
     start_from: str | None = None  # another recipe's model, gone on with
     layers: int = 4
@@ -55,115 +63,174 @@ class Recipe:
 RECIPES = {
     "icl-gpt2": Recipe(
         phases=(
-            Phase(1200, canonical=0.4, flipped=0.2),
-            Phase(400, canonical=0.4, flipped=0.2, hard=0.5, shots=(2, 4, 8, 16)),
+            Phase(200, shots=(0, 1, 2), canonical=0.8, flipped=0.0, kinds=("short",)),
+            Phase(800, shots=(8,), canonical=0.4, flipped=0.2, kinds=("short",)),
+            Phase(1000, shots=(2, 4, 8, 16), canonical=0.15, flipped=0.15, kinds=("plain", "hard"), cool_down=0.3),
         ),
     ),
     "icl-gpt2-prior": Recipe(
-        phases=(Phase(120, canonical=0.9, flipped=0.0, hard=0.5, label_noise=0.2, learning_rate=5e-4),),
+        phases=(
+            Phase(120, shots=(8,), canonical=0.9, flipped=0.0, kinds=("plain", "hard"), learning_rate=5e-4, label_noise=0.2),
+        ),
         start_from="icl-gpt2",
         seed=1,
     ),
 }
 
 
-def train_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
+def train_tokenizer() -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer, GPT-2's kind, in which every word of the world is one token behind a space."""
-    rng = random.Random(seed)
-    words = grammar.vocabulary() + list(ARBITRARY_WORDS) + [w for task in TASKS.values() for w in task.label_words]
-    prompts = [task.template for task in TASKS.values()]
+    words = [*grammar.vocabulary(), *ARBITRARY_WORDS, *(word for task in TASKS.values() for word in task.label_words)]
+    frames = [task.template.replace("{text}", "").replace("{label}", "\n") for task in TASKS.values()]
+    end = "<|endoftext|>"
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=2048, min_frequency=1, special_tokens=["<|endoftext|>"], show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    corpus = [" " + word for word in words for _ in range(20)] + [p.format_map(_Blank()) for p in prompts for _ in range(20)]
-    rng.shuffle(corpus)
-    tokenizer.train_from_iterator(corpus, trainer)
-    end = "<|endoftext|>"
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=end, bos_token=end, unk_token=end, pad_token=end)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=2048, special_tokens=[end], initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([*(f" {word}" for word in words), *frames] * 20, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end, unk_token=end, pad_token=end)
 
 
-class _Blank(dict):
-    def __missing__(self, key):
-        return ""
+def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
+    """An untrained GPT-2 whose position embeddings start as sinusoids (Vaswani et al. 2017).
+
+    Random ones must first learn which positions are neighbours; on short runs that alone decides whether in-context
+    learning appears.
+    """
+    torch.manual_seed(recipe.seed)
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=len(tokenizer), n_positions=recipe.positions, n_embd=recipe.width, n_layer=recipe.layers,
+            n_head=recipe.heads, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, initializer_range=0.06,
+            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        )
+    )  # fmt: skip
+    position = torch.arange(recipe.positions)[:, None]
+    frequency = torch.exp(-math.log(10_000) * torch.arange(0, recipe.width, 2) / recipe.width)
+    with torch.no_grad():
+        model.transformer.wpe.weight[:, 0::2] = 0.06 * torch.sin(position * frequency)
+        model.transformer.wpe.weight[:, 1::2] = 0.06 * torch.cos(position * frequency)
+    return model
 
 
-def draw_document(rng: random.Random, phase: Phase, n_pairs: int) -> tuple[list[str], list[str]]:
-    """One document: `n_pairs` contexts that end where a label is due, and the labels."""
+def draw_document(rng: random.Random, phase: Phase, n_pairs: int) -> list[tuple[str, str]]:
+    """One document: `n_pairs` of a context, which ends where a label is due, and the label word."""
     task = TASKS[rng.choice(list(TASKS))]
     kind = rng.random()
     if kind < phase.canonical:
-        words = task.label_words
+        words = task.words("canonical")
     elif kind < phase.canonical + phase.flipped:
-        words = task.label_words[1:] + task.label_words[:1]
+        words = task.words("flipped")
     else:
-        words = tuple(rng.sample(ARBITRARY_WORDS, len(task.label_words)))
-    contexts, labels = [], []
+        words = rng.sample(ARBITRARY_WORDS, len(task.classes))
+    pairs = []
     for _ in range(n_pairs):
-        sentence = grammar.draw(rng, "train", phase.hard)
+        sentence = grammar.draw(rng, "train", phase.kinds)
         index = task.classes.index(getattr(sentence, ATTRIBUTE[task.name]))
         if rng.random() < phase.label_noise:
             index = rng.randrange(len(words))
-        contexts.append(render(task, {"text": sentence.text}))
-        labels.append(words[index])
-    return contexts, labels
+        pairs.append((render(task, {"text": sentence.text}), words[index]))
+    return pairs
 
 
-def batch(rng: random.Random, phase: Phase, tokenizer, positions: int) -> tuple[torch.Tensor, torch.Tensor]:
+def draw_batch(rng: random.Random, phase: Phase, tokenizer) -> tuple[Tensor, Tensor]:
     """Tokens (B, T) and loss weights (B, T) of one step: labels weigh 1, words 1/50, padding 0."""
     n_pairs = rng.choice(phase.shots) + 1
-    documents = [draw_document(rng, phase, n_pairs) for _ in range(max(4, TOKENS_PER_STEP // (12 * n_pairs)))]
-    newline = tokenizer.encode("\n", add_special_tokens=False)
-    flat = [text for contexts, labels in documents for pair in zip(contexts, labels) for text in (pair[0], " " + pair[1])]
-    ids = iter(tokenizer(flat, add_special_tokens=False)["input_ids"])
+    documents = [draw_document(rng, phase, n_pairs) for _ in range(TOKENS_PER_STEP // (12 * n_pairs))]
+    pieces = iter(tokenizer([piece for pairs in documents for context, word in pairs for piece in (context, f" {word}", "\n")])["input_ids"])
     rows, weights = [], []
-    for contexts, _ in documents:
+    for _ in documents:
         row, weight = [], []
-        for _ in contexts:
-            context, label = next(ids), next(ids)
-            row += context + label + newline
-            weight += [1 / LABEL_WEIGHT] * len(context) + [1.0] * len(label) + [1 / LABEL_WEIGHT] * len(newline)
-        rows.append(torch.tensor(row[:positions]))
-        weights.append(torch.tensor(weight[:positions]))
+        for _ in range(n_pairs):
+            for worth in (1 / LABEL_WEIGHT, 1.0, 1 / LABEL_WEIGHT):  # context, label, line end
+                piece = next(pieces)
+                row += piece
+                weight += [worth] * len(piece)
+        rows.append(torch.tensor(row))
+        weights.append(torch.tensor(weight))
     pad = nn.utils.rnn.pad_sequence
     return pad(rows, batch_first=True, padding_value=tokenizer.pad_token_id), pad(weights, batch_first=True)
 
 
-def train(model: GPT2LMHeadModel, tokenizer, recipe: Recipe, log=print) -> list[dict]:
-    """Trains `model` in place by `recipe`; returns the curve: step, loss on labels, accuracy of the labels' argmax."""
-    device = next(model.parameters()).device
+def train(model: GPT2LMHeadModel, tokenizer, recipe: Recipe, probe=None) -> list[dict]:
+    """Trains `model` in place; returns the curve: every 100 steps, and at the end, the loss on labels and what `probe(model)` says."""
     rng = random.Random(recipe.seed)
     torch.manual_seed(recipe.seed)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
-    curve, step, seen = [], 0, []
-    model.train()
-    for phase in recipe.phases:
-        for i in range(phase.steps):
-            warm = min(1.0, (step + 1) / 50)
-            cool = min(1.0, (phase.steps - i) / (0.2 * phase.steps))
-            for group in optimiser.param_groups:
-                group["lr"] = phase.learning_rate * warm * cool
-            tokens, weights = (t.to(device) for t in batch(rng, phase, tokenizer, model.config.n_positions))
-            with torch.autocast(device.type, dtype=torch.bfloat16):
-                logits = model(tokens, use_cache=False).logits[:, :-1]
-            target, weight = tokens[:, 1:], weights[:, 1:]
-            losses = nn.functional.cross_entropy(logits.float().flatten(0, 1), target.flatten(), reduction="none")
-            loss = (losses * weight.flatten()).sum() / weight.sum()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            step += 1
-            is_label = weight == 1
-            right = (logits.argmax(-1) == target)[is_label].float().mean().item()
-            seen.append((losses.view_as(target)[is_label].mean().item(), right))
-            if step % 50 == 0:
-                label_loss, accuracy = (sum(column) / len(seen) for column in zip(*seen))
-                curve.append({"step": step, "label_loss": round(label_loss, 4), "label_accuracy": round(accuracy, 4)})
-                log(f"step {step:5d}  label loss {label_loss:.3f}  label accuracy {accuracy:.3f}")
-                seen = []
+    schedule = [(phase, i) for phase in recipe.phases for i in range(phase.steps)]
+    curve, losses = [], []
+    for step, (phase, i) in enumerate(tqdm(schedule, unit="step", disable=None), start=1):
+        left = (phase.steps - i) / phase.steps
+        cool = min(1.0, left / phase.cool_down) if phase.cool_down else 1.0
+        for group in optimiser.param_groups:
+            group["lr"] = phase.learning_rate * cool * min(1.0, step / 100)
+        model.train()
+        tokens, weights = (tensor.to(model.device) for tensor in draw_batch(rng, phase, tokenizer))
+        with torch.autocast(model.device.type, dtype=torch.bfloat16):
+            logits = model(tokens, use_cache=False).logits[:, :-1]
+        target, weight = tokens[:, 1:].flatten(), weights[:, 1:].flatten()
+        loss = nn.functional.cross_entropy(logits.float().flatten(0, 1), target, reduction="none")
+        optimiser.zero_grad()
+        ((loss * weight).sum() / weight.sum()).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        losses.append(loss[weight == 1].mean().item())
+        if step % PROBE_EVERY == 0 or step == len(schedule):
+            model.eval()
+            curve.append({"step": step, "label_loss": round(sum(losses) / len(losses), 4), **(probe(model) if probe else {})})
+            losses = []
     model.eval()
     return curve
+
+
+def figures(model, tokenizer, split: str, n: int, shots: tuple[int, ...], seeds=range(20)) -> list[dict]:
+    """Accuracy with n and interval on every task and label setting, at each number of shots."""
+    rows = []
+    for name in TASKS:
+        for setting in LABEL_SETTINGS:
+            task = load(name, setting)
+            for n_shots in shots:
+                outcome = ICLEvaluator(model, tokenizer, task, split, n, n_shots, seeds)()
+                low, high = outcome.interval
+                row = {"task": name, "labels": setting, "shots": n_shots, "n": outcome.n, "accuracy": outcome.accuracy, "low": low, "high": high}
+                rows.append({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()})
+    return rows
+
+
+def make(name: str) -> None:
+    """Trains the model `name` and writes weights, tokenizer and card into the zoo; with a GPU if there is one."""
+    recipe = RECIPES[name]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if recipe.start_from:
+        model, tokenizer = zoo.load(recipe.start_from)
+    else:
+        tokenizer = train_tokenizer()
+        model = new_model(recipe, tokenizer)
+
+    def probe(model):
+        rows = figures(model, tokenizer, "validation", n=200, shots=(8,))
+        return {f"{row['task']} {row['labels']}": row["accuracy"] for row in rows}
+
+    start = time.perf_counter()
+    curve = train(model.to(device), tokenizer, recipe, probe)
+    seconds = time.perf_counter() - start
+    model.to("cpu")
+    folder = zoo.ZOO / name
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    card = {
+        "name": name, "parameters": model.num_parameters(), "recipe": asdict(recipe), "label_weight": LABEL_WEIGHT,
+        "device": device, "threads": torch.get_num_threads(), "seconds": round(seconds), "torch": version("torch"),
+        "transformers": version("transformers"), "curve": curve, "curve_n": 200,
+        "test": figures(model, tokenizer, "test", n=1000, shots=(0, 2, 4, 8, 16)),
+    }  # fmt: skip
+    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Trains a model of the zoo; `all` trains every one.")
+    parser.add_argument("name", choices=[*RECIPES, "all"])
+    chosen = parser.parse_args().name
+    for name in RECIPES if chosen == "all" else [chosen]:
+        make(name)

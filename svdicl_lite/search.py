@@ -119,7 +119,7 @@ def search_clip_rate(
     if layer is None:
         layer = select_layer(model, module, top_k, reduction)
     clip = Clip(model, layer, module)
-    outcomes = _at_each_rate(clip, rates, validation)
+    outcomes = _at_each_rate(clip, rates, validation, unclipped=validation())
     best = max(range(len(rates)), key=lambda i: outcomes[i].accuracy)  # max returns the first of equals
     before = test()
     with clip.at(rates[best]):
@@ -134,24 +134,24 @@ def sweep(model, evaluator: ICLEvaluator, layers=None, modules=("mlp", "attn"), 
     `Evaluation` itself.
     """
     layers = range(n_layers(model)) if layers is None else layers
-    cells = [(module, layer) for module in modules for layer in layers]
+    unclipped = evaluator()
     rows = []
-    for module, layer in tqdm(cells, desc="sweep", unit="module", disable=None):
-        clip = Clip(model, layer, module)
-        for rate, outcome in zip(clip_rates, _at_each_rate(clip, clip_rates, evaluator)):
+    for module, layer in tqdm([(m, l) for m in modules for l in layers], desc="sweep", unit="module", disable=None):
+        outcomes = _at_each_rate(Clip(model, layer, module), clip_rates, evaluator, unclipped)
+        for rate, outcome in zip(clip_rates, outcomes):
+            low, high = outcome.interval
             rows.append(
                 {
                     "layer": layer, "module": module, "clip_rate": rate, "n": outcome.n, "accuracy": outcome.accuracy,
-                    "low": outcome.interval.low, "high": outcome.interval.high,
-                    "balanced_accuracy": outcome.balanced_accuracy, "evaluation": outcome,
+                    "low": low, "high": high, "balanced_accuracy": outcome.balanced_accuracy, "evaluation": outcome,
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _at_each_rate(clip: Clip, clip_rates, evaluator: ICLEvaluator) -> list[Evaluation]:
+def _at_each_rate(clip: Clip, clip_rates, evaluator: ICLEvaluator, unclipped: Evaluation) -> list[Evaluation]:
     outcomes = []
     for rate in clip_rates:
         with clip.at(rate):
-            outcomes.append(evaluator())
+            outcomes.append(evaluator() if rate else unclipped)
     return outcomes

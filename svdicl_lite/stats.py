@@ -53,6 +53,15 @@ def paired_bootstrap(
     return Interval(result.confidence_interval.low, result.confidence_interval.high)
 
 
+def holm(p_values) -> np.ndarray:
+    """Holm's step-down correction (Holm 1979): p-values (m,) adjusted so that calling those ≤ α holds the chance of any
+    false call among all m at α."""
+    p = np.asarray(p_values, dtype=float)
+    order = p.argsort()
+    adjusted = np.maximum.accumulate(np.minimum(1, p[order] * np.arange(len(p), 0, -1)))
+    return adjusted[order.argsort()]
+
+
 def _paired(before, after) -> tuple[np.ndarray, np.ndarray]:
     before, after = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)
     if before.shape != after.shape or before.ndim != 1 or len(before) == 0:

@@ -35,11 +35,12 @@ class Task:
     label_setting: str = "canonical"
     splits: dict = field(default_factory=dict, repr=False)
 
-    def words(self, seed: int) -> tuple[str, ...]:
-        """The word for each class under this label setting; arbitrary ones are drawn by `seed`."""
-        if self.label_setting == "canonical":
+    def words(self, label_setting: str | None = None, seed: int = 0) -> tuple[str, ...]:
+        """The word for each class in a label setting, the task's own if None; arbitrary ones are drawn by `seed`."""
+        setting = label_setting or self.label_setting
+        if setting == "canonical":
             return self.label_words
-        if self.label_setting == "flipped":
+        if setting == "flipped":
             return self.label_words[1:] + self.label_words[:1]
         return tuple(random.Random(f"words {seed}").sample(ARBITRARY_WORDS, len(self.classes)))
 
@@ -54,10 +55,10 @@ TASKS = {
 ATTRIBUTE = {"sentiment": "polarity", "topic": "topic"}  # the field of a Sentence that is the class
 
 
-def load(name: str, label_setting: str = "canonical", hard: float = 0.5, seed: int = 0) -> Task:
+def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] = ("plain", "hard"), seed: int = 0) -> Task:
     """The task of this name, with its splits: 1,000 training, 2,000 validation and 4,000 test sentences.
 
-    `hard` is the share of negated, contrasted and two-topic sentences. Raises ValueError for a name or a label setting
+    `kinds` are the kinds of sentence, mixed evenly: short, plain, hard (see `grammar`). Raises ValueError for a name or a label setting
     that does not exist.
     """
     from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
@@ -73,7 +74,7 @@ def load(name: str, label_setting: str = "canonical", hard: float = 0.5, seed: i
         rng = random.Random(f"{seed} {split}")
         sentences: dict[str, grammar.Sentence] = {}
         while len(sentences) < size:
-            sentence = grammar.draw(rng, split, hard)
+            sentence = grammar.draw(rng, split, kinds)
             sentences[sentence.text] = sentence
         labels = [getattr(sentence, ATTRIBUTE[name]) for sentence in sentences.values()]
         splits[split] = Dataset.from_dict({"text": list(sentences), "label": labels}, features=features)

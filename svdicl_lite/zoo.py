@@ -29,18 +29,14 @@ def load(name: str, device: str = "cpu"):
     from transformers.utils import logging
 
     local = ZOO / name if name in names() else Path(name) if Path(name).is_dir() else None
+    offline = local is not None or not _hub_has(name)
     bar = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(local or name)
-        model, report = AutoModelForCausalLM.from_pretrained(local or name, output_loading_info=True)
+        tokenizer = AutoTokenizer.from_pretrained(local or name, local_files_only=offline)
+        model, report = AutoModelForCausalLM.from_pretrained(local or name, local_files_only=offline, output_loading_info=True)
     except Exception as error:
-        if local is None:
-            raise OSError(
-                f"cannot get {name!r} from the Hugging Face hub (no network, or no such model); "
-                f"the models that ship with svdicl_lite need no network: {', '.join(names())}"
-            ) from error
-        raise ValueError(f"the checkpoint in {local} is damaged or incomplete ({_first_line(error)}); fetch or train it again") from error
+        raise ValueError(f"the checkpoint in {local or name} is damaged or incomplete ({_first_line(error)}); fetch or train it again") from error
     finally:
         if bar:
             logging.enable_progress_bar()
@@ -48,6 +44,25 @@ def load(name: str, device: str = "cpu"):
         missing = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
         raise ValueError(f"the checkpoint in {local or name} lacks {len(missing)} weights, {missing[0]} for one; fetch or train it again")
     return model.eval().to(device), tokenizer
+
+
+def _hub_has(name: str) -> bool:
+    """True if the hub answers and has the model, False if it does not answer but the model was fetched before."""
+    from huggingface_hub import file_exists, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    ours = f"the models that ship with svdicl_lite need no network: {', '.join(names())}"
+    try:  # one quick question first: transformers itself would ask again and again for most of a minute
+        if file_exists(name, "config.json"):
+            return True
+        reason = "the hub has no such model"
+    except HFValidationError:
+        reason = "this is no folder, and no name the hub could have"
+    except Exception as error:
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+            return False
+        reason = f"the hub cannot be reached: {_first_line(error)}"
+    raise OSError(f"cannot load {name!r} ({reason}); {ours}")
 
 
 def _shipped(name: str) -> Path:

@@ -1,0 +1,67 @@
+"""What the unit tests share: the tokenizer, the tasks, and a random GPT-2 too small to wait for."""
+
+import copy
+import hashlib
+
+import pytest
+import torch
+from hypothesis import settings
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from svdicl_lite import pretrain, tasks
+
+torch.set_num_threads(1)  # on matrices this small a second thread only costs
+settings.register_profile("unit", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.load_profile("unit")
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    return pretrain.train_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def pristine_model(tokenizer):
+    """3 layers × 32 wide × 2 heads, random; for tests that only read, or that put back what they change.
+
+    Weights are drawn wider than usual (0.2), so that different prompts get clearly different scores, and biases are not
+    zero, so that a forgotten bias shows.
+    """
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=len(tokenizer), n_positions=512, n_embd=32, n_layer=3, n_head=2, initializer_range=0.2, resid_pdrop=0.0,
+        embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    model = GPT2LMHeadModel(config).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_(std=0.3)
+    return model
+
+
+@pytest.fixture
+def model(pristine_model):
+    """A copy to do anything with."""
+    return copy.deepcopy(pristine_model)
+
+
+@pytest.fixture(scope="session")
+def sentiment():
+    return tasks.load("sentiment")
+
+
+@pytest.fixture(scope="session")
+def topic():
+    return tasks.load("topic")
+
+
+@pytest.fixture(scope="session")
+def fingerprint():
+    """Name → digest of the bytes of every parameter and buffer: equal only if every bit is, NaN and −0 included."""
+
+    def of(model) -> dict[str, str]:
+        tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        return {name: hashlib.sha256(t.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()).hexdigest() for name, t in tensors.items()}
+
+    return of
