@@ -68,6 +68,8 @@ class ICLEvaluator:
     """
 
     def __init__(self, model, tokenizer, task: Task, split="validation", n=1000, n_shots=8, seeds=(0, 1, 2, 3), batch_size=128):
+        if not seeds:
+            raise ValueError("seeds is empty, but the evaluator needs at least one seed to draw demonstrations by")
         if not len(seeds) <= n <= len(task.splits[split]):
             raise ValueError(f"n is {n}, but must be between {len(seeds)} (one per seed) and {len(task.splits[split])}, the size of {task.name}'s {split} split")
         self.model, self.batch_size = model, batch_size

@@ -7,8 +7,10 @@ into the model. Embeddings, norms, biases and the output head are not for clippi
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 MODULES = {"attn": ("q", "k", "v", "o"), "mlp": ("fc_in", "fc_out"), "all": ("q", "k", "v", "o", "fc_in", "fc_out")}
 """The modules O of the paper, and the roles of the matrices in each. A single role is a module too."""
@@ -47,15 +49,15 @@ def matrices(model: nn.Module, layer: int, module: str = "all") -> list[Matrix]:
     whose matrices cannot be found.
     """
     roles, blocks = roles_of(module), _blocks(model)
-    if not (isinstance(layer, int) and 0 <= layer < len(blocks)):
+    if not (isinstance(layer, Integral) and 0 <= layer < len(blocks)):
         raise IndexError(f"layer is {layer!r}, but this model has layers 0 to {len(blocks) - 1}")
     found = _gpt2(blocks[layer])
-    return [Matrix(layer, role, found[role]) for role in roles]
+    return [Matrix(int(layer), role, found[role]) for role in roles]
 
 
 def _blocks(model: nn.Module) -> nn.ModuleList:
     blocks = getattr(getattr(model, "transformer", None), "h", None)
-    if blocks is None or not hasattr(blocks[0], "attn") or not hasattr(blocks[0].attn, "c_attn"):
+    if blocks is None or not isinstance(getattr(getattr(blocks[0], "attn", None), "c_attn", None), Conv1D):
         raise TypeError(f"cannot find the weight matrices of a {type(model).__name__}; models built like GPT2LMHeadModel are supported")
     return blocks
 

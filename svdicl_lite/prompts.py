@@ -23,6 +23,8 @@ def draw_demonstrations(task: Task, n_shots: int, seed: int) -> list[dict]:
 
     Raises ValueError if the task has fewer than two classes or too few training examples of one.
     """
+    if n_shots < 0:
+        raise ValueError(f"n_shots is {n_shots}, but must be 0 or more")
     if len(task.classes) < 2:
         raise ValueError(f"task {task.name!r} has {len(task.classes)} class, but a choice needs at least two")
     rng = random.Random(f"demonstrations {seed}")

@@ -116,6 +116,7 @@ def search_clip_rate(
     Of equal validation scores the earliest rate wins, so a clip must beat the unclipped model to be chosen.
     """
     rates = check_clip_rates(clip_rates)
+    _check_same_model(model, validation, test)
     if layer is None:
         layer = select_layer(model, module, top_k, reduction)
     clip = Clip(model, layer, module)
@@ -133,7 +134,9 @@ def sweep(model, evaluator: ICLEvaluator, layers=None, modules=("mlp", "attn"), 
     One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %), balanced_accuracy, and the
     `Evaluation` itself.
     """
-    layers = range(n_layers(model)) if layers is None else layers
+    layers = range(n_layers(model)) if layers is None else tuple(layers)
+    clip_rates = tuple(check_clip_rate(rate) for rate in clip_rates)
+    _check_same_model(model, evaluator)
     unclipped = evaluator()
     rows = []
     for module, layer in tqdm([(m, l) for m in modules for l in layers], desc="sweep", unit="module", disable=None):
@@ -155,3 +158,8 @@ def _at_each_rate(clip: Clip, clip_rates, evaluator: ICLEvaluator, unclipped: Ev
         with clip.at(rate):
             outcomes.append(evaluator() if rate else unclipped)
     return outcomes
+
+
+def _check_same_model(model, *evaluators) -> None:
+    if any(getattr(evaluator, "model", model) is not model for evaluator in evaluators):
+        raise ValueError("the evaluator judges another model than the one to be clipped; make it with the same model object")

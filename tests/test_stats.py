@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svdicl_lite.stats import mcnemar, paired_bootstrap, wilson_interval
+from svdicl_lite.stats import holm, mcnemar, paired_bootstrap, wilson_interval
 
 
 def outcomes(both, lost, won, neither):
@@ -128,3 +128,21 @@ def test_bootstrap_is_paired():
 def test_outcomes_that_are_not_paired_are_refused(test, before, after):
     with pytest.raises(ValueError, match="paired outcomes must be two lists of one length, got"):
         test(before, after)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0.001, 0.999))
+def test_holm_rejects_what_stepping_down_by_hand_rejects(p_values, alpha):
+    rejected = [False] * len(p_values)
+    for step, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        bound = p_values[i] * (len(p_values) - step)  # the smallest p is held against α / m, the next against α / (m − 1), …
+        if abs(bound - alpha) < 1e-12:
+            return  # a tie that rounding decides
+        if bound > alpha:
+            break
+        rejected[i] = True
+    assert [bool(p <= alpha) for p in holm(p_values)] == rejected
+
+
+def test_holm_of_an_example_by_hand():
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06], rel=1e-12)
+    assert holm([0.9, 0.8]) == pytest.approx([1, 1]) and holm([0.02]) == pytest.approx([0.02])

@@ -1,0 +1,79 @@
+"""The built book: complete, without a warning or a failed cell, and asking no other host."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from test_chapters import CHAPTERS, ROOT, make
+
+HTML = ROOT / "_build/ci/_build/html"
+
+
+@pytest.fixture(scope="module")
+def pages():
+    done = make("html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {path.relative_to(HTML).as_posix(): BeautifulSoup(path.read_text(), "html.parser") for path in HTML.rglob("*.html") if "_static" not in path.parts}
+
+
+def test_every_page_of_the_toc_is_there(pages):
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    assert {f"{name}.html" for name in listed} <= pages.keys()
+    assert {f"chapters/{name}" for name in CHAPTERS} <= set(listed), "a chapter is not in the table of contents"
+
+
+def test_the_build_said_no_warning(pages):
+    log = (ROOT / "_build/ci/build.log").read_text()
+    assert "build succeeded" in log
+    assert "WARNING" not in log and "ERROR" not in log
+
+
+def test_no_page_shows_an_error_or_an_unresolved_value(pages):
+    for name, page in pages.items():
+        text = page.get_text()
+        assert "Traceback (most recent call last)" not in text, name
+        assert "glue:" not in text and "{cite}" not in text and "{ref}" not in text, name
+
+
+def test_every_picture_is_described(pages):
+    for name, page in pages.items():
+        for image in page.select("article img"):
+            assert len(image.get("alt", "")) > 20 and ".png" not in image["alt"], f"{name}: {image}"
+
+
+def test_every_chapter_offers_its_executed_notebook(pages):
+    for chapter in CHAPTERS:
+        links = [urlsplit(a["href"]).path for a in pages[f"chapters/{chapter}.html"].select("a[href]")]
+        assert any(link.endswith(f"_sources/chapters/{chapter}.ipynb") for link in links), chapter
+        assert '"execution_count": ' in (HTML / f"_sources/chapters/{chapter}.ipynb").read_text()
+
+
+def test_no_page_asks_another_host(pages):
+    for name, page in pages.items():
+        asked = [tag.get("src") or tag.get("href") for tag in page.select("script[src], link[href], img[src], iframe[src], source[src]") if tag.get("rel") != ["canonical"]]
+        assert not [url for url in asked if urlsplit(url).netloc], name
+        assert "cdn." not in "".join(tag.get_text() for tag in page.select("script:not([src])")), name
+
+
+def test_every_internal_link_leads_somewhere(pages):
+    for name, page in pages.items():
+        for link in page.select("a[href]"):
+            url = urlsplit(link["href"])
+            if url.scheme or url.netloc or not url.path:
+                continue
+            target = (HTML / name).parent / unquote(url.path)
+            assert target.resolve().exists(), f"{name} links to {link['href']}"
+
+
+def test_an_untouched_tree_is_up_to_date_and_a_changed_module_is_not(pages):
+    assert make("-q", "html").returncode == 0
+    stale = make("-n", "-W", "svdicl_lite/svd.py", "html").stdout
+    assert all(f"chapters/{chapter}.md" in stale for chapter in CHAPTERS)
+
+
+def test_source_pages_do_not_leak_this_machine(pages):
+    for chapter in CHAPTERS:
+        assert str(Path.home()) not in (HTML / f"chapters/{chapter}.html").read_text()

@@ -1,0 +1,59 @@
+"""Every chapter runs under papermill with the smallest sizes, by the same Makefile that builds the book."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
+
+
+def make(*arguments):
+    env = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}
+    return subprocess.run(["make", "PROFILE=ci", *arguments], cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_chapter_runs_and_its_claims_hold(chapter):
+    done = make(f"_build/ci/chapters/{chapter}.ipynb")
+    assert done.returncode == 0, done.stdout + done.stderr
+    notebook = nbformat.read(ROOT / f"_build/ci/chapters/{chapter}.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code if cell.source.strip())
+    assert not [out for cell in code for out in cell.outputs if out.output_type == "error"]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_chapter_begins_with_a_parameters_cell(chapter):
+    first = next(cell for cell in jupytext.read(ROOT / f"chapters/{chapter}.md").cells if cell.cell_type == "code")
+    assert "parameters" in first.metadata["tags"]
+    names = {}
+    exec(first.source, names)
+    assert names["profile"] == "book" and names["seed"] == 0
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_chapter_has_what_every_chapter_has(chapter):
+    text = (ROOT / f"chapters/{chapter}.md").read_text()
+    for wanted in ("What you will be able to do", "**Before you start:**", "**It takes**", "Predict, then run", "things to take away", "**Further reading.**", "**Now try:**"):
+        assert wanted in text, f"{chapter} lacks {wanted!r}"
+    assert text.count("\n### Exercise ") >= 3
+    assert text.count("**Expected result:**") == text.count("\n### Exercise ")
+
+
+def test_a_failing_cell_names_chapter_and_cell_and_leaves_no_notebook(tmp_path):
+    chapter = tmp_path / "bad.md"
+    chapter.write_text("# Bad\n\n```{code-cell} python3\n:tags: [parameters]\n\nseed = 0\n```\n\n```{code-cell} python3\nassert seed == 1, 'one is not zero'\n```\n")
+    notebook = jupytext.reads(chapter.read_text(), fmt="md:myst")
+    jupytext.write(notebook, chapter, fmt="md:myst")
+    out = tmp_path / "bad.ipynb"
+    run = [sys.executable, ROOT / "book/_ext/run_chapter.py", chapter, out, "--profile", "ci"]
+    done = subprocess.run(run, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "bad.md, cell" in done.stderr and "AssertionError: one is not zero" in done.stderr
+    assert not out.exists()
