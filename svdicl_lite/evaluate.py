@@ -71,7 +71,8 @@ class ICLEvaluator:
         if not seeds:
             raise ValueError("seeds is empty, but the evaluator needs at least one seed to draw demonstrations by")
         if not len(seeds) <= n <= len(task.splits[split]):
-            raise ValueError(f"n is {n}, but must be between {len(seeds)} (one per seed) and {len(task.splits[split])}, the size of {task.name}'s {split} split")
+            size = len(task.splits[split])
+            raise ValueError(f"n is {n}, but must be between {len(seeds)} (one per seed) and {size}, the size of {task.name}'s {split} split")
         self.model, self.batch_size = model, batch_size
         self.groups = []
         for i, seed in enumerate(seeds):

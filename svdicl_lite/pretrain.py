@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import random
+import sys
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -30,7 +31,7 @@ from svdicl_lite.tasks import ARBITRARY_WORDS, ATTRIBUTE, LABEL_SETTINGS, TASKS,
 
 LABEL_WEIGHT = 50.0  # how much more a label weighs in the loss than a word of a sentence
 TOKENS_PER_STEP = 6400
-PROBE_EVERY = 100
+PROBE_EVERY, PROBE_N = 100, 200  # steps, prompts
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,10 @@ RECIPES = {
     "icl-gpt2": Recipe(
         phases=(
             Phase(200, shots=(0, 1, 2), canonical=0.8, flipped=0.0, kinds=("short",)),
-            Phase(800, shots=(8,), canonical=0.4, flipped=0.2, kinds=("short",)),
-            Phase(1000, shots=(2, 4, 8, 16), canonical=0.15, flipped=0.15, kinds=("plain", "hard"), cool_down=0.3),
+            Phase(700, shots=(8,), canonical=0.4, flipped=0.2, kinds=("short",)),
+            Phase(300, shots=(8,), canonical=0.4, flipped=0.2, kinds=("plain",)),
+            Phase(600, shots=(2, 4, 8, 16), canonical=0.3, flipped=0.2, kinds=("plain", "hard")),
+            Phase(500, shots=(8, 16), canonical=0.15, flipped=0.15, kinds=("plain", "hard"), cool_down=0.4),
         ),
     ),
     "icl-gpt2-prior": Recipe(
@@ -179,6 +182,7 @@ def train(model: GPT2LMHeadModel, tokenizer, recipe: Recipe, probe=None) -> list
         if step % PROBE_EVERY == 0 or step == len(schedule):
             model.eval()
             curve.append({"step": step, "label_loss": round(sum(losses) / len(losses), 4), **(probe(model) if probe else {})})
+            tqdm.write(str(curve[-1]), file=sys.stderr)
             losses = []
     model.eval()
     return curve
@@ -208,12 +212,18 @@ def make(name: str) -> None:
         tokenizer = train_tokenizer()
         model = new_model(recipe, tokenizer)
 
+    model.to(device).eval()
+    evaluators = {
+        f"{task} {setting}": ICLEvaluator(model, tokenizer, load(task, setting), n=PROBE_N, seeds=range(5))
+        for task in TASKS
+        for setting in LABEL_SETTINGS
+    }
+
     def probe(model):
-        rows = figures(model, tokenizer, "validation", n=200, shots=(8,))
-        return {f"{row['task']} {row['labels']}": row["accuracy"] for row in rows}
+        return {key: round(evaluate().accuracy, 4) for key, evaluate in evaluators.items()}
 
     start = time.perf_counter()
-    curve = train(model.to(device), tokenizer, recipe, probe)
+    curve = train(model, tokenizer, recipe, probe)
     seconds = time.perf_counter() - start
     model.to("cpu")
     folder = zoo.ZOO / name
@@ -222,7 +232,7 @@ def make(name: str) -> None:
     card = {
         "name": name, "parameters": model.num_parameters(), "recipe": asdict(recipe), "label_weight": LABEL_WEIGHT,
         "device": device, "threads": torch.get_num_threads(), "seconds": round(seconds), "torch": version("torch"),
-        "transformers": version("transformers"), "curve": curve, "curve_n": 200,
+        "transformers": version("transformers"), "curve": curve, "curve_n": PROBE_N,
         "test": figures(model, tokenizer, "test", n=1000, shots=(0, 2, 4, 8, 16)),
     }  # fmt: skip
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")

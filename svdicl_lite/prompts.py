@@ -29,7 +29,7 @@ def draw_demonstrations(task: Task, n_shots: int, seed: int) -> list[dict]:
         raise ValueError(f"task {task.name!r} has {len(task.classes)} class, but a choice needs at least two")
     rng = random.Random(f"demonstrations {seed}")
     classes = rng.sample(range(len(task.classes)), len(task.classes))  # who gets the odd one out is chance too
-    labels = task.splits["train"]["label"]
+    labels = task.splits["train"]["label"][:]
     chosen = []
     for place, index in enumerate(classes):
         wanted = n_shots // len(classes) + (place < n_shots % len(classes))
@@ -60,10 +60,12 @@ def encode(tokenizer, task: Task, words: tuple[str, ...], demonstrations: list[d
     columns = []
     for word in words:
         answered = tokenizer([f"{text} {word}" for text in texts])["input_ids"]
-        for prompt, longer in zip(tokens, answered):
+        for text, prompt, longer in zip(texts, tokens, answered):
             if longer[:-1] != prompt:
                 pieces = tokenizer.convert_ids_to_tokens(longer[-4:])
-                raise ValueError(f"the label word {word!r} is not one token after {texts[0][-20:]!r} (the prompt ends in {pieces}); choose a shorter, commoner word")
+                raise ValueError(
+                    f"the label word {word!r} is not one token after {text[-20:]!r} (its tokens end in {pieces}); choose a shorter, commoner word"
+                )
         columns.append([longer[-1] for longer in answered])
     if len({column[0] for column in columns}) < len(words):
         raise ValueError(f"the label words {', '.join(words)} must be different tokens")

@@ -47,7 +47,7 @@ def select_layer(model, module: str, top_k: int = 2, reduction: str = "max") -> 
     if not 1 <= top_k <= n_layers(model):
         raise ValueError(f"top_k is {top_k}, but must be between 1 and {n_layers(model)}, the number of layers")
     by_layer = condition_table(model, module).groupby("layer")["condition_number"].agg(reduction)
-    return int(by_layer.nlargest(top_k).index.max())
+    return int(by_layer.nlargest(top_k, keep="last").index.max())
 
 
 def check_clip_rates(clip_rates) -> tuple[float, ...]:

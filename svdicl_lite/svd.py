@@ -25,12 +25,12 @@ def rank_at(k: int, clip_rate: float) -> int:
     """The rank that is left of `k` singular values at clip rate ξ = 1 − r/k.
 
     Rounds down, as the paper's code does, but never to nothing: at least one singular value stays for ξ < 1, and ξ = 1
-    removes the matrix. (The tolerance is for binary fractions: `int((1 - 0.9) * 10)` is 0.)
+    removes the matrix. (The tolerance is for binary fractions, single-precision ones too: `int((1 - 0.9) * 10)` is 0.)
     """
     clip_rate = check_clip_rate(clip_rate)
     if clip_rate == 1:
         return 0
-    return max(1, math.floor((1 - clip_rate) * k + 1e-9))
+    return max(1, math.floor((1 - clip_rate + 1e-7) * k))
 
 
 @dataclass(frozen=True)

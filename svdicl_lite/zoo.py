@@ -28,7 +28,7 @@ def load(name: str, device: str = "cpu"):
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    local = ZOO / name if name in names() else Path(name) if Path(name).is_dir() else None
+    local = ZOO / name if name in names() else Path(name) if name and Path(name).is_dir() else None
     offline = local is not None or not _hub_has(name)
     bar = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

@@ -21,9 +21,9 @@ def small_steps(monkeypatch):
     monkeypatch.setattr(pretrain, "TOKENS_PER_STEP", 360)
 
 
-def trained(recipe, tokenizer, probe=None):
+def trained(recipe, tokenizer):
     model = new_model(recipe, tokenizer)
-    return model, train(model, tokenizer, recipe, probe)
+    return model, train(model, tokenizer, recipe)
 
 
 def words_of(documents):
@@ -113,14 +113,13 @@ def test_training_and_prompting_cut_a_text_into_the_same_tokens(tokenizer):
 
 
 def test_three_steps_run_and_change_every_weight(tokenizer, small_steps):
-    probed = []
+    untrained, model, probed = new_model(RECIPE, tokenizer), new_model(RECIPE, tokenizer), []
 
-    def probe(model):
+    def probe(*_):
         probed.append(model.training)
         return {"probe": 0.25}
 
-    untrained = new_model(RECIPE, tokenizer)
-    model, curve = trained(RECIPE, tokenizer, probe)
+    curve = train(model, tokenizer, RECIPE, probe)
     assert [row["step"] for row in curve] == [3] and curve[0]["probe"] == 0.25 and probed == [False]
     assert not model.training
     same = [name for (name, p), q in zip(model.named_parameters(), untrained.parameters()) if torch.equal(p, q)]

@@ -254,6 +254,14 @@ def test_a_candidate_outside_zero_to_one_is_refused_before_anything_is_judged(mo
         run_script(model, {}, {}, clip_rates=(0, 0.5, bad))  # an empty script would raise KeyError
 
 
+def test_a_sweep_refuses_a_bad_rate_before_anything_is_judged(model):
+    def judge():
+        raise AssertionError("judged already")
+
+    with pytest.raises(ValueError, match="clip_rate is 2, but must be a number"):
+        sweep(model, judge, clip_rates=(0, 0.5, 2))
+
+
 @pytest.mark.parametrize("top_k", [0, 4, -1])
 def test_a_top_k_beyond_the_layers_is_refused(model, top_k):
     with pytest.raises(ValueError, match=f"top_k is {top_k}, but must be between 1 and 3, the number of layers"):

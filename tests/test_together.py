@@ -62,6 +62,7 @@ def test_search_agrees_with_algorithm_1_written_out(model, tokenizer, request, t
 
 def test_make_writes_a_model_that_loads_with_its_card_and_can_be_gone_on_with(tokenizer, fingerprint, monkeypatch, tmp_path):
     row = {"task": "topic", "labels": "flipped", "accuracy": 0.5}
+    monkeypatch.setattr(pretrain, "PROBE_N", 5)
     monkeypatch.setattr(zoo, "ZOO", tmp_path)
     monkeypatch.setattr(pretrain, "TOKENS_PER_STEP", 300)
     monkeypatch.setattr(pretrain, "figures", lambda *args, **kwargs: [row])
@@ -78,7 +79,7 @@ def test_make_writes_a_model_that_loads_with_its_card_and_can_be_gone_on_with(to
     assert loaded_tokenizer("text: a goalkeeper pos\n")["input_ids"] == tokenizer("text: a goalkeeper pos\n")["input_ids"]
     card = zoo.card("tiny-more")
     assert card["recipe"]["start_from"] == "tiny" and card["parameters"] == tiny.num_parameters() and card["test"] == [row]
-    assert card["curve"][-1]["topic flipped"] == 0.5
+    assert card["curve_n"] == 5 and 0 <= card["curve"][-1]["topic flipped"] <= 1
 
 
 def test_figures_say_how_many_examples_stand_behind_each(model, tokenizer):

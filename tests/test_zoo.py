@@ -120,6 +120,13 @@ def test_a_checkpoint_without_one_of_its_files_is_called_incomplete(folder, name
         zoo.load(str(folder))
 
 
+def test_a_checkpoint_without_a_tokenizer_is_called_incomplete(folder):
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(ValueError, match="the checkpoint in .*tiny is .*incomplete"):
+        zoo.load(str(folder))
+
+
 def test_a_broken_config_is_called_damaged(folder):
     (folder / "config.json").write_text('{"model_type": "gpt2", ')
     with pytest.raises(ValueError, match="the checkpoint in .*tiny is damaged or incomplete"):
