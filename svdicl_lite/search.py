@@ -8,7 +8,7 @@ open are parameters here: k, and how the condition numbers of a module's matrice
 from dataclasses import dataclass
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from svdicl_lite.clip import Clip
 from svdicl_lite.evaluate import Evaluation, ICLEvaluator
