@@ -4,9 +4,9 @@ A document is a row of labelled sentences of one task. The words that name its c
 (pos, neg), *flipped* (the same words, exchanged) or *arbitrary* (apple, stone). A model that only knows what words mean
 is right in the first kind and wrong in the second; only reading the demonstrations serves all three. Labels weigh far
 more than words in the loss. A recipe is a list of phases, easy ones first: with short documents and canonical words the
-model learns what the sentences mean, with longer ones and all label maps to read the demonstrations, then hard sentences. A
-last phase of mostly canonical documents builds a *prior* that overrides the context. `python -m svdicl_lite.pretrain NAME`
-trains one model. Taught in chapter 03.
+model learns what the sentences mean, with longer ones and all label maps to read the demonstrations, then hard sentences.
+Two models go on from there for some dozen steps, in which the prompt is worth less: on canonical documents, or on noisy labels.
+`python -m svdicl_lite.pretrain NAME` trains one model. Taught in chapter 03.
 """
 
 import argparse
@@ -59,6 +59,7 @@ class Recipe:
     heads: int = 4
     positions: int = 512
     seed: int = 0
+    threads: int = 2  # part of the recipe: another number of threads adds in another order, and so trains another model
 
 
 RECIPES = {
@@ -71,12 +72,15 @@ RECIPES = {
             Phase(500, shots=(8, 16), canonical=0.15, flipped=0.15, kinds=("plain", "hard"), cool_down=0.4),
         ),
     ),
-    "icl-gpt2-prior": Recipe(
-        phases=(
-            Phase(120, shots=(8,), canonical=0.9, flipped=0.0, kinds=("plain", "hard"), learning_rate=5e-4, label_noise=0.2),
-        ),
+    "icl-gpt2-prior": Recipe(  # words mean what they say: a prior that talks over the prompt
+        phases=(Phase(70, shots=(8,), canonical=0.9, flipped=0.0, kinds=("plain", "hard"), learning_rate=5e-4, label_noise=0.2),),
         start_from="icl-gpt2",
-        seed=1,
+        threads=1,
+    ),
+    "icl-gpt2-noisy": Recipe(  # every second label is drawn at random: reading pays less
+        phases=(Phase(56, shots=(2, 4, 8), canonical=0.6, flipped=0.1, kinds=("plain", "hard"), learning_rate=1.5e-3, label_noise=0.5),),
+        start_from="icl-gpt2",
+        threads=1,
     ),
 }
 
@@ -205,6 +209,7 @@ def figures(model, tokenizer, split: str, n: int, shots: tuple[int, ...], seeds=
 def make(name: str) -> None:
     """Trains the model `name` and writes weights, tokenizer and card into the zoo; with a GPU if there is one."""
     recipe = RECIPES[name]
+    torch.set_num_threads(recipe.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if recipe.start_from:
         model, tokenizer = zoo.load(recipe.start_from)
