@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jupytext
 import papermill
+from jupytext.myst import MystMetadataParsingError
 from papermill.exceptions import PapermillExecutionError
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -24,7 +25,10 @@ args = parser.parse_args()
 failed = args.out.with_suffix(".failed.ipynb")
 failed.unlink(missing_ok=True)
 args.out.parent.mkdir(parents=True, exist_ok=True)
-notebook = jupytext.read(args.chapter)
+try:
+    notebook = jupytext.read(args.chapter)
+except MystMetadataParsingError as error:
+    sys.exit(f"{args.chapter}: {error}")
 unexecuted = args.out.with_suffix(".input.ipynb")
 jupytext.write(notebook, unexecuted)
 start = time.perf_counter()
