@@ -101,9 +101,9 @@ class SearchResult:
     def __str__(self) -> str:
         low, high = self.gain_interval
         return (
-            f"{self.module} of layer {self.layer} at ξ = {self.clip_rate:g}: test accuracy {self.test_before.accuracy:.3f} → "
-            f"{self.test_after.accuracy:.3f}, gain {self.test_gain:+.3f} [{low:+.3f}, {high:+.3f}], n = {self.test_after.n:,}, "
-            f"McNemar p = {self.p_value:.2g}; validation promised {self.validation_gain:+.3f}"
+            f"{self.module} of layer {self.layer} at ξ = {self.clip_rate:g}; validation promised {self.validation_gain:+.3f}\n"
+            f"test accuracy {self.test_before.accuracy:.3f} → {self.test_after.accuracy:.3f}, n = {self.test_after.n:,}\n"
+            f"gain {self.test_gain:+.3f} [{low:+.3f}, {high:+.3f}], McNemar p = {self.p_value:.2g}"
         )
 
 
