@@ -29,8 +29,7 @@ chapters: $(EXECUTED)
 
 $(HTML)/index.html: $(EXECUTED) $(PAGES)
 	@cd $(SITE) && ln -sfn ../../_config.yml ../../_toc.yml ../../book .
-	@rm -rf $(SITE)/_build && find $(SITE)/chapters -name '*.ipynb' | while read f; do \
-		[ -e "$${f#$(SITE)/}" ] || [ -e chapters/$$(basename "$$f" .ipynb).md ] || rm "$$f"; done
+	@rm -rf $(SITE)/_build  # what an earlier build left would stay in the book
 	@$(BIN)/jupyter-book build $(SITE) -W -n --keep-going > $(SITE)/build.log 2>&1 || { \
 		cat $(SITE)/build.log; rm -rf $(HTML); echo "The book did not build: see the warnings above."; exit 1; }
 
