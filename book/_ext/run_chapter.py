@@ -12,11 +12,9 @@ from pathlib import Path
 
 import jupytext
 import papermill
-from jupyter_client.connect import ConnectionFileMixin
 from jupytext.myst import MystMetadataParsingError
 from papermill.exceptions import PapermillExecutionError
 
-ConnectionFileMixin.transport.default_value = "ipc"  # kernels of a build need no open ports
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("chapter", type=Path)
 parser.add_argument("out", type=Path)
