@@ -1,19 +1,17 @@
-"""How well a model classifies from its prompt, fast and exactly.
+"""How well a model classifies from its prompt.
 
-Every query stands behind the same demonstrations, so their keys and values are computed once per call, not once per
-query; queries of one length run as one batch, so nothing is padded and no mask can be wrong. `plain_scores` is the same
-computation without any of that: one prompt, one forward. The two agree; a test says so. Taught in chapter 03.
+A task's examples stand behind demonstrations; the class whose label word gets the highest logit where the label is due is the
+answer. `ICLEvaluator` makes the prompts once and judges the model as it is whenever it is called, by the fast path of
+`svdicl_lite.scores`; `from_layer` judges it again and again while one layer changes (`svdicl_lite.replay`). Taught in chapter 03.
 """
 
-import copy
 from dataclasses import dataclass
-from itertools import takewhile
 
 import numpy as np
-import torch
-from transformers import DynamicCache
 
-from svdicl_lite.prompts import Prompts, draw_demonstrations, encode
+from svdicl_lite.prompts import draw_demonstrations, encode
+from svdicl_lite.replay import Replay
+from svdicl_lite.scores import Plan, plain_scores, scores
 from svdicl_lite.stats import Interval, wilson_interval
 from svdicl_lite.tasks import Task
 
@@ -24,6 +22,7 @@ class Evaluation:
 
     scores: np.ndarray  # (N, C) logits of the label words where the label is due
     labels: np.ndarray  # (N,) right classes
+    demonstration_sets: np.ndarray | None = None  # (N,) which set of demonstrations stood before each; None if one before all
 
     @property
     def predictions(self) -> np.ndarray:
@@ -73,8 +72,7 @@ class ICLEvaluator:
         if not len(seeds) <= n <= len(task.splits[split]):
             size = len(task.splits[split])
             raise ValueError(f"n is {n}, but must be between {len(seeds)} (one per seed) and {size}, the size of {task.name}'s {split} split")
-        self.model, self.batch_size = model, batch_size
-        self.groups = []
+        self.model, self.groups = model, []
         for i, seed in enumerate(seeds):
             examples = list(task.splits[split].select(range(i * n // len(seeds), (i + 1) * n // len(seeds))))
             prompts = encode(tokenizer, task, task.words(seed=seed), draw_demonstrations(task, n_shots, seed), examples)
@@ -82,51 +80,35 @@ class ICLEvaluator:
             if longest > positions:
                 raise ValueError(f"a prompt of {n_shots} shots has {longest} tokens, but the model has {positions} positions; use fewer shots")
             self.groups.append(prompts)
+        self.plans = [Plan(prompts, batch_size) for prompts in self.groups]
+        self.demonstration_sets = np.repeat(np.arange(len(seeds)), [len(prompts.tokens) for prompts in self.groups])
 
     def __call__(self) -> Evaluation:
         """Runs the model on every prompt."""
-        return _evaluation(self.groups, [cached_scores(self.model, prompts, self.batch_size) for prompts in self.groups])
+        return self._evaluation([scores(self.model, plan) for plan in self.plans])
 
     def plain(self) -> Evaluation:
         """The same by the plain path: one prompt at a time, nothing shared. Slow; for checking and for timing."""
-        return _evaluation(self.groups, [plain_scores(self.model, prompts) for prompts in self.groups])
+        return self._evaluation([plain_scores(self.model, prompts) for prompts in self.groups])
+
+    def from_layer(self, layer: int, below: "FromLayer | None" = None) -> "FromLayer":
+        """A judge for a model of which only `layer`, and what lies above it, changes: what comes before is computed here, once.
+
+        `below`, such a judge for a shallower layer, saves the way up to that one.
+        """
+        return FromLayer(self, Replay(self.model, self.plans, layer, below and below.replay))
+
+    def _evaluation(self, scores: list[np.ndarray]) -> Evaluation:
+        return Evaluation(np.concatenate(scores), np.concatenate([prompts.labels for prompts in self.groups]), self.demonstration_sets)
 
 
-def _evaluation(groups: list[Prompts], scores: list[np.ndarray]) -> Evaluation:
-    return Evaluation(np.concatenate(scores), np.concatenate([prompts.labels for prompts in groups]))
+@dataclass(frozen=True)
+class FromLayer:
+    """Judges as its `evaluator` does, from one layer on."""
 
+    evaluator: ICLEvaluator
+    replay: Replay
 
-@torch.inference_mode()
-def plain_scores(model, prompts: Prompts) -> np.ndarray:
-    """Label-word logits (N, C), one full forward a prompt."""
-    rows = []
-    for tokens, label_tokens in zip(prompts.tokens, prompts.label_tokens):
-        logits = model(torch.tensor([tokens], device=model.device)).logits[0, -1]
-        rows.append(logits[label_tokens].float().cpu().numpy())
-    return np.stack(rows)
-
-
-@torch.inference_mode()
-def cached_scores(model, prompts: Prompts, batch_size: int) -> np.ndarray:
-    """Label-word logits (N, C): the shared prefix runs once, then the rest of the prompts in batches of equal length."""
-    first, last = min(prompts.tokens), max(prompts.tokens)  # what these two share, all share
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last)))
-    shared = min(shared, min(map(len, prompts.tokens)) - 1)
-    prefix = DynamicCache(config=model.config)
-    if shared:
-        model(torch.tensor([first[:shared]], device=model.device), past_key_values=prefix, use_cache=True, logits_to_keep=1)
-    by_length: dict[int, list[int]] = {}
-    for i, tokens in enumerate(prompts.tokens):
-        by_length.setdefault(len(tokens), []).append(i)
-    scores = np.empty((len(prompts.tokens), len(prompts.label_tokens[0])), dtype=np.float32)
-    for same in by_length.values():
-        for start in range(0, len(same), batch_size):
-            index = same[start : start + batch_size]
-            cache = copy.deepcopy(prefix)
-            if shared:
-                cache.batch_repeat_interleave(len(index))
-            tokens = torch.tensor([prompts.tokens[i][shared:] for i in index], device=model.device)
-            logits = model(tokens, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
-            label_tokens = torch.tensor([prompts.label_tokens[i] for i in index], device=model.device)
-            scores[index] = logits.gather(1, label_tokens).float().cpu().numpy()
-    return scores
+    def __call__(self, module: str = "all") -> Evaluation:
+        """Runs the model, of which nothing below the layer has changed, and in the layer itself only `module`."""
+        return self.evaluator._evaluation(self.replay.scores(module))

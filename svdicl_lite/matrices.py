@@ -39,7 +39,7 @@ def roles_of(module: str) -> tuple[str, ...]:
 
 def n_layers(model: nn.Module) -> int:
     """The number of transformer blocks."""
-    return len(_blocks(model))
+    return len(blocks(model))
 
 
 def matrices(model: nn.Module, layer: int, module: str = "all") -> list[Matrix]:
@@ -48,14 +48,22 @@ def matrices(model: nn.Module, layer: int, module: str = "all") -> list[Matrix]:
     Raises ValueError for an unknown module, IndexError for a layer the model does not have, TypeError for a model
     whose matrices cannot be found.
     """
-    roles, blocks = roles_of(module), _blocks(model)
-    if not (isinstance(layer, Integral) and 0 <= layer < len(blocks)):
-        raise IndexError(f"layer is {layer!r}, but this model has layers 0 to {len(blocks) - 1}")
-    found = _gpt2(blocks[layer])
+    roles, found_blocks = roles_of(module), blocks(model)
+    if not (isinstance(layer, Integral) and 0 <= layer < len(found_blocks)):
+        raise IndexError(f"layer is {layer!r}, but this model has layers 0 to {len(found_blocks) - 1}")
+    found = _gpt2(found_blocks[layer])
     return [Matrix(int(layer), role, found[role]) for role in roles]
 
 
-def _blocks(model: nn.Module) -> nn.ModuleList:
+def attention(block):
+    return block.attn
+
+
+def feed_forward(block):
+    return block.mlp
+
+
+def blocks(model: nn.Module) -> nn.ModuleList:
     blocks = getattr(getattr(model, "transformer", None), "h", None)
     if blocks is None or not isinstance(getattr(getattr(blocks[0], "attn", None), "c_attn", None), Conv1D):
         raise TypeError(f"cannot find the weight matrices of a {type(model).__name__}; models built like GPT2LMHeadModel are supported")

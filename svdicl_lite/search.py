@@ -120,11 +120,10 @@ def search_clip_rate(
     if layer is None:
         layer = select_layer(model, module, top_k, reduction)
     clip = Clip(model, layer, module)
-    outcomes = _at_each_rate(clip, rates, validation, unclipped=validation())
+    outcomes = _at_each_rate(clip, module, rates, validation.from_layer(layer))
     best = max(range(len(rates)), key=lambda i: outcomes[i].accuracy)  # max returns the first of equals
-    before = test()
-    with clip.at(rates[best]):
-        after = test() if rates[best] else before
+    before, *after = _at_each_rate(clip, module, sorted({0.0, rates[best]}), test.from_layer(layer))
+    after = after[0] if after else before
     return SearchResult(layer, module, rates, tuple(outcomes), rates[best], before, after)
 
 
@@ -134,32 +133,36 @@ def sweep(model, evaluator: ICLEvaluator, layers=None, modules=("mlp", "attn"), 
     One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %), balanced_accuracy, and the
     `Evaluation` itself.
     """
-    layers = range(n_layers(model)) if layers is None else tuple(layers)
+    layers, modules = range(n_layers(model)) if layers is None else sorted(layers), tuple(modules)
     clip_rates = tuple(check_clip_rate(rate) for rate in clip_rates)
     _check_same_model(model, evaluator)
-    unclipped = evaluator()
-    rows = []
-    for module, layer in tqdm([(m, l) for m in modules for l in layers], desc="sweep", unit="module", disable=None):
-        outcomes = _at_each_rate(Clip(model, layer, module), clip_rates, evaluator, unclipped)
-        for rate, outcome in zip(clip_rates, outcomes):
-            low, high = outcome.interval
-            rows.append(
-                {
-                    "layer": layer, "module": module, "clip_rate": rate, "n": outcome.n, "accuracy": outcome.accuracy,
-                    "low": low, "high": high, "balanced_accuracy": outcome.balanced_accuracy, "evaluation": outcome,
-                }
-            )  # fmt: skip
-    return pd.DataFrame(rows)
+    rows, judge = [], None
+    bar = tqdm(total=len(layers) * len(modules), desc="sweep", unit="module", disable=None)
+    for layer in layers:
+        judge = evaluator.from_layer(layer, below=judge)
+        for module in modules:
+            outcomes = _at_each_rate(Clip(model, layer, module), module, clip_rates, judge)
+            for rate, outcome in zip(clip_rates, outcomes):
+                low, high = outcome.interval
+                rows.append(
+                    {
+                        "layer": layer, "module": module, "clip_rate": rate, "n": outcome.n, "accuracy": outcome.accuracy,
+                        "low": low, "high": high, "balanced_accuracy": outcome.balanced_accuracy, "evaluation": outcome,
+                    }
+                )  # fmt: skip
+            bar.update()
+    bar.close()
+    return pd.DataFrame(sorted(rows, key=lambda row: modules.index(row["module"])))
 
 
-def _at_each_rate(clip: Clip, clip_rates, evaluator: ICLEvaluator, unclipped: Evaluation) -> list[Evaluation]:
+def _at_each_rate(clip: Clip, module: str, clip_rates, judge) -> list[Evaluation]:
     outcomes = []
     for rate in clip_rates:
         with clip.at(rate):
-            outcomes.append(evaluator() if rate else unclipped)
+            outcomes.append(judge(module))
     return outcomes
 
 
 def _check_same_model(model, *evaluators) -> None:
-    if any(getattr(evaluator, "model", model) is not model for evaluator in evaluators):
+    if any(evaluator.model is not model for evaluator in evaluators):
         raise ValueError("the evaluator judges another model than the one to be clipped; make it with the same model object")

@@ -41,6 +41,9 @@ class Scripted:
     def __init__(self, model, name, script, diary, layer=2, role="fc_in"):
         self.model, self.name, self.script, self.diary, self.layer, self.role = model, name, script, diary, layer, role
 
+    def from_layer(self, layer, below=None):
+        return lambda module: self()
+
     def __call__(self):
         rank = int(torch.linalg.matrix_rank(matrices(self.model, self.layer, self.role)[0].weight.double(), rtol=1e-5))
         rate = next(rate for rate in CLIP_RATES if rank_at(32, rate) == rank)
@@ -229,8 +232,8 @@ def test_a_sweep_takes_all_layers_and_both_modules_unless_told(model):
         def __init__(self):
             self.model = model
 
-        def __call__(self):
-            return outcome(10)
+        def from_layer(self, layer, below=None):
+            return lambda module: outcome(10)
 
     table = sweep(model, Constant(), clip_rates=(0, 0.5))
     assert {*zip(table["layer"], table["module"])} == {(layer, module) for layer in range(3) for module in ("mlp", "attn")}

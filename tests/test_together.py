@@ -106,7 +106,14 @@ def test_a_checkpoint_without_any_tokenizer_file_is_called_incomplete(model, tmp
 
 
 def test_sweep_takes_layers_and_rates_from_any_iterable(model):
-    table = sweep(model, lambda: Evaluation(np.eye(2), np.zeros(2, dtype=int)), iter((0, 2)), ("mlp", "attn"), iter((0, 0.5)))
+    class Judge:
+        def __init__(self):
+            self.model = model
+
+        def from_layer(self, layer, below=None):
+            return lambda module: Evaluation(np.eye(2), np.zeros(2, dtype=int))
+
+    table = sweep(model, Judge(), iter((0, 2)), ("mlp", "attn"), iter((0, 0.5)))
     assert [tuple(row) for row in table.get(["module", "layer", "clip_rate"]).to_numpy()] == [
         (module, layer, rate) for module in ("mlp", "attn") for layer in (0, 2) for rate in (0, 0.5)
     ]

@@ -1,0 +1,105 @@
+"""Judging a model again and again while only one layer changes, without computing again what cannot have changed.
+
+A clip in layer l leaves the blocks below l as they were. So their output is kept, once, and each clip rate costs only the
+blocks from l on. A clip of the MLP leaves its layer's attention as it was too, so that is kept as well; and in the last layer a
+clip that spares W_K and W_V leaves all keys and values of the demonstrations. Nothing is approximated: the model's own code runs,
+with the kept outputs in the place of what would compute them. Taught in chapter 07.
+"""
+
+from contextlib import ExitStack, contextmanager, suppress
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import DynamicCache
+
+from svdicl_lite.matrices import attention, blocks, roles_of
+from svdicl_lite.scores import Plan, lean, patched, run_batches, run_prefix, shared
+
+
+class Stop(Exception):
+    """All that was to be kept has been seen."""
+
+
+class Replay:
+    """The prompts of `plans` on the way through `model`, held at the entrance of `layer`.
+
+    `scores` gives the label-word logits as `svdicl_lite.scores.scores` would, for any change in `layer` and above it. A change below
+    makes a replay worthless. It keeps 2d numbers a token. `below`, a replay of a shallower layer, saves the way up to that one.
+    """
+
+    def __init__(self, model, plans: list[Plan], layer: int, below: "Replay | None" = None):
+        self.model, self.plans, self.layer = model, plans, layer
+        self.inputs, self.attended = {}, {}  # raw outputs of the block below and of the layer's attention, by run
+        self.prefixes: list[DynamicCache] = []
+        self.run = None  # which run is on: (plan, 0) its prefix, (plan, 1 + b) its batch b
+        self.attention = attention(blocks(model)[layer])
+        self._record(below)
+
+    def scores(self, module: str = "all") -> list[np.ndarray]:
+        """(N, C) for each plan, the model as it is now; `module` is where in `layer` it may have changed."""
+        roles = set(roles_of(module))
+        attention_same = self.attention is not None and not roles & {"q", "k", "v", "o"}
+        keys_same = self.layer == len(blocks(self.model)) - 1 and not roles & {"k", "v"}
+        result = []
+        with torch.inference_mode(), lean(self.model), self._replaying(attention_same):
+            for number, plan in enumerate(self.plans):
+                prefix = self.prefixes[number] if keys_same else self._prefix(number, self.layer + attention_same)
+                result.append(run_batches(self.model, plan, prefix, lambda batch: self._start(number, 1 + batch)))
+        return result
+
+    def _prefix(self, number: int, n_same: int) -> DynamicCache:
+        """The keys and values of the demonstrations as the model is now; those of the first `n_same` layers are as they were."""
+        self._start(number, 0)
+        prefix = run_prefix(self.model, self.plans[number])
+        prefix.layers[:n_same] = self.prefixes[number].layers[:n_same]
+        return prefix
+
+    @contextmanager
+    def _replaying(self, attention_same: bool):
+        """Inside, blocks below `layer`, and its attention if that is the same, return what was kept of this run."""
+        with ExitStack() as stack:
+            for block in blocks(self.model)[: self.layer]:
+                stack.enter_context(patched(block, lambda *args, **kwargs: self.inputs[self.run]))
+            if attention_same:
+                stack.enter_context(patched(self.attention, lambda *args, **kwargs: self.attended[self.run]))
+            yield
+
+    def _record(self, below: "Replay | None") -> None:
+        layers, stopping = blocks(self.model), False
+
+        def keep_input(block, args, output):
+            self.inputs[self.run] = output
+
+        def keep_attended(module, args, output):  # attention weights, where there are any, are read by no one
+            self.attended[self.run] = (output[0], *[None] * (len(output) - 1)) if isinstance(output, tuple) else output
+
+        def stop(*args):
+            if stopping:
+                raise Stop
+
+        with torch.inference_mode(), ExitStack() as stack:
+            if below is not None:
+                stack.enter_context(below._replaying(attention_same=False))
+            if self.layer:
+                stack.callback(layers[self.layer - 1].register_forward_hook(keep_input).remove)
+            if self.attention is None:
+                stack.callback(layers[self.layer].register_forward_pre_hook(stop).remove)
+            else:
+                stack.callback(self.attention.register_forward_hook(keep_attended).remove)
+                stack.callback(self.attention.register_forward_hook(stop).remove)
+            for number, plan in enumerate(self.plans):
+                stopping = False
+                self._start(number, 0, below)
+                prefix = run_prefix(self.model, plan) if below is None else below._prefix(number, below.layer)
+                self.prefixes.append(prefix)
+                stopping = True
+                for batch in range(len(plan.batches)):
+                    self._start(number, 1 + batch, below)
+                    with suppress(Stop):
+                        self.model(plan.batches[batch].tokens.to(self.model.device), past_key_values=shared(prefix), use_cache=True, logits_to_keep=1)
+
+    def _start(self, number: int, part: int, below: "Replay | None" = None) -> None:
+        self.run = (number, part)
+        if below is not None:
+            below.run = self.run
