@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svdicl_lite.prompts import draw_demonstrations, encode
+from svdicl_lite.prompts import draw_demonstrations, encode, render
 from svdicl_lite.replay import Replay
 from svdicl_lite.scores import Plan, plain_scores, scores
 from svdicl_lite.stats import Interval, wilson_interval
@@ -72,9 +72,12 @@ class ICLEvaluator:
         if not len(seeds) <= n <= len(task.splits[split]):
             size = len(task.splits[split])
             raise ValueError(f"n is {n}, but must be between {len(seeds)} (one per seed) and {size}, the size of {task.name}'s {split} split")
-        self.model, self.groups = model, []
+        self.model, self.split, self.seeds, self.groups = model, split, tuple(seeds), []
+        self.examples: frozenset[str] = frozenset()  # as they stand in the prompt
+        self.experiment = None  # the recipe by which workers make the same evaluator, if there is one
         for i, seed in enumerate(seeds):
             examples = list(task.splits[split].select(range(i * n // len(seeds), (i + 1) * n // len(seeds))))
+            self.examples |= {render(task, example) for example in examples}
             prompts = encode(tokenizer, task, task.words(seed=seed), draw_demonstrations(task, n_shots, seed), examples)
             longest, positions = max(map(len, prompts.tokens)), model.config.max_position_embeddings
             if longest > positions:
@@ -85,11 +88,11 @@ class ICLEvaluator:
 
     def __call__(self) -> Evaluation:
         """Runs the model on every prompt."""
-        return self._evaluation([scores(self.model, plan) for plan in self.plans])
+        return self.outcome(np.concatenate([scores(self.model, plan) for plan in self.plans]))
 
     def plain(self) -> Evaluation:
         """The same by the plain path: one prompt at a time, nothing shared. Slow; for checking and for timing."""
-        return self._evaluation([plain_scores(self.model, prompts) for prompts in self.groups])
+        return self.outcome(np.concatenate([plain_scores(self.model, prompts) for prompts in self.groups]))
 
     def from_layer(self, layer: int, below: "FromLayer | None" = None) -> "FromLayer":
         """A judge for a model of which only `layer`, and what lies above it, changes: what comes before is computed here, once.
@@ -98,8 +101,9 @@ class ICLEvaluator:
         """
         return FromLayer(self, Replay(self.model, self.plans, layer, below and below.replay))
 
-    def _evaluation(self, scores: list[np.ndarray]) -> Evaluation:
-        return Evaluation(np.concatenate(scores), np.concatenate([prompts.labels for prompts in self.groups]), self.demonstration_sets)
+    def outcome(self, scores: np.ndarray) -> Evaluation:
+        """Scores (N, C) of its prompts, in order, with the right classes beside them."""
+        return Evaluation(scores, np.concatenate([prompts.labels for prompts in self.groups]), self.demonstration_sets)
 
 
 @dataclass(frozen=True)
@@ -111,4 +115,4 @@ class FromLayer:
 
     def __call__(self, module: str = "all") -> Evaluation:
         """Runs the model, of which nothing below the layer has changed, and in the layer itself only `module`."""
-        return self.evaluator._evaluation(self.replay.scores(module))
+        return self.evaluator.outcome(np.concatenate(self.replay.scores(module)))

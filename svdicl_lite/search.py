@@ -1,19 +1,23 @@
-"""Algorithm 1: which layer to clip, how much, and whether it was worth it.
+"""Algorithm 1: which layer to clip, how much, and whether it was worth it; and the sweep that shows what there is to find.
 
 Follows appendix C.2 of Yao et al. 2024: condition numbers of all layers, the deepest of the k worst conditioned, the
 candidate rates in order, a rate kept when validation improves strictly, one test at the end. Two things the paper leaves
 open are parameters here: k, and how the condition numbers of a module's matrices become one. Taught in chapter 07.
 """
 
-from dataclasses import dataclass
+import random
+from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from svdicl_lite.clip import Clip
-from svdicl_lite.evaluate import Evaluation, ICLEvaluator
+from svdicl_lite.cells import Cell, judged
+from svdicl_lite.controls import batch_bias, calibrate
+from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.journal import Journal
 from svdicl_lite.matrices import matrices, n_layers
-from svdicl_lite.stats import Interval, mcnemar, paired_bootstrap
+from svdicl_lite.results import Comparison, SearchResult
 from svdicl_lite.svd import CLIP_RATES, check_clip_rate, condition_number, singular_values, stable_rank
 
 REDUCTIONS = ("max", "mean", "median")
@@ -58,111 +62,90 @@ def check_clip_rates(clip_rates) -> tuple[float, ...]:
     return rates
 
 
-@dataclass(frozen=True)
-class SearchResult:
-    """What Algorithm 1 found: every validation outcome, the choice, and the one test before and after."""
-
-    layer: int
-    module: str
-    clip_rates: tuple[float, ...]
-    validation: tuple[Evaluation, ...]  # one per rate
-    clip_rate: float  # the chosen one
-    test_before: Evaluation
-    test_after: Evaluation
-
-    @property
-    def chosen(self) -> Evaluation:
-        """The validation outcome of the chosen rate."""
-        return self.validation[self.clip_rates.index(self.clip_rate)]
-
-    @property
-    def test_gain(self) -> float:
-        return self.test_after.accuracy - self.test_before.accuracy
-
-    @property
-    def validation_gain(self) -> float:
-        return self.chosen.accuracy - self.validation[0].accuracy
-
-    @property
-    def optimism(self) -> float:
-        """Validation gain minus test gain: what choosing the best of many on the same data adds to a gain."""
-        return self.validation_gain - self.test_gain
-
-    @property
-    def p_value(self) -> float:
-        """Exact McNemar test of before against after, on the test set."""
-        return mcnemar(self.test_before.correct, self.test_after.correct)
-
-    @property
-    def gain_interval(self) -> Interval:
-        """95 % paired bootstrap interval of the test gain."""
-        return paired_bootstrap(self.test_before.correct, self.test_after.correct)
-
-    def __str__(self) -> str:
-        low, high = self.gain_interval
-        return (
-            f"{self.module} of layer {self.layer} at ξ = {self.clip_rate:g}; validation promised {self.validation_gain:+.3f}\n"
-            f"test accuracy {self.test_before.accuracy:.3f} → {self.test_after.accuracy:.3f}, n = {self.test_after.n:,}\n"
-            f"gain {self.test_gain:+.3f} [{low:+.3f}, {high:+.3f}], McNemar p = {self.p_value:.2g}"
-        )
-
-
 def search_clip_rate(
-    model, validation: ICLEvaluator, test: ICLEvaluator, module: str = "mlp", layer: int | None = None, top_k: int = 2,
-    reduction: str = "max", clip_rates=CLIP_RATES,
+    model, validation: ICLEvaluator, test: ICLEvaluator, module: str = "mlp", layer: int | str | None = None, top_k: int = 2, reduction: str = "max",
+    clip_rates=CLIP_RATES, expert: int | None = None, method: str = "svd", seed: int = 0, journal: Journal | None = None, map: Callable | None = None,
 ) -> SearchResult:  # fmt: skip
-    """Algorithm 1. `layer` None lets the condition numbers choose it. The model is left as it was.
+    """Algorithm 1. `layer` None lets the condition numbers choose it, "random" lets `seed`. The model is left as it was.
 
-    Of equal validation scores the earliest rate wins, so a clip must beat the unclipped model to be chosen.
+    Of equal validation scores the earliest rate wins, so a clip must beat the unclipped model to be chosen. `method` names what is
+    done at each rate: "svd", or a control of `svdicl_lite.controls`, random ones drawn by `seed`. `journal` keeps what is finished, `map` shares the work
+    out (see `cells.judged`).
     """
     rates = check_clip_rates(clip_rates)
-    _check_same_model(model, validation, test)
+    check_evaluators(model, validation, test)
     if layer is None:
         layer = select_layer(model, module, top_k, reduction)
-    clip = Clip(model, layer, module)
-    outcomes = _at_each_rate(clip, module, rates, validation.from_layer(layer))
-    best = max(range(len(rates)), key=lambda i: outcomes[i].accuracy)  # max returns the first of equals
-    before, *after = _at_each_rate(clip, module, sorted({0.0, rates[best]}), test.from_layer(layer))
-    after = after[0] if after else before
-    return SearchResult(layer, module, rates, tuple(outcomes), rates[best], before, after)
+    elif layer == "random":
+        layer = random.Random(f"layer {seed}").randrange(n_layers(model))
+    cells = [Cell(layer, module, rate, expert, method, seed) for rate in rates]
+    bar = tqdm(judged(validation, cells, journal, map), total=len(cells), desc="validation", unit="rate", disable=None)
+    outcomes = [outcome for _, outcome in bar]
+    best = max(range(len(cells)), key=lambda i: outcomes[i].accuracy)  # max returns the first of equals
+    tested = [outcome for _, outcome in judged(test, [cells[i] for i in sorted({0, best})], journal, map)]
+    return SearchResult(outcomes[0], outcomes[best], tested[0], tested[-1], tuple(cells), tuple(outcomes), cells[best])
 
 
-def sweep(model, evaluator: ICLEvaluator, layers=None, modules=("mlp", "attn"), clip_rates=CLIP_RATES) -> pd.DataFrame:
+def sweep(
+    model, evaluator: ICLEvaluator, layers=None, modules=("mlp", "attn"), clip_rates=CLIP_RATES, expert: int | None = None, method: str = "svd",
+    seed: int = 0, journal: Journal | None = None, map: Callable | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Every layer × module × rate, as in the paper's Figure 1; the model is left as it was.
 
     One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %), balanced_accuracy, and the
     `Evaluation` itself.
     """
-    layers, modules = range(n_layers(model)) if layers is None else sorted(layers), tuple(modules)
-    clip_rates = tuple(check_clip_rate(rate) for rate in clip_rates)
-    _check_same_model(model, evaluator)
-    rows, judge = [], None
-    bar = tqdm(total=len(layers) * len(modules), desc="sweep", unit="module", disable=None)
-    for layer in layers:
-        judge = evaluator.from_layer(layer, below=judge)
-        for module in modules:
-            outcomes = _at_each_rate(Clip(model, layer, module), module, clip_rates, judge)
-            for rate, outcome in zip(clip_rates, outcomes):
-                low, high = outcome.interval
-                rows.append(
-                    {
-                        "layer": layer, "module": module, "clip_rate": rate, "n": outcome.n, "accuracy": outcome.accuracy,
-                        "low": low, "high": high, "balanced_accuracy": outcome.balanced_accuracy, "evaluation": outcome,
-                    }
-                )  # fmt: skip
-            bar.update()
-    bar.close()
+    check_evaluators(model, evaluator)
+    cells = sweep_cells(model, layers, modules, clip_rates, expert, method, seed)
+    bar = tqdm(judged(evaluator, cells, journal, map), total=len(cells), desc="sweep", unit="cell", disable=None)
+    return sweep_table(bar)
+
+
+def sweep_cells(model, layers=None, modules=("mlp", "attn"), clip_rates=CLIP_RATES, expert=None, method="svd", seed=0) -> list[Cell]:
+    """The cells of a sweep, module by module; `layers` None means all."""
+    layers = range(n_layers(model)) if layers is None else tuple(layers)
+    rates = tuple(check_clip_rate(rate) for rate in clip_rates)
+    return [Cell(layer, module, rate, expert, method, seed) for module in modules for layer in layers for rate in rates]
+
+
+def sweep_table(judged) -> pd.DataFrame:
+    """The rows of a sweep, whole or broken off, from pairs of a cell and its outcome."""
+    rows = []
+    for cell, outcome in judged:
+        rows.append(
+            {
+                "layer": cell.layer, "module": cell.module, "clip_rate": cell.clip_rate, "n": outcome.n, "accuracy": outcome.accuracy,
+                "low": outcome.interval.low, "high": outcome.interval.high, "balanced_accuracy": outcome.balanced_accuracy, "evaluation": outcome,
+            }
+        )  # fmt: skip
+    modules = list(dict.fromkeys(row["module"] for row in rows))
     return pd.DataFrame(sorted(rows, key=lambda row: modules.index(row["module"])))
 
 
-def _at_each_rate(clip: Clip, module: str, clip_rates, judge) -> list[Evaluation]:
-    outcomes = []
-    for rate in clip_rates:
-        with clip.at(rate):
-            outcomes.append(judge(module))
-    return outcomes
+def compare(validation: ICLEvaluator, test: ICLEvaluator, change: Callable) -> Comparison:
+    """Before and after any change of the model: `change()` is a context in which it is in force, such as `controls.dropped`."""
+    before = validation(), test()
+    with change():
+        return Comparison(before[0], validation(), before[1], test())
 
 
-def _check_same_model(model, *evaluators) -> None:
+def calibration(validation: ICLEvaluator, test: ICLEvaluator) -> Comparison:
+    """What subtracting each prompt's preference for a label word gains without any clip (batch calibration, Zhou et al. 2023).
+
+    The preference is measured on validation, set of demonstrations by set, without its labels, so both evaluators must share their sets.
+    """
+    if validation.seeds != test.seeds:
+        raise ValueError(f"validation has the demonstration seeds {validation.seeds} and test {test.seeds}, but a bias belongs to its demonstrations")
+    before = validation(), test()
+    sets = before[0].demonstration_sets
+    bias = np.stack([batch_bias(before[0].scores[sets == number]) for number in range(len(validation.seeds))])  # (sets, C)
+    after = (calibrate(outcome, bias[outcome.demonstration_sets]) for outcome in before)
+    return Comparison(before[0], next(after), before[1], next(after))
+
+
+def check_evaluators(model, *evaluators: ICLEvaluator) -> None:
+    """Raises ValueError unless they judge this very model, on examples that no two of them share."""
     if any(evaluator.model is not model for evaluator in evaluators):
         raise ValueError("the evaluator judges another model than the one to be clipped; make it with the same model object")
+    if len(evaluators) == 2 and (both := evaluators[0].examples & evaluators[1].examples):
+        raise ValueError(f"validation and test share {len(both)} examples, {min(both)[:60]!r} for one; a choice must be judged on others")

@@ -1,0 +1,86 @@
+"""The unit of every search: one module of one layer, clipped at one rate, judged on one set of prompts.
+
+`judged` works through a list of cells layer by layer, from the bottom up, so that the way to each layer is run once; it can keep
+a journal, and it can hand whole layers to the workers of any executor. Taught in chapter 07.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import groupby
+
+import numpy as np
+
+from svdicl_lite.clip import Clip
+from svdicl_lite.controls import how_of
+from svdicl_lite.evaluate import Evaluation, ICLEvaluator
+from svdicl_lite.journal import Journal
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is done to the model. `seed` matters to random methods only."""
+
+    layer: int
+    module: str
+    clip_rate: float
+    expert: int | None = None
+    method: str = "svd"
+    seed: int = 0
+
+    @property
+    def place(self) -> tuple:
+        """What one `Clip` serves: all but the rate."""
+        return self.layer, self.module, self.expert, self.method, self.seed
+
+    def clip(self, model) -> Clip:
+        return Clip(model, self.layer, self.module, self.expert, how_of(self.method, self.seed))
+
+
+def judged(
+    evaluator: ICLEvaluator, cells: Iterable[Cell], journal: Journal | None = None, map: Callable | None = None
+) -> Iterator[tuple[Cell, Evaluation]]:
+    """Yields each cell with what the model answered; layers in order, the model left as it was after each.
+
+    What `journal` holds is not computed again, and what is computed is written there. `map` (an executor's) shares the layers out to
+    workers, which make their own model and prompts by the evaluator's `experiment`.
+    """
+    cells = sorted(cells, key=lambda cell: cell.layer)  # stable: within a layer the order given
+    todo = [cell for cell in cells if journal is None or journal.get(_key(evaluator, cell)) is None]
+    layers = [list(group) for _, group in groupby(todo, key=lambda cell: cell.layer)]
+    fresh = _here(evaluator, layers) if map is None else _elsewhere(evaluator, layers, map)
+    for cell in cells:
+        scores = None if journal is None else journal.get(_key(evaluator, cell))
+        if scores is None:
+            scores = next(fresh)
+            if journal is not None:
+                journal.add(_key(evaluator, cell), scores)
+        yield cell, evaluator.outcome(scores)
+
+
+def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[np.ndarray]:
+    judge = None
+    for cells in layers:
+        judge = evaluator.from_layer(cells[0].layer, below=judge)
+        for _, same in groupby(cells, key=lambda cell: cell.place):
+            clip = None
+            for cell in same:
+                clip = clip or cell.clip(evaluator.model)
+                with clip.at(cell.clip_rate):
+                    scores = judge(cell.module).scores
+                yield scores
+
+
+def _elsewhere(evaluator: ICLEvaluator, layers: list[list[Cell]], map: Callable) -> Iterator[np.ndarray]:
+    if evaluator.experiment is None:
+        raise ValueError("workers must make their own model and prompts, so map= needs evaluators made by an Experiment")
+    for scores in map(partial(_one_layer, evaluator.experiment, evaluator.split), layers):
+        yield from scores
+
+
+def _one_layer(experiment, split: str, cells: list[Cell]) -> list[np.ndarray]:
+    return list(_here(experiment.evaluator(split), [cells]))
+
+
+def _key(evaluator: ICLEvaluator, cell: Cell) -> dict:
+    return {"split": evaluator.split, **asdict(cell)}
