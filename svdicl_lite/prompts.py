@@ -1,7 +1,8 @@
 """From examples to tokens: demonstrations, then a query whose label is missing.
 
 A label is one token *in its context*: the answer to `text: … sentiment:` is ` pos` with its space, which is another token
-than `pos`. So context and label are tokenised together, and the label is what the tokens grew by. Taught in chapter 03.
+than `pos`. So context and label are tokenised together, and the label is what the tokens grew by. An option, the answer of a
+task such as COPA, is many tokens, found the same way. Taught in chapter 03.
 """
 
 import random
@@ -16,6 +17,14 @@ class Prompts(NamedTuple):
     tokens: list[list[int]]  # N prompts, each with its demonstrations
     label_tokens: list[list[int]]  # (N, C): the token of each label word at the end of each prompt
     labels: list[int]  # (N,): the right class
+
+
+class OptionPrompts(NamedTuple):
+    """Queries that share one set of demonstrations, each once behind every one of its C options."""
+
+    tokens: list[list[list[int]]]  # N × C prompts: demonstrations, query, option
+    n_option_tokens: list[list[int]]  # (N, C): how many of a prompt's last tokens are the option
+    labels: list[int]  # (N,): the right option
 
 
 def draw_demonstrations(task: Task, n_shots: int, seed: int) -> list[dict]:
@@ -52,8 +61,10 @@ def render(task: Task, example: dict, word: str | None = None) -> str:
 def encode(tokenizer, task: Task, words: tuple[str, ...], demonstrations: list[dict], examples: list[dict]) -> Prompts:
     """Tokenises one prompt per example: all demonstrations, then the example. `words` names the classes.
 
-    Raises ValueError if a label word is not exactly one token where it is due.
+    Raises ValueError if a label word is not exactly one token where it is due, and one the tokenizer knows.
     """
+    if task.options:
+        raise ValueError(f"task {task.name!r} chooses between options ({', '.join(task.options)}); encode it with encode_options")
     shown = "".join(render(task, example, words[example["label"]]) for example in demonstrations)
     texts = [shown + render(task, example) for example in examples]
     tokens = tokenizer(texts)["input_ids"]
@@ -66,7 +77,34 @@ def encode(tokenizer, task: Task, words: tuple[str, ...], demonstrations: list[d
                 raise ValueError(
                     f"the label word {word!r} is not one token after {text[-20:]!r} (its tokens end in {pieces}); choose a shorter, commoner word"
                 )
+        if any(longer[-1] == tokenizer.unk_token_id for longer in answered):
+            raise ValueError(f"the tokenizer does not know the label word {word!r}; choose a commoner one")
         columns.append([longer[-1] for longer in answered])
     if len({column[0] for column in columns}) < len(words):
         raise ValueError(f"the label words {', '.join(words)} must be different tokens")
     return Prompts(tokens, [list(row) for row in zip(*columns)], [example["label"] for example in examples])
+
+
+def encode_options(tokenizer, task: Task, demonstrations: list[dict], examples: list[dict]) -> OptionPrompts:
+    """Tokenises one prompt per example and option: all demonstrations with their right option, the example, the option.
+
+    Raises ValueError if the task has no options, or if the tokenizer merges the end of the context with an option.
+    """
+    if not task.options:
+        raise ValueError(f"task {task.name!r} has label words and no options; encode it with encode")
+    shown = "".join(render(task, example, example[task.options[example["label"]]]) for example in demonstrations)
+    contexts = [shown + render(task, example) for example in examples]
+    context_tokens = tokenizer(contexts)["input_ids"]
+    columns = []
+    for column in task.options:
+        prompts = tokenizer([f"{context} {example[column]}" for context, example in zip(contexts, examples)])["input_ids"]
+        for context, before, prompt, example in zip(contexts, context_tokens, prompts, examples):
+            if prompt[: len(before)] != before or len(prompt) == len(before):
+                raise ValueError(
+                    f"the option {example[column]!r} does not begin with a token of its own after {context[-20:]!r}, so it cannot be scored "
+                    "alone; end the template differently"
+                )
+        columns.append(prompts)
+    tokens = [list(row) for row in zip(*columns)]
+    n_option_tokens = [[len(prompt) - len(before) for prompt in row] for row, before in zip(tokens, context_tokens)]
+    return OptionPrompts(tokens, n_option_tokens, [example["label"] for example in examples])
