@@ -33,7 +33,7 @@ class Clip:
         if check_clip_rate(clip_rate) == 0:
             return
         for matrix, factors in zip(self.matrices, self.factors):
-            matrix.weight.copy_(factors.truncate(rank_at(len(factors.S), clip_rate)))
+            matrix.write(factors.truncate(rank_at(len(factors.S), clip_rate)))
 
     @contextmanager
     def at(self, clip_rate: float):
@@ -45,7 +45,7 @@ class Clip:
             yield
         finally:
             for matrix, original in zip(self.matrices, saved):
-                matrix.weight.copy_(original)
+                matrix.write(original)
 
 
 def clipped(model: nn.Module, layer: int, module: str, clip_rate: float):
