@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svdicl_lite.prompts import draw_demonstrations, encode, render
+from svdicl_lite.prompts import draw_demonstrations, encode, encode_options, render
 from svdicl_lite.replay import Replay
-from svdicl_lite.scores import Plan, plain_scores, scores
+from svdicl_lite.scores import Plan, fast_scores, plain_scores
 from svdicl_lite.stats import Interval, wilson_interval
 from svdicl_lite.tasks import Task
 
@@ -78,8 +78,14 @@ class ICLEvaluator:
         for i, seed in enumerate(seeds):
             examples = list(task.splits[split].select(range(i * n // len(seeds), (i + 1) * n // len(seeds))))
             self.examples |= {render(task, example) for example in examples}
-            prompts = encode(tokenizer, task, task.words(seed=seed), draw_demonstrations(task, n_shots, seed), examples)
-            longest, positions = max(map(len, prompts.tokens)), model.config.max_position_embeddings
+            demonstrations = draw_demonstrations(task, n_shots, seed)
+            if task.options:
+                prompts = encode_options(tokenizer, task, demonstrations, examples)
+                longest = max(len(prompt) for options in prompts.tokens for prompt in options)
+            else:
+                prompts = encode(tokenizer, task, task.words(seed=seed), demonstrations, examples)
+                longest = max(map(len, prompts.tokens))
+            positions = model.config.max_position_embeddings
             if longest > positions:
                 raise ValueError(f"a prompt of {n_shots} shots has {longest} tokens, but the model has {positions} positions; use fewer shots")
             self.groups.append(prompts)
@@ -88,7 +94,7 @@ class ICLEvaluator:
 
     def __call__(self) -> Evaluation:
         """Runs the model on every prompt."""
-        return self.outcome(np.concatenate([scores(self.model, plan) for plan in self.plans]))
+        return self.outcome(np.concatenate([fast_scores(self.model, plan) for plan in self.plans]))
 
     def plain(self) -> Evaluation:
         """The same by the plain path: one prompt at a time, nothing shared. Slow; for checking and for timing."""

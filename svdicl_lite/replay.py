@@ -14,7 +14,7 @@ from torch import nn
 from transformers import DynamicCache
 
 from svdicl_lite.matrices import attention, blocks, roles_of
-from svdicl_lite.scores import Plan, lean, patched, run_batches, run_prefix, shared
+from svdicl_lite.scores import Plan, lean, patched, run_batch, run_batches, run_prefix
 
 
 class Stop(Exception):
@@ -24,7 +24,7 @@ class Stop(Exception):
 class Replay:
     """The prompts of `plans` on the way through `model`, held at the entrance of `layer`.
 
-    `scores` gives the label-word logits as `svdicl_lite.scores.scores` would, for any change in `layer` and above it. A change below
+    `scores` gives the label-word logits as `fast_scores` would, for any change in `layer` and above it. A change below
     makes a replay worthless. It keeps 2d numbers a token. `below`, a replay of a shallower layer, saves the way up to that one.
     """
 
@@ -42,10 +42,11 @@ class Replay:
         attention_same = self.attention is not None and not roles & {"q", "k", "v", "o"}
         keys_same = self.layer == len(blocks(self.model)) - 1 and not roles & {"k", "v"}
         result = []
-        with torch.inference_mode(), lean(self.model), self._replaying(attention_same):
+        with torch.inference_mode(), self._replaying(attention_same):
             for number, plan in enumerate(self.plans):
-                prefix = self.prefixes[number] if keys_same else self._prefix(number, self.layer + attention_same)
-                result.append(run_batches(self.model, plan, prefix, lambda batch: self._start(number, 1 + batch)))
+                with lean(self.model, plan):
+                    prefix = self.prefixes[number] if keys_same else self._prefix(number, self.layer + attention_same)
+                    result.append(run_batches(self.model, plan, prefix, lambda batch: self._start(number, 1 + batch)))
         return result
 
     def _prefix(self, number: int, n_same: int) -> DynamicCache:
@@ -94,10 +95,10 @@ class Replay:
                 prefix = run_prefix(self.model, plan) if below is None else below._prefix(number, below.layer)
                 self.prefixes.append(prefix)
                 stopping = True
-                for batch in range(len(plan.batches)):
-                    self._start(number, 1 + batch, below)
+                for part, batch in enumerate(plan.batches, start=1):
+                    self._start(number, part, below)
                     with suppress(Stop):
-                        self.model(plan.batches[batch].tokens.to(self.model.device), past_key_values=shared(prefix), use_cache=True, logits_to_keep=1)
+                        run_batch(self.model, batch, prefix, 1)
 
     def _start(self, number: int, part: int, below: "Replay | None" = None) -> None:
         self.run = (number, part)

@@ -1,6 +1,6 @@
 """Scores of many prompts that begin alike, fast and exactly.
 
-`plain_scores` is what is meant: one prompt, one forward. `scores` returns the same sooner. The demonstrations' keys and values
+`plain_scores` is what is meant: one prompt, one forward. `fast_scores` returns the same sooner. The demonstrations' keys and values
 are computed once for all queries; queries of one length run as one batch, so nothing is padded and no mask can be wrong; at the
 last position only the label words get a logit, and in the last block only that position passes the MLP. Taught in chapters 03 and 07.
 """
@@ -17,16 +17,19 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from svdicl_lite.matrices import blocks, feed_forward
-from svdicl_lite.prompts import Prompts
+from svdicl_lite.options import option_scores_plain
+from svdicl_lite.prompts import OptionPrompts, Prompts
 
 
-@torch.inference_mode()
-def plain_scores(model, prompts: Prompts) -> np.ndarray:
-    """Label-word logits (N, C), one full forward a prompt."""
+def plain_scores(model, prompts: Prompts | OptionPrompts) -> np.ndarray:
+    """Label-word logits (N, C), or mean log-likelihoods of options: one full forward a prompt, nothing shared."""
+    if isinstance(prompts, OptionPrompts):
+        return option_scores_plain(model, prompts)
     rows = []
-    for tokens, label_tokens in zip(prompts.tokens, prompts.label_tokens):
-        logits = model(torch.tensor([tokens], device=model.device)).logits[0, -1]
-        rows.append(logits[label_tokens].float().cpu().numpy())
+    with torch.inference_mode():
+        for tokens, label_tokens in zip(prompts.tokens, prompts.label_tokens):
+            logits = model(torch.tensor([tokens], device=model.device)).logits[0, -1]
+            rows.append(logits[label_tokens].float().cpu().numpy())
     return np.stack(rows)
 
 
@@ -36,32 +39,38 @@ class Batch:
 
     index: list[int]  # (B,) which prompts these are
     tokens: Tensor  # (B, T)
-    answers: Tensor  # (B, C) label tokens
+    answers: Tensor  # (B, C) label tokens, or (B, A) the option's own
 
 
 class Plan:
     """How one set of prompts is run: first what all of them share, then the rest in batches of equal length."""
 
-    def __init__(self, prompts: Prompts, batch_size: int):
-        tokens = prompts.tokens
-        self.shape = len(tokens), len(prompts.label_tokens[0])  # N, C
+    def __init__(self, prompts: Prompts | OptionPrompts, batch_size: int):
+        self.of_options = isinstance(prompts, OptionPrompts)
+        if self.of_options:  # every option of every query is a prompt of its own, and its own last tokens are the answer
+            tokens = [prompt for options in prompts.tokens for prompt in options]
+            n_answer = [n for row in prompts.n_option_tokens for n in row]
+            answers = [prompt[-n:] for prompt, n in zip(tokens, n_answer)]
+            self.shape = len(prompts.tokens), len(prompts.tokens[0])  # N, C
+        else:
+            tokens, answers, n_answer = prompts.tokens, prompts.label_tokens, [0] * len(prompts.tokens)
+            self.shape = len(tokens), len(answers[0])
         first, last = min(tokens), max(tokens)  # what these two share, all share
-        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last)))
-        shared = min(shared, min(map(len, tokens)) - 1)
-        self.prefix = torch.tensor([first[:shared]], dtype=torch.long)  # (1, T_d)
-        by_length = defaultdict(list)
-        for i, row in enumerate(tokens):
-            by_length[len(row)].append(i)
-        parts = [same[start : start + batch_size] for same in by_length.values() for start in range(0, len(same), batch_size)]
-        self.batches = [
-            Batch(part, torch.tensor([tokens[i][shared:] for i in part]), torch.tensor([prompts.label_tokens[i] for i in part])) for part in parts
-        ]
+        common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last)))
+        common = min(common, min(len(prompt) - n for prompt, n in zip(tokens, n_answer)) - 1)
+        self.prefix = torch.tensor([first[:common]], dtype=torch.long)  # (1, T_d)
+        alike = defaultdict(list)
+        for i, prompt in enumerate(tokens):
+            alike[len(prompt), n_answer[i]].append(i)
+        parts = [same[start : start + batch_size] for same in alike.values() for start in range(0, len(same), batch_size)]
+        self.batches = [Batch(part, torch.tensor([tokens[i][common:] for i in part]), torch.tensor([answers[i] for i in part])) for part in parts]
+        self.n_positions = max(n_answer) + 1  # how many last positions are read
 
 
 @torch.inference_mode()
-def scores(model, plan: Plan) -> np.ndarray:
-    """Label-word logits (N, C) of one plan, the model as it is."""
-    with lean(model):
+def fast_scores(model, plan: Plan) -> np.ndarray:
+    """Label-word logits, or mean log-likelihoods of options (N, C), of one plan, the model as it is."""
+    with lean(model, plan):
         return run_batches(model, plan, run_prefix(model, plan))
 
 
@@ -74,16 +83,25 @@ def run_prefix(model, plan: Plan) -> DynamicCache:
 
 
 def run_batches(model, plan: Plan, prefix: DynamicCache, before_batch=lambda number: None) -> np.ndarray:
-    """Label-word logits (N, C), given the prefix; `before_batch` is told the number of each batch before it runs."""
+    """The scores (N, C), given the prefix; `before_batch` is told the number of each batch before it runs."""
     result = np.empty(plan.shape, dtype=np.float32)
     for number, batch in enumerate(plan.batches):
         before_batch(number)
         answers = batch.answers.to(model.device)
-        words, column = answers.unique(return_inverse=True)
-        with only_rows(model.get_output_embeddings(), words):
-            logits = model(batch.tokens.to(model.device), past_key_values=shared(prefix), use_cache=True, logits_to_keep=1).logits[:, -1]
-        result[batch.index] = logits.gather(1, column).float().cpu().numpy()
+        if plan.of_options:
+            logits = run_batch(model, batch, prefix, answers.shape[1] + 1)[:, :-1]  # (B, A, V): each position speaks about the next
+            found = logits.float().log_softmax(-1).gather(2, answers[..., None]).mean((1, 2))  # (B,)
+            result.flat[batch.index] = found.cpu().numpy()
+        else:
+            words, column = answers.unique(return_inverse=True)
+            with only_rows(model.get_output_embeddings(), words):
+                logits = run_batch(model, batch, prefix, 1)[:, -1]  # (B, words)
+            result[batch.index] = logits.gather(1, column).float().cpu().numpy()
     return result
+
+
+def run_batch(model, batch: Batch, prefix: DynamicCache, n_logits: int) -> Tensor:
+    return model(batch.tokens.to(model.device), past_key_values=shared(prefix), use_cache=True, logits_to_keep=n_logits).logits
 
 
 def shared(prefix: DynamicCache) -> DynamicCache:
@@ -106,20 +124,19 @@ def shared(prefix: DynamicCache) -> DynamicCache:
 
 
 @contextmanager
-def lean(model):
-    """Inside, the feed-forward part of the last block runs at the last position only: nothing reads the others."""
+def lean(model, plan: Plan):
+    """Inside, the feed-forward part of the last block runs at the last positions only, those that are read."""
     module = feed_forward(blocks(model)[-1])
     if module is None:
         yield
         return
     whole = module.forward
 
-    def last_position(*args, **kwargs):
-        length = args[0].shape[1]
-        output = whole(*(arg[:, -1:] if isinstance(arg, Tensor) and arg.ndim == 3 else arg for arg in args), **kwargs)
-        return nn.functional.pad(output, (0, 0, length - 1, 0))
+    def last_positions(hidden, *args, **kwargs):  # (B, T, d)
+        skipped = max(hidden.shape[1] - plan.n_positions, 0)
+        return nn.functional.pad(whole(hidden[:, skipped:], *args, **kwargs), (0, 0, skipped, 0))
 
-    with patched(module, last_position):
+    with patched(module, last_positions):
         yield
 
 

@@ -95,8 +95,8 @@ def sweep(
     One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %), balanced_accuracy, and the
     `Evaluation` itself.
     """
-    check_evaluators(model, evaluator)
     cells = sweep_cells(model, layers, modules, clip_rates, expert, method, seed)
+    check_evaluators(model, evaluator)
     bar = tqdm(judged(evaluator, cells, journal, map), total=len(cells), desc="sweep", unit="cell", disable=None)
     return sweep_table(bar)
 

@@ -11,7 +11,8 @@ from svdicl_lite.clip import clipped
 from svdicl_lite.controls import (
     CONTENT_FREE, CONTROLS, batch_bias, calibrate, contextual_bias, drop, dropped, how_of, magnitude, random_subspace, scale, smallest,
 )  # fmt: skip
-from svdicl_lite.evaluate import Evaluation, cached_scores, plain_scores
+from svdicl_lite.evaluate import Evaluation
+from svdicl_lite.scores import Plan, fast_scores, plain_scores
 from svdicl_lite.matrices import matrices
 from svdicl_lite.prompts import draw_demonstrations, encode, render
 from svdicl_lite.svd import SVD
@@ -216,7 +217,7 @@ def test_a_dropped_layer_scores_the_same_from_cached_prefixes(model, tokenizer, 
     prompts = encode(tokenizer, sentiment, words, draw_demonstrations(sentiment, 3, 0), list(sentiment.splits["test"].select(range(6))))
     before = plain_scores(model, prompts)
     with dropped(model, layer):
-        fast, plain = cached_scores(model, prompts, 4), plain_scores(model, prompts)
+        fast, plain = fast_scores(model, Plan(prompts, 4)), plain_scores(model, prompts)
     np.testing.assert_allclose(fast, plain, rtol=0, atol=1e-4)  # float32, as in test_evaluate.py
     assert np.abs(plain - before).max() > 0.01
 

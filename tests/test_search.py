@@ -40,9 +40,13 @@ class Scripted:
 
     def __init__(self, model, name, script, diary, layer=2, role="fc_in"):
         self.model, self.name, self.script, self.diary, self.layer, self.role = model, name, script, diary, layer, role
+        self.split, self.examples = name, {name}
 
     def from_layer(self, layer, below=None):
         return lambda module: self()
+
+    def outcome(self, scores):
+        return Evaluation(scores, np.zeros(len(scores), dtype=int))
 
     def __call__(self):
         rank = int(torch.linalg.matrix_rank(matrices(self.model, self.layer, self.role)[0].weight.double(), rtol=1e-5))
@@ -137,8 +141,8 @@ def test_the_model_is_left_as_it_was_when_an_evaluator_fails(model, fingerprint,
 def test_the_layer_is_chosen_by_condition_number_and_then_clipped(model):
     plant_layers(model, "mlp", [(50, 50), (900, 50), (10, 10)])
     diary = []
-    judge = Scripted(model, "any", dict.fromkeys(RATES, 10) | {0.5: 12}, diary, layer=1)
-    result = search_clip_rate(model, judge, judge, "mlp", clip_rates=RATES)
+    judges = [Scripted(model, name, dict.fromkeys(RATES, 10) | {0.5: 12}, diary, layer=1) for name in ("validation", "test")]
+    result = search_clip_rate(model, *judges, "mlp", clip_rates=RATES)
     assert result.layer == 1 and result.clip_rate == 0.5
     assert [rate for _, rate in diary] == [0, 0.1, 0.5, 0.75, 0, 0.5]  # it is layer 1 that the judge sees clipped
 
@@ -230,7 +234,7 @@ def test_a_sweep_has_a_row_for_every_layer_module_and_rate(model, fingerprint, t
 def test_a_sweep_takes_all_layers_and_both_modules_unless_told(model):
     class Constant:
         def __init__(self):
-            self.model = model
+            self.model, self.outcome = model, lambda scores: outcome(10)
 
         def from_layer(self, layer, below=None):
             return lambda module: outcome(10)

@@ -111,7 +111,10 @@ def test_sweep_takes_layers_and_rates_from_any_iterable(model):
             self.model = model
 
         def from_layer(self, layer, below=None):
-            return lambda module: Evaluation(np.eye(2), np.zeros(2, dtype=int))
+            return lambda module: self.outcome(np.eye(2))
+
+        def outcome(self, scores):
+            return Evaluation(scores, np.zeros(2, dtype=int))
 
     table = sweep(model, Judge(), iter((0, 2)), ("mlp", "attn"), iter((0, 0.5)))
     assert [tuple(row) for row in table.get(["module", "layer", "clip_rate"]).to_numpy()] == [
