@@ -3,49 +3,88 @@
 Taught in chapter 04.
 """
 
+from collections.abc import Callable, Collection
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from svdicl_lite.matrices import matrices
+from svdicl_lite.matrices import Matrix, matrices
 from svdicl_lite.svd import SVD, check_clip_rate, rank_at
 
 
 class Clip:
     """One module of one layer, factored once and ready to be cut at any rate.
 
-    The matrices of the module are clipped together, each to its own rank r = (1 − ξ) min(m, n) (paper, section 2).
+    The matrices of the module are clipped together, each to its own rank r = (1 − ξ) min(m, n) (paper, section 2). `expert` keeps
+    to one expert of a mixture. `how` makes the new matrix (m, n), float64, of the factors of the old one and a rank; anything
+    but `SVD.truncate` is a control. Raises ValueError for a matrix with NaN or infinity, and what `matrices` raises.
     """
 
-    def __init__(self, model: nn.Module, layer: int, module: str):
-        self.matrices = matrices(model, layer, module)
-        self.factors = []
-        for matrix in self.matrices:
-            try:
-                self.factors.append(SVD.of(matrix.weight))
-            except ValueError as error:
-                raise ValueError(f"cannot clip {matrix}: {error}") from None
+    def __init__(
+        self, model: nn.Module, layer: int, module: str, expert: int | str | None = None, how: Callable[[SVD, int], Tensor] = SVD.truncate
+    ):
+        self.model, self.how = model, how
+        self.matrices = matrices(model, layer, module, expert)
+        self.factors = _factor(self.matrices)
+        self._holders = {matrix: model.get_submodule(matrix.name) for matrix in self.matrices}
 
     @torch.no_grad()
-    def apply(self, clip_rate: float) -> None:
-        """Writes the clipped matrices into the model, always cut from the original factors; rate 0 writes nothing."""
-        if check_clip_rate(clip_rate) == 0:
-            return
+    def apply(self, clip_rate: float, skip: Collection[Matrix] = ()) -> None:
+        """Writes the clipped matrices into the model, all but those in `skip`, always cut from the original factors; rate 0 writes
+        nothing."""
+        self._check(clip_rate)
         for matrix, factors in zip(self.matrices, self.factors):
-            matrix.write(factors.truncate(rank_at(len(factors.S), clip_rate)))
+            if clip_rate and matrix not in skip:
+                matrix.write(self.how(factors, rank_at(len(factors.S), clip_rate)))
 
     @contextmanager
-    def at(self, clip_rate: float):
-        """Inside `with clip.at(0.9):` the model is clipped; after it, also after an error, it is as it was, bit for bit."""
-        check_clip_rate(clip_rate)
-        saved = [matrix.weight.clone() for matrix in self.matrices]
+    def at(self, clip_rate: float, factored: bool = False):
+        """Inside `with clip.at(0.9):` the model is clipped; after it, also after an error, it is as it was, bit for bit.
+
+        `factored` multiplies by (U_r S_r)(V_rᵀ x) wherever that is less work than W_r x: the same up to rounding, and cheap at high
+        rates. Meanwhile two thin layers stand in for each such layer, and hooks on that layer do not run.
+        """
+        self._check(clip_rate)
+        thin = self.thin(clip_rate) if factored else {}
+        saved = {matrix: matrix.weight.clone() for matrix in self.matrices if matrix not in thin}
         try:
-            self.apply(clip_rate)
+            self.apply(clip_rate, skip=thin)
+            for matrix, layers in thin.items():
+                self.model.set_submodule(matrix.name, layers)
             yield
         finally:
-            for matrix, original in zip(self.matrices, saved):
+            for matrix in thin:
+                self.model.set_submodule(matrix.name, self._holders[matrix])
+            for matrix, original in saved.items():
                 matrix.write(original)
+
+    def thin(self, clip_rate: float) -> dict[Matrix, nn.Sequential]:
+        """Two linear layers, x → V_rᵀ x → U_r S_r (V_rᵀ x) + bias, for each clipped matrix that may be replaced as a whole and for
+        which they are smaller: r(m + n) < mn. Parts of a fused parameter are not among them."""
+        if self.how is not SVD.truncate:
+            raise ValueError("only a clip made with how=SVD.truncate is a product of thin factors; leave factored out for this one")
+        thin = {}
+        for matrix, factors in zip(self.matrices, self.factors):
+            (m, n), rank = matrix.weight.shape, rank_at(len(factors.S), clip_rate)
+            if matrix.whole and clip_rate > 0 and rank * (m + n) < m * n:
+                holder = self._holders[matrix]
+                thin[matrix] = thin_layers(m, n, rank, bias=holder.bias is not None)
+                for layer, W in zip(thin[matrix], (factors.Vh[:rank], factors.U[:, :rank] * factors.S[:rank])):
+                    layer.weight = nn.Parameter(W.to(holder.weight.dtype).contiguous(), requires_grad=holder.weight.requires_grad)
+                thin[matrix][1].bias = holder.bias
+        return thin
+
+    def _check(self, clip_rate: float) -> None:
+        check_clip_rate(clip_rate)
+        for matrix, holder in self._holders.items():
+            if self.model.get_submodule(matrix.name) is not holder:
+                raise RuntimeError(f"two thin layers stand in for {matrix}, so that writing its weight would change nothing")
+
+
+def thin_layers(m: int, n: int, rank: int, bias: bool) -> nn.Sequential:
+    """Two linear layers n → rank → m, without weights yet."""
+    return nn.Sequential(nn.Linear(n, rank, bias=False, device="meta"), nn.Linear(rank, m, bias=bias, device="meta"))
 
 
 def clipped(model: nn.Module, layer: int, module: str, clip_rate: float):
@@ -62,3 +101,10 @@ def clip_(model: nn.Module, layer: int, module: str, clip_rate: float) -> nn.Mod
     check_clip_rate(clip_rate)
     Clip(model, layer, module).apply(clip_rate)
     return model
+
+
+def _factor(found: list[Matrix]) -> list[SVD]:
+    for matrix in found:
+        if not torch.isfinite(matrix.weight).all():
+            raise ValueError(f"cannot clip {matrix}: the matrix of shape {tuple(matrix.weight.shape)} holds NaN or infinity, so it has no singular values")
+    return SVD.of_all([matrix.weight for matrix in found])

@@ -50,7 +50,7 @@ heads, then those of its value heads: with one group q, k and v are concatenated
 KEYS_LAST = ("codegen",)  # lays its groups q, v, k
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Matrix:
     """One weight matrix of one layer. `weight` reads it as (out, in), `write` replaces it in the model."""
 

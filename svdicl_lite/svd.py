@@ -44,7 +44,24 @@ class SVD:
     @classmethod
     def of(cls, W: Tensor) -> "SVD":
         """Factors W exactly, in double precision. Raises ValueError if W is not a finite matrix."""
-        return cls(*torch.linalg.svd(_finite(W), full_matrices=False))
+        return cls.of_all([W])[0]
+
+    @classmethod
+    def of_all(cls, weights: list[Tensor]) -> list["SVD"]:
+        """Factors several matrices; those of one shape, which the experts of a layer are, in one batched call.
+
+        Wide matrices are factored as their transpose: LAPACK takes twice as long for 768 × 3072 as for 3072 × 768, and the two
+        matrices of an MLP become one batch. (The Gram matrix would be another twice as fast, but squares the condition number:
+        singular values below 1e-8 σ_max, where W_Q and W_K have theirs, would be noise.)
+        """
+        tall = [_tall(_finite(W)) for W in weights]
+        found = [None] * len(weights)
+        for shape in dict.fromkeys(W.shape for W in tall):
+            same = [i for i, W in enumerate(tall) if W.shape == shape]
+            for i, U, S, Vh in zip(same, *torch.linalg.svd(torch.stack([tall[i] for i in same]), full_matrices=False)):
+                wide = weights[i].shape != shape
+                found[i] = cls(Vh.T, S, U.T) if wide else cls(U, S, Vh)
+        return found
 
     def truncate(self, rank: int) -> Tensor:
         """The best approximation of W among matrices of this rank (Eckart–Young–Mirsky): (m, n), float64."""
@@ -55,7 +72,7 @@ class SVD:
 
 def singular_values(W: Tensor) -> Tensor:
     """The singular values of W (m, n), largest first: (min(m, n),), float64."""
-    return torch.linalg.svdvals(_finite(W))
+    return torch.linalg.svdvals(_tall(_finite(W)))
 
 
 def condition_number(S: Tensor) -> float:
@@ -80,3 +97,7 @@ def _finite(W: Tensor) -> Tensor:
     if not torch.isfinite(W).all():
         raise ValueError(f"the matrix of shape {tuple(W.shape)} holds NaN or infinity, so it has no singular values")
     return W.detach().double()
+
+
+def _tall(W: Tensor) -> Tensor:
+    return W.T if W.shape[0] < W.shape[1] else W
