@@ -34,7 +34,7 @@ class Cell:
         return self.layer, self.module, self.expert, self.method, self.seed
 
     def clip(self, model) -> Clip:
-        return Clip(model, self.layer, self.module)
+        return Clip(model, self.layer, self.module, self.expert, how_of(self.method, self.seed))
 
 
 def judged(
