@@ -134,7 +134,10 @@ def lean(model, plan: Plan):
 
     def last_positions(hidden, *args, **kwargs):  # (B, T, d)
         skipped = max(hidden.shape[1] - plan.n_positions, 0)
-        return nn.functional.pad(whole(hidden[:, skipped:], *args, **kwargs), (0, 0, skipped, 0))
+        output = whole(hidden[:, skipped:].contiguous(), *args, **kwargs)
+        output, *rest = output if isinstance(output, tuple) else (output,)  # some mixtures return their router's scores too
+        output = nn.functional.pad(output, (0, 0, skipped, 0))
+        return (output, *rest) if rest else output
 
     with patched(module, last_positions):
         yield

@@ -1,0 +1,127 @@
+"""The fast paths return what the plain path returns, on every family, whatever was clipped and however long the prompts are."""
+
+import random
+
+import families
+import numpy as np
+import pytest
+import torch
+
+from svdicl_lite.clip import Clip
+from svdicl_lite.matrices import n_layers
+from svdicl_lite.prompts import OptionPrompts, Prompts
+from svdicl_lite.replay import Replay
+from svdicl_lite.scores import Plan, fast_scores, plain_scores
+
+# The models are 32 wide and 3 deep, their logits of order 1 to 10, in float32 (6e-8 a rounding): two orders of computing them
+# differ by some 1e-5, and the clips below move them by more than a hundred times that.
+ATOL = 1e-4
+EVERY = [*families.FAMILIES, *families.OTHERS]
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def model(request):
+    return families.build(request.param)
+
+
+def prompts(n_shared=9, seed=0, tails=(3, 5, 5, 2, 3, 5)) -> Prompts:
+    """Unequal lengths behind one beginning, three label tokens that change from prompt to prompt."""
+    rng = random.Random(seed)
+    shared = [rng.randrange(1, families.VOCAB) for _ in range(n_shared)]
+    tokens = [shared + [rng.randrange(1, families.VOCAB) for _ in range(length)] for length in tails]
+    return Prompts(tokens, [rng.sample(range(families.VOCAB), 3) for _ in tails], [0] * len(tails))
+
+
+def options(seed=1) -> OptionPrompts:
+    rng = random.Random(seed)
+    draw = lambda n: [rng.randrange(1, families.VOCAB) for _ in range(n)]
+    shared, rows, lengths = draw(6), [], []
+    for n_query in (3, 5, 4):
+        query, answers = draw(n_query), [draw(n) for n in (rng.randint(1, 3), rng.randint(1, 3))]
+        rows.append([shared + query + answer for answer in answers])
+        lengths.append([len(answer) for answer in answers])
+    return OptionPrompts(rows, lengths, [0, 1, 0])
+
+
+@pytest.mark.parametrize("given", [prompts(), prompts(n_shared=0), options()], ids=["shared", "nothing shared", "options"])
+def test_fast_is_plain(model, given):
+    np.testing.assert_allclose(fast_scores(model, Plan(given, batch_size=2)), plain_scores(model, given), rtol=0, atol=ATOL)
+
+
+@pytest.mark.parametrize("layer, module", [(0, "attn"), (0, "fc_out"), (1, "mlp"), (1, "all"), (2, "mlp"), (2, "v"), (2, "o")])
+def test_replay_is_plain_after_a_clip(model, layer, module, fingerprint):
+    before, sets = fingerprint(model), [prompts(), prompts(7, seed=2)]
+    replay = Replay(model, [Plan(given, batch_size=2) for given in sets], layer)
+    clip = Clip(model, layer, module)
+    whole = replay.scores(module)
+    for rate, factored in ((0.9, False), (0.75, True)):
+        with clip.at(rate, factored):
+            for fast, given in zip(replay.scores(module), sets, strict=True):
+                np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+    assert np.array_equal(replay.scores(module)[0], whole[0]) and fingerprint(model) == before
+
+
+def test_a_clip_moves_the_scores_far_more_than_the_tolerance(model):
+    for layer in range(families.LAYERS):
+        replay = Replay(model, [Plan(prompts(), 4)], layer)
+        whole = replay.scores("mlp")[0]
+        with Clip(model, layer, "mlp").at(0.9):
+            assert np.abs(replay.scores("mlp")[0] - whole).max() > 100 * ATOL
+
+
+def test_replay_of_options_is_plain_after_a_clip(model):
+    replay = Replay(model, [Plan(options(), batch_size=2)], layer=1)
+    with Clip(model, 1, "all").at(0.9):
+        np.testing.assert_allclose(replay.scores("all")[0], plain_scores(model, options()), rtol=0, atol=ATOL)
+
+
+def test_a_replay_from_a_replay_below_is_the_same(model):
+    plans, below = [Plan(prompts(), batch_size=4)], None
+    for layer in range(n_layers(model)):
+        below = Replay(model, plans, layer, below)
+        for module in ("mlp", "attn"):
+            with Clip(model, layer, module).at(0.9):
+                np.testing.assert_allclose(below.scores(module)[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+
+
+def test_what_lies_above_may_change_too(model):
+    replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=1)
+    with Clip(model, 2, "all").at(0.5), Clip(model, 1, "attn").at(0.9):
+        np.testing.assert_allclose(replay.scores("attn")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gemma2", "mixtral"])
+def test_a_failing_model_leaves_no_patch_behind(name):
+    model = families.build(name)
+    replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=1)
+    expected = plain_scores(model, prompts())
+    handle = model.get_output_embeddings().register_forward_pre_hook(lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        replay.scores("mlp")
+    handle.remove()
+    assert not any("forward" in vars(module) for module in model.modules())
+    assert np.array_equal(plain_scores(model, prompts()), expected)
+
+
+def test_blocks_below_do_not_run_again():
+    model = families.build("gpt2")
+    replay, ran = Replay(model, [Plan(prompts(), batch_size=4)], layer=2), []
+    for i, block in enumerate(model.transformer.h):
+        for name, part in (("attn", block.attn), ("mlp", block.mlp)):
+            part.c_proj.register_forward_hook(lambda *args, i=i, name=name: ran.append((i, name)))
+    replay.scores("mlp")
+    assert {*ran} == {(2, "mlp")}
+    replay.scores("attn")
+    assert {*ran} == {(2, "mlp"), (2, "attn")}
+
+
+@pytest.mark.parametrize("name", ["mistral", "gemma2"])
+def test_a_window_shorter_than_the_prompt_is_kept_to(name):
+    model = families.build(name)
+    config = type(model.config).from_dict({**model.config.to_dict(), "sliding_window": 6})
+    torch.manual_seed(0)
+    model = type(model)(config).eval()
+    replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=1)
+    np.testing.assert_allclose(fast_scores(model, Plan(prompts(), 4)), plain_scores(model, prompts()), rtol=0, atol=ATOL)
+    with Clip(model, 1, "all").at(0.9):
+        np.testing.assert_allclose(replay.scores("all")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
