@@ -70,7 +70,7 @@ def test_published_accuracies_name_their_denominator(before, after, n):
     gain_noise(before, after, n)
 
 
-@pytest.mark.parametrize("accuracy, n", [(0.5818, 56), (0.5688, 277), (0.5, 0), (1.2, 10), (-0.1, 10), (math.nan, 10)])
+@pytest.mark.parametrize("accuracy, n", [(0.5818, 56), (0.5688, 277), (0.7695, 7599), (0.5, 0), (1.2, 10), (-0.1, 10), (math.nan, 10)])
 def test_an_accuracy_that_no_count_gives_is_refused(accuracy, n):
     with pytest.raises(ValueError, match=f"no count out of n = {n} rounds to an accuracy of {accuracy}"):
         gain_noise(accuracy, accuracy, n)
