@@ -13,6 +13,18 @@ from svdicl_lite.matrices import Matrix, matrices
 from svdicl_lite.svd import SVD, check_clip_rate, rank_at
 
 
+class ThinLinear(nn.Sequential):
+    """Two linear layers n → rank → m that stand in for one; its weights are on the meta device until somebody sets them."""
+
+    def __init__(self, m: int, n: int, rank: int, bias: bool):
+        super().__init__(nn.Linear(n, rank, bias=False, device="meta"), nn.Linear(rank, m, bias=bias, device="meta"))
+
+    @property
+    def weight(self) -> Tensor:
+        """The product (m, n), a new tensor: some models look at the weight of a layer, for its dtype or to initialise it."""
+        return self[1].weight @ self[0].weight
+
+
 class Clip:
     """One module of one layer, factored once and ready to be cut at any rate.
 
@@ -59,7 +71,7 @@ class Clip:
             for matrix, original in saved.items():
                 matrix.write(original)
 
-    def thin(self, clip_rate: float) -> dict[Matrix, nn.Sequential]:
+    def thin(self, clip_rate: float) -> dict[Matrix, ThinLinear]:
         """Two linear layers, x → V_rᵀ x → U_r S_r (V_rᵀ x) + bias, for each clipped matrix that may be replaced as a whole and for
         which they are smaller: r(m + n) < mn. Parts of a fused parameter are not among them."""
         if self.how is not SVD.truncate:
@@ -69,7 +81,7 @@ class Clip:
             (m, n), rank = matrix.weight.shape, rank_at(len(factors.S), clip_rate)
             if matrix.whole and clip_rate > 0 and rank * (m + n) < m * n:
                 holder = self._holders[matrix]
-                thin[matrix] = thin_layers(m, n, rank, bias=holder.bias is not None)
+                thin[matrix] = ThinLinear(m, n, rank, bias=holder.bias is not None)
                 for layer, W in zip(thin[matrix], (factors.Vh[:rank], factors.U[:, :rank] * factors.S[:rank])):
                     layer.weight = nn.Parameter(W.to(holder.weight.dtype).contiguous(), requires_grad=holder.weight.requires_grad)
                 thin[matrix][1].bias = holder.bias
@@ -80,11 +92,6 @@ class Clip:
         for matrix, holder in self._holders.items():
             if self.model.get_submodule(matrix.name) is not holder:
                 raise RuntimeError(f"two thin layers stand in for {matrix}, so that writing its weight would change nothing")
-
-
-def thin_layers(m: int, n: int, rank: int, bias: bool) -> nn.Sequential:
-    """Two linear layers n → rank → m, without weights yet."""
-    return nn.Sequential(nn.Linear(n, rank, bias=False, device="meta"), nn.Linear(rank, m, bias=bias, device="meta"))
 
 
 def clipped(model: nn.Module, layer: int, module: str, clip_rate: float):

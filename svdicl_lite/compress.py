@@ -13,7 +13,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from svdicl_lite.clip import Clip, thin_layers
+from svdicl_lite.clip import Clip, ThinLinear
 
 KEY = "svd_factored"  # in the model's config: {name of the layer: rank}
 
@@ -51,7 +51,7 @@ def load_factored(folder: str, **kwargs) -> nn.Module:
         for name, rank in ranks.items():
             holder = self.get_submodule(name)
             m, n = holder.weight.shape if isinstance(holder, nn.Linear) else holder.weight.T.shape
-            self.set_submodule(name, thin_layers(m, n, rank, bias=holder.bias is not None))
+            self.set_submodule(name, ThinLinear(m, n, rank, bias=holder.bias is not None))
 
     # A subclass whose layers are thin from the start, so that dtypes, shards and devices stay the library's business.
     # (Its module and name are the family's own, by which the library finds how that family's checkpoints name their weights.)
