@@ -62,6 +62,6 @@ def fingerprint():
 
     def of(model) -> dict[str, str]:
         tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return {name: hashlib.sha256(t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest() for name, t in tensors.items()}
+        return {name: hashlib.sha256(t.detach().cpu().flatten().view(torch.uint8).numpy().tobytes()).hexdigest() for name, t in tensors.items()}
 
     return of
