@@ -66,7 +66,7 @@ def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[np.ndar
             clip = None
             for cell in same:
                 clip = clip or cell.clip(evaluator.model)
-                with clip.at(cell.clip_rate):
+                with clip.at(cell.clip_rate, factored=cell.method == "svd"):
                     scores = judge(cell.module).scores
                 yield scores
 

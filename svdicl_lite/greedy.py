@@ -64,7 +64,7 @@ def greedy_search(
             if (name, cell.layer) not in replays:  # made before the clip is on
                 replays[name, cell.layer] = evaluator.from_layer(cell.layer)
             clipped_here = any(step.cell.layer == cell.layer for step in steps)
-            with clip_of(cell).at(cell.clip_rate):
+            with clip_of(cell).at(cell.clip_rate, factored=True):
                 scores = replays[name, cell.layer]("all" if clipped_here else cell.module).scores
             if journal is not None:
                 journal.add(key, scores)
@@ -92,7 +92,7 @@ def greedy_search(
                             better = Step(cell, outcome, guarded)
                     bar.update()
                 if better:
-                    kept.enter_context(clip_of(better.cell).at(better.cell.clip_rate))
+                    kept.enter_context(clip_of(better.cell).at(better.cell.clip_rate, factored=True))
                     steps.append(better)
                     current = better.validation
             for name in ("validation", "guard"):

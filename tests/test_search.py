@@ -38,8 +38,8 @@ def outcome(n_right, n=20):
 class Scripted:
     """An evaluator that looks how far the model is clipped, writes that into a shared diary, and answers by a script."""
 
-    def __init__(self, model, name, script, diary, layer=2, role="fc_in"):
-        self.model, self.name, self.script, self.diary, self.layer, self.role = model, name, script, diary, layer, role
+    def __init__(self, model, name, script, diary, layer=2):
+        self.model, self.name, self.script, self.diary, self.layer = model, name, script, diary, layer
         self.split, self.examples = name, {name}
 
     def from_layer(self, layer, below=None):
@@ -49,7 +49,10 @@ class Scripted:
         return Evaluation(scores, np.zeros(len(scores), dtype=int))
 
     def __call__(self):
-        rank = int(torch.linalg.matrix_rank(matrices(self.model, self.layer, self.role)[0].weight.double(), rtol=1e-5))
+        holder = self.model.get_submodule(f"transformer.h.{self.layer}.mlp.c_fc")  # whatever stands there now, one matrix or two thin ones
+        with torch.no_grad():
+            W = holder(torch.eye(32)) - holder(torch.zeros(1, 32))
+        rank = int(torch.linalg.matrix_rank(W.double(), rtol=1e-5))
         rate = next(rate for rate in CLIP_RATES if rank_at(32, rate) == rank)
         self.diary.append((self.name, rate))
         return outcome(self.script[rate])
@@ -160,7 +163,7 @@ def test_search_by_real_evaluators_finds_what_evaluating_by_hand_finds(model, fi
     assert [evaluation.accuracy for evaluation in result.validation] == by_hand
     assert result.clip_rate == RATES[int(np.argmax(by_hand))]
     assert np.array_equal(result.test_before.scores, tested[0].scores)
-    assert np.array_equal(result.test_after.scores, tested[result.clip_rate].scores)
+    np.testing.assert_allclose(result.test_after.scores, tested[result.clip_rate].scores, rtol=0, atol=1e-4)  # thin layers round otherwise
     assert fingerprint(model) == before
 
 
@@ -226,7 +229,7 @@ def test_a_sweep_has_a_row_for_every_layer_module_and_rate(model, fingerprint, t
     for row in table.itertuples():
         with clipped(model, row.layer, row.module, row.clip_rate):
             expected = evaluator()
-        assert np.array_equal(row.evaluation.scores, expected.scores)
+        np.testing.assert_allclose(row.evaluation.scores, expected.scores, rtol=0, atol=1e-4)
         assert (row.accuracy, row.n, row.balanced_accuracy) == (expected.accuracy, 20, expected.balanced_accuracy)
         assert (row.low, row.high) == expected.interval
 
