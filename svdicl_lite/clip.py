@@ -3,6 +3,7 @@
 Taught in chapter 04.
 """
 
+import warnings
 from collections.abc import Callable, Collection
 from contextlib import contextmanager
 
@@ -17,7 +18,8 @@ class ThinLinear(nn.Sequential):
     """Two linear layers n → rank → m that stand in for one; its weights are on the meta device until somebody sets them."""
 
     def __init__(self, m: int, n: int, rank: int, bias: bool):
-        super().__init__(nn.Linear(n, rank, bias=False, device="meta"), nn.Linear(rank, m, bias=bias, device="meta"))
+        with warnings.catch_warnings(action="ignore"):  # at rank 0 there is nothing to initialise
+            super().__init__(nn.Linear(n, rank, bias=False, device="meta"), nn.Linear(rank, m, bias=bias, device="meta"))
 
     @property
     def weight(self) -> Tensor:

@@ -77,7 +77,8 @@ def report(before: nn.Module, after: nn.Module, tokens: Tensor, repeats: int = 7
             model(tokens)
             if tokens.is_cuda:
                 torch.cuda.synchronize(tokens.device)
-            seconds[name] += [time.perf_counter() - start] if turn else []
+            elapsed = time.perf_counter() - start
+            seconds[name] += [elapsed] if turn else []
     rows = {
         name: {
             "parameters": sum(p.numel() for p in model.parameters()), "bytes": sum(p.numel() * p.element_size() for p in model.parameters()),

@@ -139,6 +139,42 @@ def test_rates_of_one_clip_do_not_add_up(model):
     assert all(torch.equal(W, at_half[role]) for role, W in weights(model, 1).items())
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_factored_in_double_and_rounded_once(model, dtype):
+    model.to(dtype)
+    originals = weights(model, 1)
+    clip_(model, 1, "all", 0.75)
+    for role, W in weights(model, 1).items():
+        assert W.dtype == dtype and torch.equal(W, SVD.of(originals[role]).truncate(8).to(dtype)), role
+
+
+def test_a_singular_matrix_is_clipped_like_any_other(model):
+    (matrix,) = matrices(model, 1, "fc_in")
+    matrix.write(torch.outer(torch.arange(128.0), torch.ones(32)))
+    before = matrix.weight.clone()
+    for rate in (0.5, 0.995):  # of rank one already
+        with clipped(model, 1, "fc_in", rate):
+            torch.testing.assert_close(matrix.weight, before, rtol=1e-6, atol=1e-5)  # float32, entries up to 127
+    matrix.write(torch.zeros_like(before))
+    with clipped(model, 1, "fc_in", 0.5):
+        assert (matrix.weight == 0).all()
+
+
+def test_another_way_to_make_the_matrix_gets_the_factors_and_the_rank(model, fingerprint):
+    def smallest(factors, rank):
+        """The components that truncation drops, as many of them."""
+        return (factors.U[:, -rank:] * factors.S[-rank:]) @ factors.Vh[-rank:]
+
+    before, originals = fingerprint(model), weights(model, 1, "mlp")
+    clip = Clip(model, 1, "mlp", how=smallest)
+    with clip.at(0.75):
+        for role, W in weights(model, 1, "mlp").items():
+            assert torch.equal(W, smallest(SVD.of(originals[role]), 8).float())
+    with clip.at(0):
+        assert fingerprint(model) == before
+    assert fingerprint(model) == before
+
+
 def test_contexts_can_be_nested(model, fingerprint):
     before = fingerprint(model)
     with clipped(model, 0, "attn", 0.9):

@@ -105,6 +105,33 @@ def test_singular_values_are_roots_of_the_eigenvalues_of_the_gram_matrix(case):
     torch.testing.assert_close(S.square(), torch.linalg.eigvalsh(gram).flip(0), rtol=0, atol=EPS * S[0].item() ** 2)
 
 
+@given(cases())
+def test_many_matrices_are_factored_as_each_alone(case):
+    """Of any shapes in any order: those of one shape, also lying on their side, go through one batched call."""
+    W, _, generator = case
+    others = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in (W.shape, W.T.shape, (3, 2))]
+    together = [W, others[2], others[1], W.T, others[0]]
+    for svd, one in zip(SVD.of_all(together), together, strict=True):
+        (m, n), k, slack = one.shape, min(one.shape), EPS * singular_values(one)[0].item()
+        assert svd.U.shape == (m, k) and svd.Vh.shape == (k, n)
+        torch.testing.assert_close(svd.S, singular_values(one), rtol=0, atol=slack)
+        torch.testing.assert_close(svd.truncate(k), one, rtol=0, atol=slack)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_one_matrix_that_is_not_finite_spoils_the_batch(bad):
+    with pytest.raises(ValueError, match=r"shape \(2, 3\) holds NaN or infinity"):
+        SVD.of_all([torch.eye(3), torch.full((2, 3), bad)])
+
+
+def test_tiny_singular_values_are_as_exact_as_large_ones():
+    """To 1e-12 of σ_max, where the eigenvalues of the Gram matrix would be off by the root of the rounding error, 1e-8."""
+    spectrum = torch.logspace(0, -11, 12, dtype=torch.float64)
+    for W in (planted(spectrum, 40, 12), planted(spectrum, 12, 40)):
+        torch.testing.assert_close(SVD.of(W).S, spectrum, rtol=0, atol=1e-14)
+        torch.testing.assert_close(singular_values(W), spectrum, rtol=0, atol=1e-14)
+
+
 def test_factors_are_double_and_the_matrix_is_left_alone():
     W = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
     before = W.detach().clone()
