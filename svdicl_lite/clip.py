@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from svdicl_lite.matrices import Matrix, matrices
-from svdicl_lite.svd import SVD, check_clip_rate, rank_at
+from svdicl_lite.svd import SVD, check_clip_rate, check_finite, rank_at
 
 
 class ThinLinear(nn.Sequential):
@@ -114,6 +114,8 @@ def clip_(model: nn.Module, layer: int, module: str, clip_rate: float) -> nn.Mod
 
 def _factor(found: list[Matrix]) -> list[SVD]:
     for matrix in found:
-        if not torch.isfinite(matrix.weight).all():
-            raise ValueError(f"cannot clip {matrix}: the matrix of shape {tuple(matrix.weight.shape)} holds NaN or infinity, so it has no singular values")
+        try:
+            check_finite(matrix.weight)
+        except ValueError as error:
+            raise ValueError(f"cannot clip {matrix}: {error}") from None
     return SVD.of_all([matrix.weight for matrix in found])

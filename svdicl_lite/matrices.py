@@ -134,7 +134,7 @@ def matrices(model: nn.Module, layer: int, module: str = "all", expert: int | st
 
 
 def _check_roles(roles: tuple[str, ...], has: set[str], where: str) -> None:
-    listed = ", ".join(role for role in MODULES["all"] if role in has) or "none that can be told"
+    listed = ", ".join(role for role in MODULES["all"] if role in has) or "no matrix that can be told"
     if len(roles) == 1:
         if roles[0] not in has:
             raise ValueError(f"module is {roles[0]!r}, but {where} has no such matrix; it has {listed}")
@@ -144,8 +144,8 @@ def _check_roles(roles: tuple[str, ...], has: set[str], where: str) -> None:
         need |= {"fc_out", "gate", "up"} if has & {"gate", "up"} else {"fc_out", "fc_in"}
     if missing := [role for role in roles if role in need - has]:
         raise TypeError(
-            f"cannot find {', '.join(missing)} in {where}, only {listed}; the tables NAMES and FUSED of svdicl_lite/matrices.py tell what is found "
-            "(layers of nn.Linear or Conv1D, not those that were factored already)"
+            f"cannot find {', '.join(missing)} in {where}, which has {listed}; NAMES and FUSED in svdicl_lite/matrices.py tell what is "
+            "found (layers of nn.Linear or Conv1D, not those that were factored already)"
         )
 
 
@@ -168,7 +168,7 @@ def _blocks(model: nn.Module) -> tuple[str, nn.ModuleList]:
         if alike and any(isinstance(m, (nn.Linear, Conv1D)) for m in module.modules()) and (best is None or len(module) > len(best[1])):
             best = (f"{stem}.{name}" if stem else name, module)
     if best is None:
-        raise TypeError(f"cannot find the transformer blocks of a {type(model).__name__}: it holds no list of modules of one class with linear layers")
+        raise TypeError(f"cannot find the blocks of a {type(model).__name__}: it holds no list of modules of one class with linear layers")
     return best
 
 
@@ -209,9 +209,14 @@ def _parts(block: nn.Module, decoder: nn.Module) -> list[tuple[str, Tensor, str,
     if not any(role == "gate" for role, *_ in found):  # without a gate, up_proj is but another name of the first layer
         found = [("fc_in" if role == "up" else role, *rest) for role, *rest in found]
     seen = {}
-    for role, _, name, _, expert in found:
-        if (other := seen.setdefault((role, expert), name)) != name:
-            raise TypeError(f"both {other} and {name} of a {type(block).__name__} look like its {role}; only plain decoders can be clipped")
+    for role, stored, name, _, expert in found:
+        if (role, expert) in seen:
+            raise TypeError(f"both {seen[role, expert][0]} and {name} of a {type(block).__name__} look like its {role}")
+        seen[role, expert] = name, (stored.shape[:-1].numel(), stored.shape[-1])
+    for (role, expert), (name, shape) in seen.items():
+        reader = {"q": "o", "fc_in": "fc_out", "gate": "fc_out", "up": "fc_out"}.get(role)
+        if (reader, expert) in seen and seen[reader, expert][1][1] != shape[0]:  # then the name hides something else, a gate of attention, say
+            raise TypeError(f"{name} of a {type(block).__name__} is named as {role} is, but its {shape[0]} outputs do not fit its {reader}")
     return found
 
 

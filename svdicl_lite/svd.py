@@ -54,7 +54,7 @@ class SVD:
         matrices of an MLP become one batch. (The Gram matrix would be another twice as fast, but squares the condition number:
         singular values below 1e-8 σ_max, where W_Q and W_K have theirs, would be noise.)
         """
-        tall = [_tall(_finite(W)) for W in weights]
+        tall = [_tall(W) for W in weights]
         found = [None] * len(weights)
         for shape in dict.fromkeys(W.shape for W in tall):
             same = [i for i, W in enumerate(tall) if W.shape == shape]
@@ -72,7 +72,7 @@ class SVD:
 
 def singular_values(W: Tensor) -> Tensor:
     """The singular values of W (m, n), largest first: (min(m, n),), float64."""
-    return torch.linalg.svdvals(_tall(_finite(W)))
+    return torch.linalg.svdvals(_tall(W))
 
 
 def condition_number(S: Tensor) -> float:
@@ -91,13 +91,16 @@ def stable_rank(S: Tensor) -> float:
     return (S.square().sum() / S[0].square()).item()
 
 
-def _finite(W: Tensor) -> Tensor:
+def check_finite(W: Tensor) -> None:
+    """Raises ValueError unless W is a matrix of finite numbers."""
     if W.ndim != 2:
         raise ValueError(f"expected a matrix, got a tensor of shape {tuple(W.shape)}")
     if not torch.isfinite(W).all():
         raise ValueError(f"the matrix of shape {tuple(W.shape)} holds NaN or infinity, so it has no singular values")
-    return W.detach().double()
 
 
 def _tall(W: Tensor) -> Tensor:
+    """W (m, n) in double precision, transposed if it is wide."""
+    check_finite(W)
+    W = W.detach().double()
     return W.T if W.shape[0] < W.shape[1] else W

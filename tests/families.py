@@ -21,7 +21,8 @@ FAMILIES = {
     )),
     "gpt_neox": ("gpt_neox", NEOX),
     "opt": ("opt", dict(
-        hidden_size=WIDE, word_embed_proj_dim=WIDE, ffn_dim=INNER, num_attention_heads=HEADS, num_hidden_layers=LAYERS, max_position_embeddings=256,
+        hidden_size=WIDE, word_embed_proj_dim=WIDE, ffn_dim=INNER, num_attention_heads=HEADS, num_hidden_layers=LAYERS,
+        max_position_embeddings=256,
     )),
     "bloom": ("bloom", dict(hidden_size=WIDE, n_head=HEADS, n_layer=LAYERS)),
     "falcon": ("falcon", dict(FALCON, new_decoder_architecture=False, multi_query=True)),
@@ -54,13 +55,14 @@ OTHERS = {
     "gpt_oss": ("gpt_oss", dict(LLAMA, head_dim=8, num_local_experts=4, num_experts_per_tok=2)),
 }  # fmt: skip
 
-# Their attention cannot be told: q, k and v in a layout that no table lists, or compressed into other matrices altogether.
+# Their attention cannot be told: q, k and v in a layout that no table lists, compressed into other matrices, or gated within q.
 UNKNOWN = {
     "persimmon": ("persimmon", NEOX),
     "deepseek_v3": ("deepseek_v3", dict(
         LLAMA, moe_intermediate_size=24, n_routed_experts=4, num_experts_per_tok=2, n_group=1, topk_group=1, first_k_dense_replace=1,
         kv_lora_rank=8, q_lora_rank=8, qk_rope_head_dim=4, qk_nope_head_dim=4, v_head_dim=8,
     )),
+    "qwen3_next": ("qwen3_next", dict(MOE, head_dim=8, shared_expert_intermediate_size=24, layer_types=["full_attention"] * LAYERS)),
 }  # fmt: skip
 
 

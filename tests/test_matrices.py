@@ -131,7 +131,7 @@ def test_layers_counted_by_numpy_are_layers_too(pristine_model):
 @pytest.mark.parametrize("model", [torch.nn.Linear(2, 2), torch.nn.ModuleList([torch.nn.Linear(2, 2)])])
 def test_models_without_blocks_are_refused(model):
     for act in (n_layers, blocks, lambda model: matrices(model, 0)):
-        with pytest.raises(TypeError, match=f"cannot find the transformer blocks of a {type(model).__name__}: "):
+        with pytest.raises(TypeError, match=f"cannot find the blocks of a {type(model).__name__}: "):
             act(model)
 
 
