@@ -27,6 +27,7 @@ from svdicl_lite.tasks import Task, as_splits, template_fields
 DATA_SUFFIXES = (".csv", ".json", ".jsonl")
 SUFFIXES = (*DATA_SUFFIXES, ".toml")
 SPLITS = ("train", "validation", "test")
+EXAMPLE = "text: {text} label: {label}"
 KEYS = ("template", "label_words", "label_column", "data")
 
 
@@ -45,7 +46,7 @@ def load(
     path = Path(path)
     files = {"": path}
     if path.suffix == ".toml":
-        if template is not None or label_words is not None:
+        if template is not None or label_words is not None or label_column != "label":
             raise ValueError(f"{path.name} holds the template and the label words itself; give either them or a .toml, not both")
         template, label_words, label_column, files = _read_toml(path)
     if template is None or label_words is None:
@@ -97,12 +98,12 @@ def _check_template(template: str, label_column: str) -> list[str]:
     try:
         columns = template_fields(template)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"the template {template!r} cannot be read ({error}); columns stand in braces, as in 'text: {{text}} label: {{label}}'") from None
+        raise ValueError(f"the template {template!r} cannot be read ({error}); columns stand in braces, as in {EXAMPLE!r}") from None
     if columns.count("label") != 1 or template.count("{label}") != 1 or not template.rstrip().endswith("{label}"):
-        raise ValueError(f"the template {template!r} must hold {{label}} once, at its end, as in 'text: {{text}} label: {{label}}'")
+        raise ValueError(f"the template {template!r} must hold {{label}} once, at its end, as in {EXAMPLE!r}")
     columns = [column for column in columns if column != "label"]
     if not columns:
-        raise ValueError(f"the template {template!r} holds no column of the data, as in 'text: {{text}} label: {{label}}'")
+        raise ValueError(f"the template {template!r} holds no column of the data, as in {EXAMPLE!r}")
     bad = [column for column in columns if column == label_column or "." in column or "[" in column]
     if bad:
         why = "which is the answer" if bad[0] == label_column else "whose name has a dot or a bracket; rename it"
@@ -192,8 +193,8 @@ def _split_of(texts: tuple[str, ...], seed: int) -> str:
 def _check_splits(path: Path, rows: dict[str, dict]) -> None:
     empty = [split for split, part in rows.items() if not part]
     if empty:
-        n = sum(map(len, rows.values()))
-        raise ValueError(f"{path.name} has {n} different texts, of which none falls to {' and '.join(empty)}; give more, or name three files in a .toml")
+        n, lacking = sum(map(len, rows.values())), " and ".join(empty)
+        raise ValueError(f"{path.name} has {n} different texts, of which none falls to {lacking}; give more, or name three files in a .toml")
     for one, other in combinations(SPLITS, 2):
         shared = rows[one].keys() & rows[other].keys()
         if shared:

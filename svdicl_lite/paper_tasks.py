@@ -66,7 +66,8 @@ PAPER_TASKS = {
     ),
     "emoc": PaperTask(
         "SemEvalWorkshop/emo", "emo2019", PARQUET, "text: {text} sentiment: {label}", ("others", "happy", "sad", "angry"),
-        ("not happy", "happy"), ("neg", "pos"), 10, {"validation": 5000, "test": 5509}, "train", "test", class_of=(0, 1, 0, 0), twin="sentiment",
+        ("not happy", "happy"), ("neg", "pos"), 10, {"validation": 5000, "test": 5509}, "train", "test",
+        class_of=(0, 1, 0, 0), twin="sentiment",
     ),
     "mrpc": PaperTask(
         GLUE, "mrpc", "main", "sentence1: {sentence1} sentence2: {sentence2} label : {label}", ("not_equivalent", "equivalent"),
@@ -74,7 +75,8 @@ PAPER_TASKS = {
     ),
     "rte": PaperTask(
         SUPER_GLUE, "rte", PARQUET, "{premise} Does this mean that {hypothesis} is true? select Yes or No? {label}",
-        ("entailment", "not_entailment"), ("entailment", "not entailment"), ("Yes", "No"), 10, {"validation": 400, "test": 277}, "train", "validation",
+        ("entailment", "not_entailment"), ("entailment", "not entailment"), ("Yes", "No"),
+        10, {"validation": 400, "test": 277}, "train", "validation",
     ),
     "cb": PaperTask(
         SUPER_GLUE, "cb", PARQUET, "Suppose {premise} Can we infer that {hypothesis}? Yes, No, or Maybe? {label}",
@@ -94,15 +96,17 @@ def load(name: str, label_setting: str = "canonical", seed: int = 0, paper_sizes
     Test is the hub's last split with labels (GLUE and SuperGLUE hide those of SST-2, RTE, CB and COPA, whose test is therefore the
     hub's validation). Validation is the hub's where it is left over (MRPC), otherwise drawn from train by `seed`: a fifth
     of it, at most 2,000. The rest of train is train, from which demonstrations are drawn. A text that occurs twice
-    stays once, and in test rather than in validation rather than in train; `Task.dropped` counts the others, and those without text.
+    stays once, in test rather than in validation rather than in train; `Task.dropped` counts the others, and those without text,
+    by the hub's split.
 
     With `paper_sizes`, validation and test have the paper's sizes as far as the data go (texts that occur twice are
-    missing), and train keeps at least the paper's number of demonstrations, balanced by class; in CB and SST-2 hardly more, so that
-    there seeds change their order, not their choice. SST-2's test is then drawn from train too, as in the paper: those are phrases, parts
-    of the same reviews as validation and demonstrations, where the hub's validation is whole sentences of other reviews.
+    missing), and train keeps at least the paper's number of demonstrations, balanced by class; in CB and SST-2 hardly more, so
+    that there seeds change their order, not their choice. SST-2's test is then drawn from train too, as in the paper: phrases, parts of
+    the same reviews as validation and demonstrations, where the hub's validation is whole sentences of other reviews.
 
-    `source` is a local folder that holds the repository's files, `source/sst2/train-00000-of-00001.parquet` for one; no network is needed then.
-    Raises OSError if the hub cannot be reached, naming the offline twin, and ValueError for data with other columns or labels.
+    `source` is a local folder that holds the repository's files, `source/sst2/train-00000-of-00001.parquet` for one; then no network
+    is needed. Raises OSError if the hub cannot be reached, naming the offline twin, and ValueError for data with other columns or
+    labels or too few rows.
     """
     paper = PAPER_TASKS[name]
     if paper.options and label_setting != "canonical":

@@ -49,7 +49,8 @@ def test_json_and_jsonl_hold_the_same_as_csv(tmp_path):
     rows = rows_of(60)
     for row in rows:
         row["stars"] = int(row["stars"])  # numbers there, text in a csv
-    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    rows[5]["text"] = "naïve\u2028two lines to some, one to JSON"
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n\n", encoding="utf-8")
     (tmp_path / "a.json").write_text(json.dumps(rows))
     loaded = [load(write_csv(tmp_path / "a.csv", rows)), load(tmp_path / "a.jsonl"), load(tmp_path / "a.json")]
     for task in loaded[1:]:
@@ -259,6 +260,8 @@ def test_a_toml_and_arguments_are_not_mixed(tmp_path):
     write_csv(tmp_path / "a.csv", rows_of(60))
     with pytest.raises(ValueError, match="a.toml holds the template and the label words itself"):
         tasks.load(write_toml(tmp_path / "a.toml"), template=TEMPLATE)
+    with pytest.raises(ValueError, match="a.toml holds the template and the label words itself"):
+        tasks.load(tmp_path / "a.toml", label_column="by")
 
 
 @pytest.mark.parametrize(

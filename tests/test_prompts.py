@@ -5,8 +5,12 @@ import pytest
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import BPE, WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import PreTrainedTokenizerFast
 
-from svdicl_lite.prompts import draw_demonstrations, encode, render
+from svdicl_lite.prompts import draw_demonstrations, encode, encode_options, render
 from svdicl_lite.tasks import Task
 
 seeds = st.integers(0, 2**32 - 1)
@@ -136,3 +140,76 @@ def test_a_template_may_have_other_columns(tokenizer, sentiment):
     assert tokenizer.decode(prompts.tokens[0]) == (
         "the coach was kind then the queen was proud sentiment: neg\nthe coach was kind then the queen was proud sentiment:"
     )
+
+
+CHOICE = Task("choice", "{premise} {question} {label}", ("first", "second"), (), options=("one", "two"))
+CHOICES = [
+    {"premise": "the coach was kind", "question": "today", "one": "the queen was proud", "two": "so the sailor praised the goal", "label": 1},
+    {"premise": "the banker was cruel", "question": "again", "one": "the mayor seemed dull", "two": "not", "label": 0},
+    {"premise": "anna found the doctor witty", "question": "today", "one": "the judge xyzzy'd 42", "two": "the coach, was it?", "label": 0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("n_shots", [0, 2])
+def test_an_option_prompt_is_demonstrations_query_and_option(tokenizer, n_shots):
+    prompts = encode_options(tokenizer, CHOICE, CHOICES[:n_shots], CHOICES)
+    shown = "the coach was kind today so the sailor praised the goal\nthe banker was cruel again the mayor seemed dull\n" if n_shots else ""
+    assert prompts.labels == [1, 0, 0]
+    assert [[tokenizer.decode(tokens) for tokens in row] for row in prompts.tokens] == [
+        [f"{shown}{example['premise']} {example['question']} {example[option]}" for option in ("one", "two")] for example in CHOICES
+    ]
+
+
+def test_the_last_tokens_of_an_option_prompt_are_the_option_and_no_more(tokenizer):
+    prompts = encode_options(tokenizer, CHOICE, CHOICES[:1], CHOICES)
+    for row, counts, example in zip(prompts.tokens, prompts.n_option_tokens, CHOICES, strict=True):
+        assert [tokenizer.decode(tokens[-n:]) for tokens, n in zip(row, counts, strict=True)] == [f" {example['one']}", f" {example['two']}"]
+        assert row[0][: -counts[0]] == row[1][: -counts[1]]  # one context
+
+
+def test_option_prompts_are_tokenised_as_the_one_text_they_are(tokenizer):
+    prompts = encode_options(tokenizer, CHOICE, [], CHOICES)
+    for row, example in zip(prompts.tokens, CHOICES):
+        assert row[1] == tokenizer(f"{example['premise']} {example['question']} {example['two']}")["input_ids"]
+
+
+def merging_tokenizer():
+    """Byte-pair encoding without a pre-tokeniser: `y t` of `today the` is one token, and so is no option's beginning."""
+    letters = {letter: i for i, letter in enumerate(sorted({*" ".join(str(value) for example in CHOICES for value in example.values()), "\n"}))}
+    vocabulary = {**letters, "y ": len(letters), "y t": len(letters) + 1}
+    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(BPE(vocabulary, [("y", " "), ("y ", "t")])))
+
+
+def test_an_option_without_tokens_of_its_own_is_refused():
+    with pytest.raises(ValueError, match="the option 'the queen was proud' does not begin with a token of its own after .*today'"):
+        encode_options(merging_tokenizer(), CHOICE, [], CHOICES)
+    with pytest.raises(ValueError, match="the option '' does not begin with a token of its own"):
+        encode_options(lambda texts: {"input_ids": [[ord(letter) for letter in text.strip()] for text in texts]}, CHOICE, [], [{**CHOICES[1], "one": ""}])
+    apart = encode_options(merging_tokenizer(), CHOICE, [], CHOICES[1:2])  # `n t` of `again the` is three tokens there
+    assert apart.n_option_tokens == [[len(" the mayor seemed dull"), len(" not")]]
+
+
+def test_words_and_options_are_not_mixed_up(tokenizer, sentiment):
+    with pytest.raises(ValueError, match=r"task 'choice' chooses between options \(one, two\); encode it with encode_options"):
+        encode(tokenizer, CHOICE, ("neg", "pos"), [], CHOICES)
+    with pytest.raises(ValueError, match="task 'sentiment' has label words and no options; encode it with encode"):
+        encode_options(tokenizer, sentiment, [], list(sentiment.splits["test"].select(range(2))))
+    with pytest.raises(ValueError, match=r"task 'choice' chooses between options \(one, two\) and has no label words"):
+        CHOICE.words()
+
+
+def test_demonstrations_of_a_choice_are_balanced_over_the_right_option():
+    rows = [{**CHOICES[0], "premise": f"premise {i}", "label": int(i % 3 == 0)} for i in range(30)]
+    task = replace(CHOICE, splits={"train": Dataset.from_list(rows)})
+    assert Counter(example["label"] for example in draw_demonstrations(task, 6, seed=0)) == {0: 3, 1: 3}
+
+
+def test_label_words_the_tokenizer_does_not_know_are_refused(sentiment):
+    known = {word: i for i, word in enumerate(["[UNK]", "text", ":", "sentiment", "neg", "pos"])}
+    words = Tokenizer(WordLevel(known, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]")
+    examples = list(sentiment.splits["test"].select(range(2)))
+    assert encode(tokenizer, sentiment, ("neg", "pos"), [], examples).label_tokens == [[4, 5]] * 2
+    with pytest.raises(ValueError, match="the tokenizer does not know the label word 'good'"):
+        encode(tokenizer, sentiment, ("neg", "good"), [], examples)
