@@ -24,9 +24,9 @@ REDUCTIONS = ("max", "mean", "median")
 
 
 def condition_table(model, module: str = "all") -> pd.DataFrame:
-    """One row per layer and matrix of `module`: sigma_max, sigma_min, condition_number, stable_rank."""
+    """One row per layer and matrix of `module`: sigma_max, sigma_min, condition_number (infinite if singular), stable_rank."""
     rows = []
-    for layer in range(n_layers(model)):
+    for layer in tqdm(range(n_layers(model)), desc="singular values", unit="layer", disable=None):
         for matrix in matrices(model, layer, module):
             try:
                 S = singular_values(matrix.weight)
@@ -44,14 +44,29 @@ def condition_table(model, module: str = "all") -> pd.DataFrame:
 def select_layer(model, module: str, top_k: int = 2, reduction: str = "max") -> int:
     """The deepest of the `top_k` layers whose `module` has the largest condition number.
 
-    `reduction` (max, mean or median) joins the condition numbers of the module's matrices into one.
+    `reduction` (max, mean or median) joins the condition numbers of the module's matrices into one. Raises ValueError if one of the
+    matrices is singular: an infinite condition number would outbid all others, whatever they say.
     """
+    check_choice(n_layers(model), top_k, reduction)
+    return chosen_layer(condition_table(model, module), top_k, reduction)
+
+
+def chosen_layer(table: pd.DataFrame, top_k: int = 2, reduction: str = "max") -> int:
+    """What `select_layer` says, from a `condition_table` that is there already."""
+    check_choice(table["layer"].nunique(), top_k, reduction)
+    for row in table[np.isinf(table["condition_number"])].itertuples():
+        raise ValueError(
+            f"layer {row.layer} {row.role} is singular, so condition numbers cannot choose a layer: one of them is infinite; name the layer yourself"
+        )
+    return int(table.groupby("layer")["condition_number"].agg(reduction).nlargest(top_k, keep="last").index.max())
+
+
+def check_choice(n_layers: int, top_k: int, reduction: str) -> None:
+    """Raises ValueError unless the deepest of `top_k` of `n_layers` layers can be told, the `reduction` being a known one."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, but must be one of {', '.join(REDUCTIONS)}")
-    if not 1 <= top_k <= n_layers(model):
-        raise ValueError(f"top_k is {top_k}, but must be between 1 and {n_layers(model)}, the number of layers")
-    by_layer = condition_table(model, module).groupby("layer")["condition_number"].agg(reduction)
-    return int(by_layer.nlargest(top_k, keep="last").index.max())
+    if not 1 <= top_k <= n_layers:
+        raise ValueError(f"top_k is {top_k}, but must be between 1 and {n_layers}, the number of layers")
 
 
 def check_clip_rates(clip_rates) -> tuple[float, ...]:

@@ -76,8 +76,11 @@ def singular_values(W: Tensor) -> Tensor:
 
 
 def condition_number(S: Tensor) -> float:
-    """Cond(W) = σ_max / σ_min from the singular values S (k,), largest first; infinite when σ_min is 0 (paper, section 2)."""
-    return math.inf if S[-1] == 0 else (S[0] / S[-1]).item()
+    """Cond(W) = σ_max / σ_min from the singular values S (k,), largest first (paper, section 2).
+
+    Infinite when σ_min is 0 up to the rounding of float64, k ε σ_max: below that it is noise, and so would the number be.
+    """
+    return math.inf if S[-1] <= len(S) * torch.finfo(torch.float64).eps * S[0] else (S[0] / S[-1]).item()
 
 
 def energy(S: Tensor) -> Tensor:

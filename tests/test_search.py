@@ -191,12 +191,18 @@ def test_only_the_module_asked_for_is_judged(model):
     assert [select_layer(model, module, top_k=1) for module in ("mlp", "attn", "o", "q", "fc_in", "all")] == [0, 1, 1, 2, 0, 0]
 
 
-def test_a_singular_matrix_is_worst_of_all(model):
+@pytest.mark.parametrize("how", ["zero", "equal rows"])
+def test_a_singular_matrix_stands_in_the_table_and_leaves_the_choice_of_a_layer_to_you(model, how):
     plant_layers(model, "mlp", [(5000, 3), (3, 3), (700, 3)])
-    matrices(model, 1, "fc_out")[0].weight.zero_()
-    assert select_layer(model, "mlp", top_k=1) == 1
-    for reduction in ("max", "mean"):
-        assert select_layer(model, "mlp", top_k=1, reduction=reduction) == 1
+    W = matrices(model, 1, "fc_out")[0].weight
+    W.zero_() if how == "zero" else W[7].copy_(W[5])  # the second has a σ_min of rounding errors, some 1e-17 σ_max
+    table = condition_table(model, "mlp")
+    assert np.isinf(table["condition_number"]).to_list() == [False, False, False, True, False, False]
+    for reduction in ("max", "mean", "median"):
+        with pytest.raises(ValueError, match="layer 1 fc_out is singular, .*; name the layer yourself"):
+            select_layer(model, "mlp", top_k=1, reduction=reduction)
+    assert select_layer(model, "attn", top_k=1) in (0, 1, 2)  # another module is none of its business
+    assert run_script(model, dict.fromkeys(RATES, 10), {0: 10}, layer=2)[0].layer == 2
 
 
 def test_condition_table_has_a_row_for_each_matrix_with_its_spectrum(model):
