@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
+from threading import Lock
 
 import numpy as np
 
@@ -43,19 +44,20 @@ def judged(
     """Yields each cell with what the model answered; layers in order, the model left as it was after each.
 
     What `journal` holds is not computed again, and what is computed is written there. `map` (an executor's) shares the layers out to
-    workers, which make their own model and prompts by the evaluator's `experiment`.
+    workers, which make their own model and prompts by the evaluator's `experiment`; of one layer there is nothing to share. A layer comes
+    back, and into the journal, as a whole. Threads take turns, since a clip is a change of the one model they have.
     """
     cells = sorted(cells, key=lambda cell: cell.layer)  # stable: within a layer the order given
-    todo = [cell for cell in cells if journal is None or journal.get(_key(evaluator, cell)) is None]
+    known = {} if journal is None else {cell: journal.get(cell_key(evaluator.split, cell)) for cell in cells}
+    todo = [cell for cell in dict.fromkeys(cells) if known.get(cell) is None]
     layers = [list(group) for _, group in groupby(todo, key=lambda cell: cell.layer)]
     fresh = _here(evaluator, layers) if map is None else _elsewhere(evaluator, layers, map)
     for cell in cells:
-        scores = None if journal is None else journal.get(_key(evaluator, cell))
-        if scores is None:
-            scores = next(fresh)
+        if known.get(cell) is None:
+            known[cell] = next(fresh)
             if journal is not None:
-                journal.add(_key(evaluator, cell), scores)
-        yield cell, evaluator.outcome(scores)
+                journal.add(cell_key(evaluator.split, cell), known[cell])
+        yield cell, evaluator.outcome(known[cell])
 
 
 def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[np.ndarray]:
@@ -78,9 +80,14 @@ def _elsewhere(evaluator: ICLEvaluator, layers: list[list[Cell]], map: Callable)
         yield from scores
 
 
+_turn = Lock()
+
+
 def _one_layer(experiment, split: str, cells: list[Cell]) -> list[np.ndarray]:
-    return list(_here(experiment.evaluator(split), [cells]))
+    with _turn:
+        return list(_here(experiment.evaluator(split), [cells]))
 
 
-def _key(evaluator: ICLEvaluator, cell: Cell) -> dict:
-    return {"split": evaluator.split, **asdict(cell)}
+def cell_key(split: str, cell: Cell) -> dict:
+    """What a journal knows the cell by."""
+    return {"split": split, **asdict(cell)}

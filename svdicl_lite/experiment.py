@@ -5,7 +5,7 @@ process loads a model once. Taught in chapter 13.
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -35,28 +35,45 @@ class Experiment:
     dtype: str = "auto"
     batch_size: int = 64
 
+    def here(self) -> "Experiment":
+        """The same with what "auto" means on this machine. Raises ValueError for a device or dtype that cannot be had."""
+        device, dtype = placed(self.device, self.dtype)
+        return replace(self, device=device, dtype=dtype)
+
     def load(self):
         """(model, tokenizer), loaded once in each process."""
-        device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        dtype = ("bfloat16" if device.startswith("cuda") else "float32") if self.dtype == "auto" else self.dtype
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype is {self.dtype!r}, but must be one of auto, {', '.join(DTYPES)}")
-        if dtype == "float16" and device == "cpu":
-            raise ValueError("dtype is 'float16', which a CPU has no fast arithmetic for; take float32 or bfloat16, or a CUDA device")
-        return _load(self.model, device, dtype)
+        return _load(self.model, *placed(self.device, self.dtype))
 
     def evaluator(self, split: str) -> ICLEvaluator:
-        """The evaluator of "validation" or "test", made once in each process."""
-        return _evaluator(self, split)
+        """The evaluator of "validation" or "test", made once in each process. Workers get its `experiment` with this machine's device and dtype."""
+        return _evaluator(self.here(), split)
 
     def identity(self) -> dict:
-        """What a journal must agree on: every field, and a digest of the weights and of every prompt."""
+        """What a journal must agree on: every field, and a digest of the weights (a second for each GB) and of every prompt."""
         digest = hashlib.sha256()
         for name, tensor in self.load()[0].state_dict().items():
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+            digest.update(f"{name} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         prompts = hashlib.sha256(repr([self.evaluator(split).groups for split in ("validation", "test")]).encode())
-        return {**asdict(self), "seeds": list(self.seeds), "weights": digest.hexdigest()[:16], "prompts": prompts.hexdigest()[:16]}
+        return {**asdict(self.here()), "seeds": list(self.seeds), "weights": digest.hexdigest()[:16], "prompts": prompts.hexdigest()[:16]}
+
+
+def placed(device: str = "auto", dtype: str = "auto") -> tuple[str, str]:
+    """Device and dtype as this machine has them. Raises ValueError if it has not."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if dtype == "auto":
+        dtype = "bfloat16" if device.startswith("cuda") else "float32"
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}, but must be one of auto, {', '.join(DTYPES)}")
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:  # which one, and how many lines long, depends on how torch was built
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device is {device!r}, which cannot be used here ({reason}); take cpu, or auto") from None
+    if dtype == "float16" and device.startswith("cpu"):
+        raise ValueError("dtype is 'float16', which a CPU has no fast arithmetic for; take float32 or bfloat16, or a CUDA device")
+    return device, dtype
 
 
 @lru_cache(maxsize=1)

@@ -70,6 +70,14 @@ def greedy_search(
                 journal.add(key, scores)
         return evaluator.outcome(scores)
 
+    def tested(steps: list[Step]) -> Evaluation:  # those in force
+        key = {"judge": "test", "after": [asdict(step.cell) for step in steps]}
+        if journal is None or (scores := journal.get(key)) is None:
+            scores = test().scores
+            if journal is not None:
+                journal.add(key, scores)
+        return test.outcome(scores)
+
     def clip_of(cell: Cell):
         if cell.place not in clips:
             clips.clear()
@@ -98,5 +106,5 @@ def greedy_search(
             for name in ("validation", "guard"):
                 replays.pop((name, layer), None)
         bar.close()
-        test_after = test()
-    return GreedyResult(before, current, test(), test_after, tuple(steps), bar.total)
+        test_after = tested(steps)
+    return GreedyResult(before, current, tested([]), test_after, tuple(steps), bar.total)

@@ -1,12 +1,12 @@
 """A journal of finished work: one line of JSON for each, added as soon as it is done, so that no crash costs more than one cell.
 
-The first line says what the search is of; a journal of another search is refused. A last line that a crash tore is dropped.
-Taught in chapter 13.
+The first line says what the search is of (`Experiment.identity`); a journal of another search is refused, and so is a second
+process. A last line that a crash tore is dropped. Taught in chapter 13.
 """
 
-import fcntl
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,14 @@ import numpy as np
 class Journal:
     """The scores of finished cells in a file, by key. Use it in a `with`; nobody else can open it meanwhile.
 
-    `identity` names the search (a flat dict of strings and numbers). Raises ValueError if the file tells of another search, is no journal, or is
-    damaged before its last line; BlockingIOError if another process has it open.
+    `identity` names the search (a dict that JSON can hold). Without a `path` nothing is written, only remembered. Raises ValueError if
+    the file tells of another search, is no journal, or is damaged before its last line; BlockingIOError if another process has it open.
     """
 
-    def __init__(self, path: str | Path, identity: dict):
+    def __init__(self, path: str | Path | None, identity: dict):
+        self.file, self.scores = None, {}
+        if path is None:
+            return
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.file = open(self.path, "a+b")  # noqa: SIM115  held open, and locked, until close
@@ -37,7 +40,12 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        self.file.close()
+        if self.file is not None:
+            self.file.close()
+
+    def entries(self) -> Iterator[tuple[dict, np.ndarray]]:
+        """(key, scores) of all that is finished, in the order in which it was."""
+        return ((json.loads(text), scores) for text, scores in self.scores.items())
 
     def get(self, key: dict) -> np.ndarray | None:
         """The scores (N, C) of this key, if they are there, bit for bit."""
@@ -46,7 +54,8 @@ class Journal:
     def add(self, key: dict, scores: np.ndarray) -> None:
         """Writes the scores (N, C, float32) of a finished key through to the disk."""
         rows = [[float(str(value)) for value in row] for row in np.asarray(scores, dtype=np.float32)]  # shortest digits that are exact
-        self._write({"key": key, "scores": rows})
+        if self.file is not None:
+            self._write({"key": key, "scores": rows})
         self.scores[_text(key)] = np.asarray(scores, dtype=np.float32)
 
     def _write(self, entry: dict) -> None:
@@ -55,6 +64,8 @@ class Journal:
         os.fsync(self.file.fileno())
 
     def _lock(self) -> None:
+        import fcntl  # not on Windows, where all but journals works
+
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -63,20 +74,21 @@ class Journal:
     def _read(self, identity: dict) -> dict[str, np.ndarray]:
         self.file.seek(0)
         *lines, torn = self.file.read().split(b"\n")
-        if torn:
-            self.file.truncate(sum(len(line) + 1 for line in lines))
-        if not lines:
+        if not lines and json.dumps(identity).encode().startswith(torn):  # new, or torn in its first line
+            self.file.truncate(0)
             self._write(identity)
             return {}
         try:
             written, *entries = (json.loads(line) for line in lines)
             scores = {_text(entry["key"]): np.array(entry["scores"], dtype=np.float32) for entry in entries}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):  # nothing has been written yet: this may be any file
             raise ValueError(f"{self.path} is no journal of a search, or is damaged before its last line; name another file") from None
         wanted = json.loads(json.dumps(identity))
         if written != wanted:
             other = next((name for name in wanted if not isinstance(written, dict) or written.get(name) != wanted[name]), "content")
-            raise ValueError(f"the journal {self.path} is of another search (its {other} differs); name another file")
+            raise ValueError(f"the journal {self.path} is of another search (it differs in {other!r}); name another file")
+        if torn:
+            self.file.truncate(sum(len(line) + 1 for line in lines))
         return scores
 
 
