@@ -1,0 +1,285 @@
+"""The command line: `svdicl condition · sweep · search · greedy · clip`.
+
+Results go to stdout, a table or, with --json, one JSON object and nothing else; progress and complaints go to stderr. Exit codes: 0 done, 1 it
+cannot be done (one sentence says why), 2 the command line itself is wrong, 130 broken off by ctrl-C (after what was finished by then).
+Whatever takes long to import is imported by the commands. Taught in chapter 13.
+"""
+
+import sys
+import time
+
+import typer
+
+from svdicl_lite.cli_options import (
+    AsJson, Device, Dtype, Expert, Factored, Guard, JournalFile, Labels, LayerChoice, Layers, MaxLoss, Method, Model, Module, Modules, NTest,
+    NValidation, NewFolder, OneLayer, Out, PAPER_RATES, Rate, Rates, Reduction, Seed, Sets, Shots, TaskName, TopK, Workers,
+)  # fmt: skip
+
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False,
+    help="SVD clipping of transformers, judged by what it does to in-context learning. Every command prints a table, or JSON with --json.",
+    epilog="Exit codes: 0 done, 1 it cannot be done (one sentence says why), 2 wrong usage, 130 broken off by ctrl-C.",
+)  # fmt: skip
+
+@app.command(epilog="Example: svdicl condition --model icl-gpt2-noisy --module mlp")
+def condition(
+    model: Model, module: Module = "all", top_k: TopK = 2, reduction: Reduction = "max", device: Device = "auto", dtype: Dtype = "auto",
+    out: Out = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Condition numbers of all matrices, and the layer that Algorithm 1 would choose by them.
+
+    JSON: matrices (layer, role, sigma_max, sigma_min, condition_number, stable_rank; null where infinite or undefined), chosen_layer (null
+    if a matrix is singular), note, module, top_k, reduction, model, device, dtype, seconds.
+    """
+
+    def work(journal, map):
+        from svdicl_lite.cli_report import Report
+        from svdicl_lite.experiment import Experiment
+        from svdicl_lite.matrices import n_layers
+        from svdicl_lite.search import check_choice, chosen_layer, condition_table
+
+        experiment = Experiment(model, task="none", device=device, dtype=dtype).here()
+        loaded, _ = experiment.load()
+        check_choice(n_layers(loaded), top_k, reduction)
+        table = condition_table(loaded, module)
+        try:
+            chosen = chosen_layer(table, top_k, reduction)
+            note = f"layer {chosen} would be chosen: the deepest of the {top_k} with the largest condition numbers ({reduction} over {module})"
+        except ValueError as error:  # a singular matrix; the table is still worth showing
+            chosen, note = None, str(error)
+        document = {"model": model, "device": experiment.device, "dtype": experiment.dtype, "module": module, "top_k": top_k, "reduction": reduction}
+        rows = table.to_dict("records")
+        return Report({**document, "matrices": rows, "chosen_layer": chosen, "note": note}, rows, note)
+
+    _run("condition", work, as_json, out)
+
+
+@app.command(epilog="Example: svdicl sweep --model icl-gpt2 --task sentiment --labels flipped --module mlp --workers 2 --journal sweep.jsonl")
+def sweep(
+    model: Model, task: TaskName, labels: Labels = "canonical", module: Modules = ["mlp", "attn"], layer: Layers = None,  # noqa: B006  typer copies it
+    clip_rates: Rates = PAPER_RATES, method: Method = "svd", expert: Expert = None, shots: Shots = 8, seed: Seed = 0, sets: Sets = 1,
+    n_validation: NValidation = 200, n_test: NTest = 1000, device: Device = "auto", dtype: Dtype = "auto", workers: Workers = None,
+    journal: JournalFile = None, out: Out = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Every layer × module × clip rate on validation, as in the paper's Figure 1.
+
+    JSON: cells (layer, module, clip_rate, n, accuracy, low, high, balanced_accuracy; low and high are Wilson's 95 % interval), method,
+    expert, experiment, seconds. A search of the same experiment can go on from the same journal.
+    """
+    rates, expert = _rates(clip_rates), _number(expert)
+
+    def work(journal, map):
+        from svdicl_lite import search
+        from svdicl_lite.cli_report import Report, by_rate, experiment_row, judged_row
+
+        validation = experiment().evaluator("validation")
+        table = search.sweep(validation.model, validation, layer or None, module, rates, expert, method, seed, journal, map).to_dict("records")
+        cells = [{**{name: row[name] for name in ("layer", "module", "clip_rate")}, **judged_row(row["evaluation"])} for row in table]
+        document = {"experiment": experiment_row(experiment()), "method": method, "expert": expert, "cells": cells}
+        widest = max(cell["high"] - cell["low"] for cell in cells) / 2
+        note = f"accuracy on validation at clip rate ξ, n = {validation.n:,}; half a 95 % interval is {widest:.3f} at most"
+        outcomes = [({"judge": "validation", **{name: row[name] for name in ("layer", "module", "clip_rate")}}, row["evaluation"]) for row in table]
+        return Report(document, by_rate(cells), note, outcomes)
+
+    experiment = _experiment(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+    _run("sweep", work, as_json, out, experiment, journal, workers)
+
+
+@app.command(epilog="Example: svdicl search --model icl-gpt2-noisy --task sentiment --labels flipped --module mlp --sets 4")
+def search(
+    model: Model, task: TaskName, labels: Labels = "canonical", module: Module = "mlp", layer: LayerChoice = "auto", top_k: TopK = 2,
+    reduction: Reduction = "max", clip_rates: Rates = PAPER_RATES, method: Method = "svd", expert: Expert = None, shots: Shots = 8, seed: Seed = 0,
+    sets: Sets = 1, n_validation: NValidation = 200, n_test: NTest = 1000, device: Device = "auto", dtype: Dtype = "auto",
+    workers: Workers = None, journal: JournalFile = None, out: Out = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Algorithm 1: choose a layer by condition number and a clip rate on validation, then judge that choice once on test.
+
+    JSON: layer, module, clip_rate, method, expert (the choice); validation (clip_rate, n, accuracy, low, high, balanced_accuracy of each
+    candidate); validation_before, validation_after, test_before, test_after (n, accuracy, low, high, balanced_accuracy); validation_gain,
+    test_gain, test_gain_low, test_gain_high (paired bootstrap, 95 %), p_value (McNemar), optimism, test_gain_by_set and p_value_by_set
+    (sign flips, null for one set), verdict, experiment, seconds.
+    """
+    rates, expert, layer = _rates(clip_rates), _number(expert), {"auto": None, "random": "random"}.get(layer, _number(layer))
+    if isinstance(layer, str) and layer != "random":
+        raise typer.BadParameter(f"{layer!r} is neither auto, random nor a number", param_hint="--layer")
+
+    def work(journal, map):
+        from svdicl_lite.cli_report import Report, compared_row, experiment_row, interval, judged_row
+        from svdicl_lite.search import search_clip_rate
+
+        validation, test = (experiment().evaluator(split) for split in ("validation", "test"))
+        result = search_clip_rate(validation.model, validation, test, module, layer, top_k, reduction, rates, expert, method, seed, journal, map)
+        found = {"layer": result.layer, "module": module, "clip_rate": result.clip_rate, "method": method, "expert": expert}
+        candidates = [{"clip_rate": rate, **judged_row(outcome)} for rate, outcome in zip(result.clip_rates, result.validation)]
+        document = {"experiment": experiment_row(experiment()), **found, "validation": candidates, **compared_row(result), "verdict": str(result)}
+        rows = [
+            {"ξ": row["clip_rate"], "validation accuracy": interval(row), "balanced": row["balanced_accuracy"], "n": row["n"],
+             "": "← chosen" if row["clip_rate"] == result.clip_rate else ""}
+            for row in candidates
+        ]  # fmt: skip
+        place = {"layer": result.layer, "module": module}
+        outcomes = [({"judge": "validation", **place, "clip_rate": rate}, outcome) for rate, outcome in zip(result.clip_rates, result.validation)]
+        tested = {0.0: result.test_before, result.clip_rate: result.test_after}
+        outcomes += [({"judge": "test", **place, "clip_rate": rate}, outcome) for rate, outcome in tested.items()]
+        return Report(document, rows, str(result), outcomes)
+
+    experiment = _experiment(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+    _run("search", work, as_json, out, experiment, journal, workers)
+
+
+@app.command(epilog="Example: svdicl greedy --model icl-gpt2 --task sentiment --labels flipped --module mlp --guard topic --max-loss 0.03")
+def greedy(
+    model: Model, task: TaskName, labels: Labels = "canonical", module: Modules = ["mlp", "attn"], layer: Layers = None,  # noqa: B006  typer copies it
+    clip_rates: Rates = PAPER_RATES, guard: Guard = None, max_loss: MaxLoss = 0.02, shots: Shots = 8, seed: Seed = 0, sets: Sets = 1,
+    n_validation: NValidation = 200, n_test: NTest = 1000, device: Device = "auto", dtype: Dtype = "auto", journal: JournalFile = None,
+    out: Out = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Clip layer after layer, the deepest first, and keep what helps on validation; judge all of it once on test.
+
+    JSON: steps (layer, module, clip_rate, validation and guard: n, accuracy, low, high, balanced_accuracy, or null), n_tried, guard,
+    guard_labels, max_loss; and, as for search, validation_before … p_value_by_set, verdict, experiment, seconds.
+    """
+    rates, (guard_task, guard_labels) = _rates(clip_rates), _task_and_labels(guard)
+
+    def guarding():
+        from dataclasses import replace
+
+        return replace(experiment(), task=guard_task, labels=guard_labels)
+
+    def identity():
+        return {**experiment().identity(), "guard": {name: guarding().identity()[name] for name in ("task", "labels", "prompts")} if guard else None}
+
+    def work(journal, map):
+        from svdicl_lite.cli_report import Report, compared_row, experiment_row, interval, judged_row
+        from svdicl_lite.greedy import greedy_search
+
+        validation, test = (experiment().evaluator(split) for split in ("validation", "test"))
+        judge = guarding().evaluator("validation") if guard else None
+        result = greedy_search(validation.model, validation, test, module, layer or None, rates, judge, max_loss, journal)
+        steps = [
+            {"layer": step.cell.layer, "module": step.cell.module, "clip_rate": step.cell.clip_rate, "validation": judged_row(step.validation),
+             "guard": step.guard and judged_row(step.guard)}
+            for step in result.steps
+        ]  # fmt: skip
+        limits = {"guard": guard_task, "guard_labels": guard_labels, "max_loss": max_loss if guard else None}
+        document = {"experiment": experiment_row(experiment()), **limits, "steps": steps, "n_tried": result.n_tried}
+        rows = [
+            {"layer": s["layer"], "module": s["module"], "ξ": s["clip_rate"], "validation accuracy": interval(s["validation"]), "n": s["validation"]["n"],
+             "guard": s["guard"] and interval(s["guard"])}
+            for s in steps
+        ]  # fmt: skip
+        outcomes = [({"judge": "validation", "clips": 0}, result.validation_before)]
+        outcomes += [({"judge": "validation", "clips": number}, step.validation) for number, step in enumerate(result.steps, 1)]
+        outcomes += [({"judge": "test", "clips": 0}, result.test_before), ({"judge": "test", "clips": len(steps)}, result.test_after)]
+        return Report({**document, **compared_row(result), "verdict": result.verdict()}, rows, str(result), outcomes)
+
+    experiment = _experiment(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+    _run("greedy", work, as_json, out, experiment, journal, identity=identity, guarding=guarding)
+
+
+@app.command(epilog="Example: svdicl clip --model icl-gpt2-noisy --layer 3 --module mlp --clip-rate 0.95 --out clipped")
+def clip(
+    model: Model, layer: OneLayer, clip_rate: Rate, out: NewFolder, module: Module = "mlp", expert: Expert = None, factored: Factored = False,
+    device: Device = "auto", as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Clip for good and write the model, with its tokenizer and in its own dtype, for from_pretrained to load.
+
+    JSON: matrices (matrix, shape, rank), layer, module, expert, clip_rate, factored (the layers that became two thin ones), parameters_before,
+    parameters, bytes, out, load (how to load it), model, seconds.
+    """
+    expert = _number(expert)
+
+    def work(journal, map):
+        from svdicl_lite import zoo
+        from svdicl_lite.clip import Clip
+        from svdicl_lite.cli_report import Report
+        from svdicl_lite.compress import KEY, factorize_
+        from svdicl_lite.experiment import placed
+        from svdicl_lite.matrices import matrices
+        from svdicl_lite.svd import check_clip_rate, rank_at
+
+        check_clip_rate(clip_rate)
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise FileExistsError(f"{str(out)!r} is there already and not an empty folder; name another --out")
+        loaded, tokenizer = zoo.load(model, placed(device)[0])
+        before = loaded.num_parameters()
+        rows = [
+            {"matrix": str(matrix), "shape": list(matrix.weight.shape), "rank": rank_at(min(matrix.weight.shape), clip_rate)}
+            for matrix in matrices(loaded, layer, module, expert)
+        ]
+        if factored:
+            factorize_(loaded, layer, module, clip_rate, expert)
+        else:
+            Clip(loaded, layer, module, expert).apply(clip_rate)
+        loaded.save_pretrained(out)
+        tokenizer.save_pretrained(out)
+        thin = sorted(getattr(loaded.config, KEY, {}))
+        load = f"svdicl_lite.compress.load_factored({str(out)!r})" if thin else f"transformers.AutoModelForCausalLM.from_pretrained({str(out)!r})"
+        document = {
+            "model": model, "layer": layer, "module": module, "expert": expert, "clip_rate": clip_rate, "matrices": rows, "factored": thin,
+            "parameters_before": before, "parameters": loaded.num_parameters(),
+            "bytes": sum(p.numel() * p.element_size() for p in loaded.parameters()), "out": str(out), "load": load,
+        }  # fmt: skip
+        dense = "; no matrix became smaller as two thin ones" if factored and not thin else ""
+        return Report(document, rows, f"{before:,} parameters → {document['parameters']:,}{dense}\nload it by {load}")
+
+    _run("clip", work, as_json)
+
+
+def _experiment(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype):
+    """What makes the `Experiment`, once torch has been imported."""
+
+    def experiment():
+        from svdicl_lite.experiment import Experiment
+
+        if sets < 1:
+            raise ValueError(f"sets is {sets}, but must be 1 or more")
+        seeds = tuple(range(seed * sets, (seed + 1) * sets))  # those of another seed are others
+        return Experiment(model, task, labels, shots, seeds, n_validation, n_test, device, dtype)
+
+    return experiment
+
+
+def _run(command, work, as_json, out=None, experiment=None, journal=None, workers=None, identity=None, guarding=None) -> None:
+    """Does the work between a journal and its workers, and shows the report; an error becomes one sentence."""
+    start, kept, code = time.monotonic(), None, 0
+    try:
+        from svdicl_lite import cli_report
+        from svdicl_lite.journal import Journal
+        from svdicl_lite.workers import workers as working
+
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+        try:
+            with working(workers) as map, Journal(journal, (identity or experiment().identity)() if journal else {}) as kept:
+                report = work(kept, map)
+        except KeyboardInterrupt:
+            evaluators = {"guard": lambda: guarding().evaluator("validation")}
+            report = cli_report.partial(kept, lambda judge: evaluators.get(judge, lambda: experiment().evaluator(judge))())
+            code = 130
+        report.show(command, time.monotonic() - start, as_json, out)
+    except (ValueError, IndexError, TypeError, OSError, ImportError) as error:
+        print(f"svdicl {command}: {' '.join(str(error).split())}", file=sys.stderr)
+        code = 1
+    raise typer.Exit(code)
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(rate) for rate in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 0,0.5,0.9", param_hint="--clip-rates") from None
+
+
+def _number(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.removeprefix("-").isdecimal() else text
+
+
+def _task_and_labels(text: str | None) -> tuple[str | None, str]:
+    """TASK:LABELS, or TASK alone, in which a colon may be part of a path."""
+    task, colon, labels = (text or "").rpartition(":")
+    return (task, labels) if colon and labels in ("canonical", "flipped", "arbitrary") else (text, "canonical")
+
+
+if __name__ == "__main__":
+    app(prog_name="svdicl")
