@@ -21,7 +21,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 it cannot be done (one sentence says why), 2 wrong usage, 130 broken off by ctrl-C.",
 )  # fmt: skip
 
-@app.command(epilog="Example: svdicl condition --model icl-gpt2-noisy --module mlp")
+
+@app.command(short_help="Condition numbers, and the layer they choose.", epilog="Example: svdicl condition --model icl-gpt2-noisy --module mlp")
 def condition(
     model: Model, module: Module = "all", top_k: TopK = 2, reduction: Reduction = "max", device: Device = "auto", dtype: Dtype = "auto",
     out: Out = None, as_json: AsJson = False,
@@ -54,7 +55,7 @@ def condition(
     _run("condition", work, as_json, out)
 
 
-@app.command(epilog="Example: svdicl sweep --model icl-gpt2 --task sentiment --labels flipped --module mlp --workers 2 --journal sweep.jsonl")
+@app.command(short_help="All layers × modules × clip rates.", epilog="Example: svdicl sweep --model icl-gpt2 --task sentiment --labels flipped --module mlp --workers 2 --journal sweep.jsonl")
 def sweep(
     model: Model, task: TaskName, labels: Labels = "canonical", module: Modules = ["mlp", "attn"], layer: Layers = None,  # noqa: B006  typer copies it
     clip_rates: Rates = PAPER_RATES, method: Method = "svd", expert: Expert = None, shots: Shots = 8, seed: Seed = 0, sets: Sets = 1,
@@ -77,7 +78,7 @@ def sweep(
         cells = [{**{name: row[name] for name in ("layer", "module", "clip_rate")}, **judged_row(row["evaluation"])} for row in table]
         document = {"experiment": experiment_row(experiment()), "method": method, "expert": expert, "cells": cells}
         widest = max(cell["high"] - cell["low"] for cell in cells) / 2
-        note = f"accuracy on validation at clip rate ξ, n = {validation.n:,}; half a 95 % interval is {widest:.3f} at most"
+        note = f"accuracy on validation at clip rate ξ, n = {n_validation:,}; half a 95 % interval is {widest:.3f} at most"
         outcomes = [({"judge": "validation", **{name: row[name] for name in ("layer", "module", "clip_rate")}}, row["evaluation"]) for row in table]
         return Report(document, by_rate(cells), note, outcomes)
 
@@ -85,7 +86,7 @@ def sweep(
     _run("sweep", work, as_json, out, experiment, journal, workers)
 
 
-@app.command(epilog="Example: svdicl search --model icl-gpt2-noisy --task sentiment --labels flipped --module mlp --sets 4")
+@app.command(short_help="Algorithm 1: choose on validation, judge on test.", epilog="Example: svdicl search --model icl-gpt2-noisy --task sentiment --labels flipped --module mlp --sets 4")
 def search(
     model: Model, task: TaskName, labels: Labels = "canonical", module: Module = "mlp", layer: LayerChoice = "auto", top_k: TopK = 2,
     reduction: Reduction = "max", clip_rates: Rates = PAPER_RATES, method: Method = "svd", expert: Expert = None, shots: Shots = 8, seed: Seed = 0,
@@ -127,7 +128,7 @@ def search(
     _run("search", work, as_json, out, experiment, journal, workers)
 
 
-@app.command(epilog="Example: svdicl greedy --model icl-gpt2 --task sentiment --labels flipped --module mlp --guard topic --max-loss 0.03")
+@app.command(short_help="Clip layer after layer, keep what helps.", epilog="Example: svdicl greedy --model icl-gpt2 --task sentiment --labels flipped --module mlp --guard topic --max-loss 0.03")
 def greedy(
     model: Model, task: TaskName, labels: Labels = "canonical", module: Modules = ["mlp", "attn"], layer: Layers = None,  # noqa: B006  typer copies it
     clip_rates: Rates = PAPER_RATES, guard: Guard = None, max_loss: MaxLoss = 0.02, shots: Shots = 8, seed: Seed = 0, sets: Sets = 1,
@@ -177,7 +178,7 @@ def greedy(
     _run("greedy", work, as_json, out, experiment, journal, identity=identity, guarding=guarding)
 
 
-@app.command(epilog="Example: svdicl clip --model icl-gpt2-noisy --layer 3 --module mlp --clip-rate 0.95 --out clipped")
+@app.command(short_help="Clip for good and write the model.", epilog="Example: svdicl clip --model icl-gpt2-noisy --layer 3 --module mlp --clip-rate 0.95 --out clipped")
 def clip(
     model: Model, layer: OneLayer, clip_rate: Rate, out: NewFolder, module: Module = "mlp", expert: Expert = None, factored: Factored = False,
     device: Device = "auto", as_json: AsJson = False,

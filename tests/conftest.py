@@ -47,6 +47,15 @@ def model(pristine_model):
 
 
 @pytest.fixture(scope="session")
+def tiny(pristine_model, tokenizer, tmp_path_factory):
+    """The folder of that model and its tokenizer, as `from_pretrained` wants them."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    pristine_model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
 def sentiment():
     return tasks.load("sentiment")
 

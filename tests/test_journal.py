@@ -1,0 +1,209 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from svdicl_lite import evaluate
+from svdicl_lite.cells import Cell, judged
+from svdicl_lite.cli import app
+from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.greedy import greedy_search
+from svdicl_lite.journal import Journal
+from svdicl_lite.search import search_clip_rate, sweep
+
+IDENTITY = {"model": "m", "seeds": [0, 1]}
+RATES = (0.0, 0.5, 0.9)
+
+
+@pytest.fixture
+def evaluators(model, tokenizer, sentiment):
+    return [ICLEvaluator(model, tokenizer, sentiment, split, n=12, n_shots=2, seeds=(0,)) for split in ("validation", "test")]
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """How often one layer's change has been judged by running the model."""
+    runs, judge = [], evaluate.FromLayer.__call__
+
+    def counted(self, module="all"):
+        runs.append(module)
+        return judge(self, module)
+
+    monkeypatch.setattr(evaluate.FromLayer, "__call__", counted)
+    return runs
+
+
+def same(first, second):
+    return all(np.array_equal(a.scores, b.scores) for a, b in zip(first, second, strict=True))
+
+
+def test_scores_come_back_bit_for_bit_however_odd(tmp_path):
+    scores = np.array([[1 / 3, -0.0, np.inf], [np.nan, 1e-45, 3.4e38]], dtype=np.float32)
+    with Journal(tmp_path / "new" / "j", IDENTITY) as journal:  # the folder is made
+        journal.add({"a": 1, "b": None}, scores)
+        assert journal.get({"b": None, "a": 1}).tobytes() == scores.tobytes()
+    with Journal(tmp_path / "new" / "j", IDENTITY) as journal:
+        assert journal.get({"b": None, "a": 1}).tobytes() == scores.tobytes() and journal.get({"a": 1}) is None
+        assert [key for key, _ in journal.entries()] == [{"a": 1, "b": None}]
+
+
+def test_without_a_path_a_journal_only_remembers():
+    with Journal(None, {}) as journal:
+        journal.add({"a": 1}, np.eye(2))
+        assert np.array_equal(journal.get({"a": 1}), np.eye(2))
+
+
+def test_a_line_is_on_the_disk_as_soon_as_it_is_added(tmp_path):
+    with Journal(tmp_path / "j", IDENTITY) as journal:
+        journal.add({"a": 1}, np.eye(2))
+        assert [json.loads(line) for line in (tmp_path / "j").read_text().splitlines()] == [IDENTITY, {"key": {"a": 1}, "scores": [[1, 0], [0, 1]]}]
+
+
+def test_cut_off_at_any_byte_a_journal_holds_the_whole_lines_and_goes_on(tmp_path):
+    path = tmp_path / "j"
+    with Journal(path, IDENTITY) as journal:
+        for number in range(3):
+            journal.add({"a": number}, np.full((2, 2), number / 3))
+    whole = path.read_bytes()
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        with Journal(path, IDENTITY) as journal:
+            assert len(journal.scores) == max(0, whole[:cut].count(b"\n") - 1)
+            for number in range(3):
+                if journal.get({"a": number}) is None:
+                    journal.add({"a": number}, np.full((2, 2), number / 3))
+        assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("change", [{"model": "n"}, {"seeds": [0]}, {"more": 1}])
+def test_a_journal_of_another_search_is_refused_and_named_by_what_differs(tmp_path, change):
+    Journal(tmp_path / "j", IDENTITY).close()
+    with pytest.raises(ValueError, match=f"j is of another search .it differs in '{[*change][0]}'.; name another file"):
+        Journal(tmp_path / "j", IDENTITY | change)
+    Journal(tmp_path / "j", IDENTITY).close()  # and is not locked by the refusal
+
+
+@pytest.mark.parametrize("content", [b"dear diary", b"dear diary\nyesterday", b"[1]\n", b"\xff\xfe\n\n", b'{"model": "m", "seeds": [0, 1]}\nx\n{}\n'])
+def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(tmp_path, content):
+    (tmp_path / "j").write_bytes(content)
+    with pytest.raises(ValueError, match="j is (no journal of a search, or is damaged|of another search)"):
+        Journal(tmp_path / "j", IDENTITY)
+    assert (tmp_path / "j").read_bytes() == content
+
+
+def test_a_journal_in_use_is_refused_until_it_is_closed(tmp_path):
+    with Journal(tmp_path / "j", IDENTITY), pytest.raises(BlockingIOError, match="j is in use by another process; wait for it"):
+        Journal(tmp_path / "j", IDENTITY)
+    Journal(tmp_path / "j", IDENTITY).close()
+
+
+def test_a_cell_named_twice_is_judged_once_and_answers_twice(evaluators, count, tmp_path):
+    cells = [Cell(1, "mlp", rate) for rate in (0.9, 0.9, 0.5, 0.9)]
+    plain = [outcome for _, outcome in judged(evaluators[0], cells)]
+    assert len(count) == 2 and same([plain[0]] * 2, plain[1::2]) and not same(plain[:1], plain[2:3])
+    with Journal(tmp_path / "j", IDENTITY) as journal:
+        assert same(plain, [outcome for _, outcome in judged(evaluators[0], cells, journal)])
+
+
+class Killed(BaseException):
+    """Comes as a kill would: nothing handles it."""
+
+
+class Dying(Journal):
+    """Dies before its `life`-th entry is written."""
+
+    def add(self, key, scores):
+        self.life -= 1
+        if self.life == 0:
+            raise Killed
+        super().add(key, scores)
+
+
+def interrupted(search, path, life):
+    journal = Dying(path, IDENTITY)
+    journal.life = life
+    try:
+        with journal:
+            return search(journal)
+    except Killed:
+        return None
+
+
+def searches(model, validation, test):
+    return {
+        "sweep": lambda journal: [*sweep(model, validation, (0, 2), ("mlp", "attn"), RATES[1:], journal=journal)["evaluation"]],
+        "search": lambda journal: outcomes(search_clip_rate(model, validation, test, "mlp", 1, clip_rates=RATES, journal=journal)),
+        "greedy": lambda journal: outcomes(greedy_search(model, validation, test, ("mlp", "attn"), (0, 1), RATES, journal=journal)),
+        "guarded": lambda journal: outcomes(greedy_search(model, validation, test, ("mlp",), (0, 1), RATES, test, 0.5, journal)),
+    }
+
+
+def outcomes(result):
+    steps = [getattr(step, name) for step in getattr(result, "steps", ()) for name in ("validation", "guard")]
+    candidates = getattr(result, "validation", ())
+    return [result.validation_before, result.validation_after, result.test_before, result.test_after, *candidates, *filter(None, steps)]
+
+
+@pytest.mark.parametrize("kind", ["sweep", "search", "greedy", "guarded"])
+def test_killed_at_any_entry_and_taken_up_again_the_answer_is_the_same_and_no_cell_is_judged_twice(model, evaluators, fingerprint, tmp_path, kind):
+    before, search = fingerprint(model), searches(model, *evaluators)[kind]
+    wanted = search(None)
+    with Journal(tmp_path / "whole", IDENTITY) as journal:
+        assert same(search(journal), wanted)
+    n = len((tmp_path / "whole").read_text().splitlines()) - 1
+    for life in range(1, n + 1):
+        path = tmp_path / f"{life}"
+        assert interrupted(search, path, life) is None
+        assert len(path.read_text().splitlines()) == life  # the first line, and those that lived
+        assert fingerprint(model) == before
+        assert same(interrupted(search, path, -1), wanted)
+        keys = path.read_text().splitlines()
+        assert len(keys) == n + 1 == len(set(keys))
+
+
+def test_a_finished_search_runs_the_model_no_more(model, evaluators, count, tmp_path, monkeypatch):
+    for kind, search in searches(model, *evaluators).items():
+        with Journal(tmp_path / kind, IDENTITY) as journal:
+            wanted = search(journal)
+        count.clear()
+        with Journal(tmp_path / kind, IDENTITY) as journal, monkeypatch.context() as patch:
+            patch.setattr(ICLEvaluator, "__call__", None)
+            assert same(search(journal), wanted) and count == []
+
+
+def test_a_sweep_serves_the_search_that_follows_it(model, evaluators, count, tmp_path):
+    with Journal(tmp_path / "j", IDENTITY) as journal:
+        sweep(model, evaluators[0], (1,), ("mlp",), RATES, journal=journal)
+        assert len(count) == 3
+        search_clip_rate(model, *evaluators, "mlp", 1, clip_rates=RATES, journal=journal)
+        assert len(count) <= 5  # only the test, before and after
+
+
+def test_kill_9_and_the_same_command_again(tmp_path, tiny):
+    arguments = ["sweep", "--model", tiny, "--task", "topic", "--shots", "8", "--n-validation", "200", "--n-test", "1", "--json", "--journal"]
+    command = [sys.executable, "-m", "svdicl_lite.cli", *arguments, str(tmp_path / "j")]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "j").exists() or (tmp_path / "j").read_bytes().count(b"\n") < 3:
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.001)
+    os.kill(run.pid, signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    kept = (tmp_path / "j").read_bytes()
+    kept = kept[: kept.rfind(b"\n") + 1]
+    assert 3 <= kept.count(b"\n") < 1 + 3 * 2 * 8
+    with open(tmp_path / "j", "ab") as file:
+        file.write(b'{"key": {"spl')  # as a kill in the middle of a line leaves it
+    runner, results = CliRunner(), []
+    for path in (tmp_path / "j", tmp_path / "another"):
+        results.append(json.loads(runner.invoke(app, [*arguments, str(path)]).stdout) | {"seconds": 0})
+    assert results[0] == results[1]
+    lines = (tmp_path / "j").read_bytes()
+    assert lines.startswith(kept) and lines.count(b"\n") == 1 + 3 * 2 * 8
+    assert sorted(lines.splitlines()) == sorted((tmp_path / "another").read_bytes().splitlines())

@@ -1,0 +1,128 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from svdicl_lite.cells import judged
+from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.experiment import Experiment
+from svdicl_lite.journal import Journal
+from svdicl_lite.search import search_clip_rate, sweep, sweep_cells
+from svdicl_lite.workers import workers
+
+RATES = (0.0, 0.5, 0.9)
+
+
+@pytest.fixture
+def experiment(tiny):
+    return Experiment(tiny, "sentiment", n_shots=2, n_validation=12, n_test=12, seeds=(0, 1))
+
+
+def check_same_answers(experiment, map):
+    """Sweep and search by `map` say what they say without it."""
+    validation, test = experiment.evaluator("validation"), experiment.evaluator("test")
+    model = validation.model
+    for here, there in zip(sweep(model, validation, clip_rates=RATES).itertuples(), sweep(model, validation, clip_rates=RATES, map=map).itertuples()):
+        assert (here.layer, here.module, here.clip_rate) == (there.layer, there.module, there.clip_rate)
+        # Another number of threads adds up in another order: rounding of logits near 10 in float32. A wrong clip moves them by 1e-2.
+        np.testing.assert_allclose(there.evaluation.scores, here.evaluation.scores, rtol=0, atol=1e-4)
+    here, there = (search_clip_rate(model, validation, test, "attn", 1, clip_rates=RATES, map=by) for by in (None, map))
+    assert here.chosen_cell == there.chosen_cell and here.test_gain == there.test_gain
+
+
+def test_no_workers_is_no_map():
+    with workers(None) as map:
+        assert map is None
+
+
+def pid_and_modules(number):
+    time.sleep(0.3 if number == 0 else 0)  # the first is the slowest, and still comes first
+    import torch
+
+    return number, os.getpid(), torch.get_num_threads()
+
+
+def test_processes_answer_as_this_one_does_and_in_order(experiment):
+    with workers(2) as map:
+        check_same_answers(experiment, map)
+        answers = list(map(pid_and_modules, range(6)))
+    assert [number for number, *_ in answers] == [*range(6)]
+    assert os.getpid() not in {pid for _, pid, _ in answers} and {threads for *_, threads in answers} == {1}
+
+
+def test_dask_answers_as_this_process_does(experiment):
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        with workers(cluster.scheduler_address.replace("tcp://", "dask://")) as map:
+            check_same_answers(experiment, map)
+
+
+def test_threads_take_turns_at_the_one_model_they_have(experiment, fingerprint):
+    model = experiment.load()[0]
+    before = fingerprint(model)
+    with ThreadPoolExecutor(4) as pool:
+        check_same_answers(experiment, pool.map)
+    assert fingerprint(model) == before
+
+
+def test_the_journal_grows_while_others_work_and_spares_them_what_it_holds(experiment, tmp_path):
+    asked = []
+
+    def lazy_map(function, layers):
+        for cells in layers:
+            asked.append(cells[0].layer)
+            yield function(cells)
+
+    evaluator = experiment.evaluator("validation")
+    cells = sweep_cells(evaluator.model, None, ("mlp",), (0, 0.5))
+    with Journal(tmp_path / "j", {}) as journal:
+        running = judged(evaluator, cells, journal, lazy_map)
+        for done in range(1, 4):
+            next(running)
+            assert len(journal.scores) == done
+    assert asked == [0, 1]
+    with Journal(tmp_path / "j", {}) as journal:
+        rest = [(cell, outcome.scores) for cell, outcome in judged(evaluator, cells, journal, lazy_map)]
+    assert asked == [0, 1, 1, 2] and [cell for cell, _ in rest] == cells
+    for (_, scores), (_, outcome) in zip(rest, judged(evaluator, cells), strict=True):
+        assert np.array_equal(scores, outcome.scores)
+
+
+def test_workers_need_a_recipe(model, tokenizer, sentiment):
+    evaluator = ICLEvaluator(model, tokenizer, sentiment, n=4, n_shots=0, seeds=(0,))
+    with pytest.raises(ValueError, match="workers must make their own model and prompts, so map= needs evaluators made by an Experiment"):
+        sweep(model, evaluator, clip_rates=(0, 0.5), map=map)
+
+
+@pytest.mark.parametrize("spec", [0, -2, "four", "2.5", "", "tcp://10.0.0.5:8786", "1e3"])
+def test_anything_else_is_refused_with_an_example(spec):
+    with pytest.raises(ValueError, match=r"workers is .*, but must be a number of processes, 1 or more, or the address of a scheduler, as in dask://10"):
+        with workers(spec):
+            raise AssertionError("entered")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "127.0.0.1:none", "127.0.0.1", "", "no.such.host.invalid:8786"])
+def test_a_scheduler_that_does_not_answer_is_named_within_seconds(address):
+    start = time.monotonic()
+    with pytest.raises(ConnectionError, match=rf"^no scheduler answers at dask://{address} \(.*\); start one there with `dask scheduler`, or leave workers out$"):
+        with workers(f"dask://{address}"):
+            raise AssertionError("entered")
+    assert time.monotonic() - start < 20  # 5 to connect, on a machine that may be busy
+
+
+def test_without_distributed_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ImportError, match=r"pip install 'svdicl-lite\[dask\]'"), workers("dask://127.0.0.1:8786"):
+        raise AssertionError("entered")
+
+
+def test_a_worker_that_is_killed_is_reported():
+    with pytest.raises(ChildProcessError, match="one of 1 worker processes was killed, perhaps for want of memory"), workers(1) as map:
+        list(map(os.kill, [0], [signal.SIGKILL]))
