@@ -10,6 +10,7 @@ Two models go on from there for some dozen steps, in which the prompt is worth l
 """
 
 import argparse
+import importlib
 import json
 import math
 import random
@@ -83,6 +84,10 @@ RECIPES = {
         threads=1,
     ),
 }
+
+
+OTHERS = {"recall-gpt2": "recall"}
+"""Models that bring their own world: the module of each one's corpus and recipe."""
 
 
 def train_tokenizer() -> PreTrainedTokenizerFast:
@@ -208,6 +213,8 @@ def figures(model, tokenizer, split: str, n: int, shots: tuple[int, ...], seeds=
 
 def make(name: str) -> None:
     """Trains the model `name` and writes weights, tokenizer and card into the zoo; with a GPU if there is one."""
+    if name in OTHERS:
+        return importlib.import_module(f"svdicl_lite.{OTHERS[name]}").make()
     recipe = RECIPES[name]
     torch.set_num_threads(recipe.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -245,7 +252,7 @@ def make(name: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Trains a model of the zoo; `all` trains every one.")
-    parser.add_argument("name", choices=[*RECIPES, "all"])
+    parser.add_argument("name", choices=[*RECIPES, *OTHERS, "all"])
     chosen = parser.parse_args().name
-    for name in RECIPES if chosen == "all" else [chosen]:
+    for name in [*RECIPES, *OTHERS] if chosen == "all" else [chosen]:
         make(name)
