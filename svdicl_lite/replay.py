@@ -14,7 +14,7 @@ from torch import nn
 from transformers import DynamicCache
 
 from svdicl_lite.matrices import attention, blocks, roles_of
-from svdicl_lite.scores import Plan, lean, patched, run_batch, run_batches, run_prefix
+from svdicl_lite.scores import Plan, patched, run_batch, run_batches, run_prefix
 
 
 class Stop(Exception):
@@ -44,9 +44,8 @@ class Replay:
         result = []
         with torch.inference_mode(), self._replaying(attention_same):
             for number, plan in enumerate(self.plans):
-                with lean(self.model, plan):
-                    prefix = self.prefixes[number] if keys_same else self._prefix(number, self.layer + attention_same)
-                    result.append(run_batches(self.model, plan, prefix, lambda batch: self._start(number, 1 + batch)))
+                prefix = self.prefixes[number] if keys_same else self._prefix(number, self.layer + attention_same)
+                result.append(run_batches(self.model, plan, prefix, lambda batch: self._start(number, 1 + batch)))
         return result
 
     def _prefix(self, number: int, n_same: int) -> DynamicCache:
@@ -98,7 +97,7 @@ class Replay:
                 for part, batch in enumerate(plan.batches, start=1):
                     self._start(number, part, below)
                     with suppress(Stop):
-                        run_batch(self.model, batch, prefix, 1)
+                        run_batch(self.model, batch, prefix)
 
     def _start(self, number: int, part: int, below: "Replay | None" = None) -> None:
         self.run = (number, part)

@@ -1,12 +1,11 @@
 """Scores of many prompts that begin alike, fast and exactly.
 
 `plain_scores` is what is meant: one prompt, one forward. `fast_scores` returns the same sooner. The demonstrations' keys and values
-are computed once for all queries; queries of one length run as one batch, so nothing is padded and no mask can be wrong; at the
-last position only the label words get a logit, and in the last block only that position passes the MLP. Taught in chapters 03 and 07.
+are computed once for all queries; queries of about one length run as one batch, filled up on the right, where a causal model cannot see it, so no
+mask can be wrong; only the label words get a logit, and in the last block only the last positions pass the MLP. Taught in chapters 03 and 07.
 """
 
 import copy
-from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -35,15 +34,24 @@ def plain_scores(model, prompts: Prompts | OptionPrompts) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Batch:
-    """Prompts of one length, without the beginning that all prompts of the set share."""
+    """Prompts of about one length, without the beginning that all prompts of the set share, filled up on the right."""
 
     index: list[int]  # (B,) which prompts these are
     tokens: Tensor  # (B, T)
-    answers: Tensor  # (B, C) label tokens, or (B, A) the option's own
+    answers: Tensor  # (B, C) label tokens, or (B, A) the option's own, −1 behind a shorter one
+    read: Tensor  # (B, 1) or (B, A) the positions, from the end, whose logits speak about the answer: 1 is the last
+
+    @classmethod
+    def of(cls, index: list[int], rows: list[list[int]], answers: list[list[int]], n_answer: list[int]) -> "Batch":
+        longest, width = max(map(len, rows)), max(map(len, answers))
+        filled = [row + row[-1:] * (longest - len(row)) for row in rows]
+        read = [[longest - len(row) + max(n, 1) + (n > 0) - i for i in range(max(n, 1))] for row, n in zip(rows, n_answer)]
+        read = [positions + [1] * (max(map(len, read)) - len(positions)) for positions in read]  # behind a shorter option: not counted
+        return cls(index, torch.tensor(filled), torch.tensor([answer + [-1] * (width - len(answer)) for answer in answers]), torch.tensor(read))
 
 
 class Plan:
-    """How one set of prompts is run: first what all of them share, then the rest in batches of equal length."""
+    """How one set of prompts is run: first what all of them share, then the rest, the short ones first, in batches."""
 
     def __init__(self, prompts: Prompts | OptionPrompts, batch_size: int):
         self.of_options = isinstance(prompts, OptionPrompts)
@@ -59,26 +67,23 @@ class Plan:
         common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last)))
         common = min(common, min(len(prompt) - n for prompt, n in zip(tokens, n_answer)) - 1)
         self.prefix = torch.tensor([first[:common]], dtype=torch.long)  # (1, T_d)
-        alike = defaultdict(list)
-        for i, prompt in enumerate(tokens):
-            alike[len(prompt), n_answer[i]].append(i)
-        parts = [same[start : start + batch_size] for same in alike.values() for start in range(0, len(same), batch_size)]
-        self.batches = [Batch(part, torch.tensor([tokens[i][common:] for i in part]), torch.tensor([answers[i] for i in part])) for part in parts]
-        self.n_positions = max(n_answer) + 1  # how many last positions are read
+        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
+        parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        self.batches = [Batch.of(part, [tokens[i][common:] for i in part], [answers[i] for i in part], [n_answer[i] for i in part]) for part in parts]
 
 
 @torch.inference_mode()
 def fast_scores(model, plan: Plan) -> np.ndarray:
     """Label-word logits, or mean log-likelihoods of options (N, C), of one plan, the model as it is."""
-    with lean(model, plan):
-        return run_batches(model, plan, run_prefix(model, plan))
+    return run_batches(model, plan, run_prefix(model, plan))
 
 
 def run_prefix(model, plan: Plan) -> DynamicCache:
     """The keys and values of what all prompts share."""
     cache = DynamicCache(config=model.config)
     if plan.prefix.shape[1]:
-        model(plan.prefix.to(model.device), past_key_values=cache, use_cache=True, logits_to_keep=1)
+        with lean(model, 1):
+            model(plan.prefix.to(model.device), past_key_values=cache, use_cache=True, logits_to_keep=1)
     return cache
 
 
@@ -89,19 +94,24 @@ def run_batches(model, plan: Plan, prefix: DynamicCache, before_batch=lambda num
         before_batch(number)
         answers = batch.answers.to(model.device)
         if plan.of_options:
-            logits = run_batch(model, batch, prefix, answers.shape[1] + 1)[:, :-1]  # (B, A, V): each position speaks about the next
-            found = logits.float().log_softmax(-1).gather(2, answers[..., None]).mean((1, 2))  # (B,)
-            result.flat[batch.index] = found.cpu().numpy()
+            told = run_batch(model, batch, prefix).float().log_softmax(-1)  # (B, A, V)
+            found = told.gather(2, answers.clamp(min=0)[..., None])[..., 0]  # (B, A)
+            counts = answers >= 0
+            result.flat[batch.index] = ((found * counts).sum(1) / counts.sum(1)).cpu().numpy()
         else:
             words, column = answers.unique(return_inverse=True)
             with only_rows(model.get_output_embeddings(), words):
-                logits = run_batch(model, batch, prefix, 1)[:, -1]  # (B, words)
+                logits = run_batch(model, batch, prefix)[:, 0]  # (B, words)
             result[batch.index] = logits.gather(1, column).float().cpu().numpy()
     return result
 
 
-def run_batch(model, batch: Batch, prefix: DynamicCache, n_logits: int) -> Tensor:
-    return model(batch.tokens.to(model.device), past_key_values=shared(prefix), use_cache=True, logits_to_keep=n_logits).logits
+def run_batch(model, batch: Batch, prefix: DynamicCache) -> Tensor:
+    """The logits (B, 1 or A, words) at the positions that are read."""
+    n_last = int(batch.read.max())
+    with lean(model, n_last):
+        logits = model(batch.tokens.to(model.device), past_key_values=shared(prefix), use_cache=True, logits_to_keep=n_last).logits
+    return logits[torch.arange(len(logits), device=logits.device)[:, None], -batch.read.to(logits.device)]
 
 
 def shared(prefix: DynamicCache) -> DynamicCache:
@@ -124,8 +134,8 @@ def shared(prefix: DynamicCache) -> DynamicCache:
 
 
 @contextmanager
-def lean(model, plan: Plan):
-    """Inside, the feed-forward part of the last block runs at the last positions only, those that are read."""
+def lean(model, n_last: int):
+    """Inside, the feed-forward part of the last block runs at the last positions only: nothing reads the others."""
     module = feed_forward(blocks(model)[-1])
     if module is None:
         yield
@@ -133,7 +143,7 @@ def lean(model, plan: Plan):
     whole = module.forward
 
     def last_positions(hidden, *args, **kwargs):  # (B, T, d)
-        skipped = max(hidden.shape[1] - plan.n_positions, 0)
+        skipped = max(hidden.shape[1] - n_last, 0)
         output = whole(hidden[:, skipped:].contiguous(), *args, **kwargs)
         output, *rest = output if isinstance(output, tuple) else (output,)  # some mixtures return their router's scores too
         output = nn.functional.pad(output, (0, 0, skipped, 0))
