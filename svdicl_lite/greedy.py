@@ -15,7 +15,7 @@ from svdicl_lite.evaluate import Evaluation, ICLEvaluator
 from svdicl_lite.journal import Journal
 from svdicl_lite.matrices import n_layers
 from svdicl_lite.results import Comparison
-from svdicl_lite.search import check_clip_rates, check_evaluators
+from svdicl_lite.search import check_cells, check_clip_rates, check_evaluators
 from svdicl_lite.svd import CLIP_RATES
 
 
@@ -54,7 +54,8 @@ def greedy_search(
     check_evaluators(model, validation, test)
     if guard is not None:
         check_evaluators(model, guard)
-    layers = sorted(range(n_layers(model)) if layers is None else layers, reverse=True)
+    layers = sorted(set(range(n_layers(model)) if layers is None else layers), reverse=True)
+    check_cells(model, [Cell(layer, module, 0.0) for layer in layers for module in modules])
     steps: list[Step] = []
     replays, clips = {}, {}
 

@@ -54,9 +54,9 @@ class Journal:
     def add(self, key: dict, scores: np.ndarray) -> None:
         """Writes the scores (N, C, float32) of a finished key through to the disk."""
         rows = [[float(str(value)) for value in row] for row in np.asarray(scores, dtype=np.float32)]  # shortest digits that are exact
+        self.scores[_text(key)] = np.asarray(scores, dtype=np.float32)
         if self.file is not None:
             self._write({"key": key, "scores": rows})
-        self.scores[_text(key)] = np.asarray(scores, dtype=np.float32)
 
     def _write(self, entry: dict) -> None:
         self.file.write(json.dumps(entry).encode() + b"\n")

@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from svdicl_lite.cells import Cell, judged
-from svdicl_lite.controls import batch_bias, calibrate
+from svdicl_lite.controls import batch_bias, calibrate, how_of
 from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.journal import Journal
 from svdicl_lite.matrices import matrices, n_layers
@@ -94,6 +94,7 @@ def search_clip_rate(
     elif layer == "random":
         layer = random.Random(f"layer {seed}").randrange(n_layers(model))
     cells = [Cell(layer, module, rate, expert, method, seed) for rate in rates]
+    check_cells(model, cells)
     bar = tqdm(judged(validation, cells, journal, map), total=len(cells), desc="validation", unit="rate", disable=None)
     outcomes = [outcome for _, outcome in bar]
     best = max(range(len(cells)), key=lambda i: outcomes[i].accuracy)  # max returns the first of equals
@@ -112,6 +113,7 @@ def sweep(
     """
     cells = sweep_cells(model, layers, modules, clip_rates, expert, method, seed)
     check_evaluators(model, evaluator)
+    check_cells(model, cells)
     bar = tqdm(judged(evaluator, cells, journal, map), total=len(cells), desc="sweep", unit="cell", disable=None)
     return sweep_table(bar)
 
@@ -156,6 +158,13 @@ def calibration(validation: ICLEvaluator, test: ICLEvaluator) -> Comparison:
     bias = np.stack([batch_bias(before[0].scores[sets == number]) for number in range(len(validation.seeds))])  # (sets, C)
     after = (calibrate(outcome, bias[outcome.demonstration_sets]) for outcome in before)
     return Comparison(before[0], next(after), before[1], next(after))
+
+
+def check_cells(model, cells: list[Cell]) -> None:
+    """Raises what `matrices` and `how_of` raise if one of the cells cannot be, before any of them is judged."""
+    for layer, module, expert, method, seed in dict.fromkeys(cell.place for cell in cells):
+        matrices(model, layer, module, expert)
+        how_of(method, seed)
 
 
 def check_evaluators(model, *evaluators: ICLEvaluator) -> None:

@@ -5,6 +5,8 @@ shared out are layers, so a search of one layer gains nothing. Taught in chapter
 """
 
 import os
+import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -59,6 +61,7 @@ def _processes(n: int):
 def _begin(parent, n_threads: int) -> None:
     """A worker's first act: to see to it that it ends when its parent does, even by `kill -9`."""
     torch.set_num_threads(n_threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a ctrl-C is for the parent, which then ends the pipe
 
     def end():
         parent.poll(None)  # returns when the other end of the pipe is closed, by whatever cause
@@ -73,9 +76,11 @@ def _cluster(address: str):
         from distributed import Client
     except ImportError:
         raise ImportError("workers of dask need the package distributed: pip install 'svdicl-lite[dask]'") from None
+    host, _, port = address.rpartition(":")
     try:
+        socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()  # a Client of nobody may wait for ever
         client = Client(f"tcp://{address}", timeout=SECONDS_TO_CONNECT, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0][:120]
         raise ConnectionError(f"no scheduler answers at dask://{address} ({reason}); start one there with `dask scheduler`, or leave workers out") from None
     with client:

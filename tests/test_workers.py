@@ -1,10 +1,10 @@
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_no_workers_is_no_map():
         assert map is None
 
 
-def pid_and_modules(number):
+def whoami(number):
     time.sleep(0.3 if number == 0 else 0)  # the first is the slowest, and still comes first
     import torch
 
@@ -51,7 +51,7 @@ def pid_and_modules(number):
 def test_processes_answer_as_this_one_does_and_in_order(experiment):
     with workers(2) as map:
         check_same_answers(experiment, map)
-        answers = list(map(pid_and_modules, range(6)))
+        answers = list(map(whoami, range(6)))
     assert [number for number, *_ in answers] == [*range(6)]
     assert os.getpid() not in {pid for _, pid, _ in answers} and {threads for *_, threads in answers} == {1}
 
@@ -123,6 +123,45 @@ def test_without_distributed_the_extra_is_named(monkeypatch):
         raise AssertionError("entered")
 
 
+def die(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_a_worker_that_is_killed_is_reported():
     with pytest.raises(ChildProcessError, match="one of 1 worker processes was killed, perhaps for want of memory"), workers(1) as map:
-        list(map(os.kill, [0], [signal.SIGKILL]))
+        list(map(die, [0]))
+
+
+PARENT = """
+import os, signal, sys, time
+from svdicl_lite.workers import workers
+if __name__ == "__main__":
+    with workers(1) as map:
+        print(*map(eval, ["__import__('os').getpid()"]), flush=True)
+        pending = map(time.sleep, [60])
+        sys.stdin.read(1)
+        {end}
+"""
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "raise KeyboardInterrupt"])
+def test_workers_end_with_their_parent_even_in_the_middle_of_work(tmp_path, end):
+    (tmp_path / "parent.py").write_text(PARENT.format(end=end))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    parent = subprocess.Popen(
+        [sys.executable, tmp_path / "parent.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    )
+    worker = int(parent.stdout.readline())
+    os.kill(worker, 0)  # it is there
+    parent.communicate("!", timeout=30)
+    assert parent.returncode not in (0, None)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+        if Path(f"/proc/{worker}/stat").exists() and Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z":
+            return  # dead, and nobody has asked how it went
+        assert time.monotonic() < deadline, "the worker outlived its parent"
+        time.sleep(0.05)

@@ -1,0 +1,324 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from typer.testing import CliRunner
+
+from svdicl_lite import cli, zoo
+from svdicl_lite.clip import clip_
+from svdicl_lite.compress import load_factored
+from svdicl_lite.experiment import Experiment
+from svdicl_lite.greedy import greedy_search
+from svdicl_lite.matrices import matrices
+from svdicl_lite.search import condition_table, search_clip_rate, select_layer
+
+SMALL = ["--task", "sentiment", "--shots", "2", "--n-validation", "20", "--n-test", "24", "--clip-rates", "0,0.5,0.9"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, list(map(str, arguments)))
+
+
+def answer(*arguments):
+    """The JSON of a command that succeeds, and that says nothing else on stdout."""
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def refused(*arguments):
+    """The one sentence of a command that cannot be done."""
+    result = run(*arguments)
+    assert result.exit_code == 1 and result.stdout == "", result.output
+    assert result.stderr.count("\n") == 1 and "Traceback" not in result.stderr, result.stderr
+    return result.stderr
+
+
+@pytest.fixture
+def small(tiny):
+    return Experiment(tiny, "sentiment", n_shots=2, n_validation=20, n_test=24)
+
+
+def damaged(tiny, tokenizer, folder, change):
+    """The folder of a model to which `change` has been done."""
+    model, _ = zoo.load(tiny)
+    change(model)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def test_condition_says_what_the_library_says(tiny):
+    found, model = answer("condition", "--model", tiny, "--module", "mlp"), zoo.load(tiny)[0]
+    assert found["matrices"] == condition_table(model, "mlp").to_dict("records")
+    assert found["chosen_layer"] == select_layer(model, "mlp") and found["note"].startswith(f"layer {found['chosen_layer']} would be chosen")
+    assert answer("condition", "--model", tiny, "--top-k", 3, "--reduction", "mean")["chosen_layer"] == 2
+
+
+def test_search_says_what_the_library_says_to_the_last_digit(tiny, small):
+    found = answer("search", "--model", tiny, *SMALL, "--module", "attn", "--seed", 1, "--sets", 2)
+    experiment = Experiment(tiny, "sentiment", n_shots=2, n_validation=20, n_test=24, seeds=(2, 3))
+    validation, test = experiment.evaluator("validation"), experiment.evaluator("test")
+    result = search_clip_rate(validation.model, validation, test, "attn", clip_rates=(0, 0.5, 0.9), seed=1)
+    assert (found["layer"], found["module"], found["clip_rate"]) == (result.layer, "attn", result.clip_rate)
+    assert [row["accuracy"] for row in found["validation"]] == [outcome.accuracy for outcome in result.validation]
+    assert (found["test_gain"], found["p_value"], found["optimism"]) == (result.test_gain, result.p_value, result.optimism)
+    assert found["test_gain_by_set"] == [*result.gain_by_set] and found["p_value_by_set"] == result.p_value_by_set
+    assert found["verdict"] == str(result) and found["experiment"]["seeds"] == [2, 3]
+
+
+def test_the_same_command_twice_says_the_same(tiny):
+    for command in (["search", "--layer", "random", "--method", "random-subspace", "--seed", 3], ["greedy", "--module", "mlp"], ["sweep", "--layer", "1"]):
+        first, second = (answer(*command, "--model", tiny, *SMALL) for _ in range(2))
+        assert first.pop("seconds") > 0 and second.pop("seconds") > 0 and first == second
+
+
+def test_another_seed_draws_other_demonstrations_and_none_twice(tiny):
+    seeds = [answer("sweep", "--model", tiny, *SMALL, "--layer", 0, "--seed", seed, "--sets", 3)["experiment"]["seeds"] for seed in (0, 1)]
+    assert seeds == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_sweep_lists_every_cell_and_shares_its_layers_out(tiny):
+    found = answer("sweep", "--model", tiny, *SMALL)
+    assert {(c["layer"], c["module"], c["clip_rate"]) for c in found["cells"]} == {(i, m, r) for i in range(3) for m in ("mlp", "attn") for r in (0, 0.5, 0.9)}
+    assert all(cell["n"] == 20 and cell["low"] <= cell["accuracy"] <= cell["high"] for cell in found["cells"])
+    some = answer("sweep", "--model", tiny, *SMALL, "--module", "q", "--layer", 2, "--layer", 0)
+    assert [(c["layer"], c["module"]) for c in some["cells"]] == [(0, "q")] * 3 + [(2, "q")] * 3
+
+
+def test_greedy_says_what_the_library_says_and_minds_its_guard(tiny, small):
+    found = answer("greedy", "--model", tiny, *SMALL, "--guard", "topic:flipped", "--max-loss", 0.9)
+    guard = Experiment(tiny, "topic", "flipped", n_shots=2, n_validation=20, n_test=24).evaluator("validation")
+    validation, test = small.evaluator("validation"), small.evaluator("test")
+    result = greedy_search(validation.model, validation, test, clip_rates=(0, 0.5, 0.9), guard=guard, max_loss=0.9)
+    assert [(s["layer"], s["module"], s["clip_rate"]) for s in found["steps"]] == [(s.cell.layer, s.cell.module, s.cell.clip_rate) for s in result.steps]
+    assert (found["n_tried"], found["test_gain"], found["guard"], found["guard_labels"]) == (result.n_tried, result.test_gain, "topic", "flipped")
+    assert result.steps and found["steps"][0]["guard"]["accuracy"] == result.steps[0].guard.accuracy
+
+
+def test_a_journal_of_greedy_knows_its_guard(tiny, tmp_path):
+    command = ["greedy", "--model", tiny, *SMALL, "--layer", 2, "--module", "mlp", "--journal", tmp_path / "j"]
+    answer(*command, "--guard", "topic")
+    assert "differs in 'guard'" in refused(*command, "--guard", "topic:flipped") and "differs in 'guard'" in refused(*command)
+
+
+def test_out_holds_the_json_and_every_example(tiny, small, tmp_path):
+    found = answer("search", "--model", tiny, *SMALL, "--layer", 1, "--out", tmp_path / "new" / "out")
+    assert json.loads((tmp_path / "new" / "out" / "result.json").read_text()) == found
+    examples = pd.read_csv(tmp_path / "new" / "out" / "outcomes.csv")
+    by_cell = examples.groupby(["judge", "clip_rate"])["correct"]
+    for row in found["validation"]:
+        assert by_cell.mean()["validation", row["clip_rate"]] == row["accuracy"]
+    assert by_cell.mean()["test", found["clip_rate"]] == found["test_after"]["accuracy"] and by_cell.size()["test", 0] == 24
+    unclipped = examples[(examples["judge"] == "test") & (examples["clip_rate"] == 0)]
+    scores = unclipped[["score_0", "score_1"]].to_numpy(dtype=np.float32)
+    np.testing.assert_allclose(scores, small.evaluator("test")().scores, rtol=0, atol=1e-4)
+    assert (scores.argmax(1) == unclipped["prediction"]).all() and ((unclipped["prediction"] == unclipped["label"]) == unclipped["correct"]).all()
+
+
+@pytest.mark.parametrize(
+    "command, parts",
+    [
+        (["condition"], ["condition_number", "fc_out", "would be chosen"]),
+        (["sweep", *SMALL, "--layer", 0], ["ξ = 0.9", "mlp", "n = 20"]),
+        (["search", *SMALL, "--layer", 0], ["← chosen", "McNemar p =", "optimism"]),
+        (["greedy", *SMALL, "--layer", 0], ["clips tried", "McNemar p ="]),
+    ],
+)
+def test_without_json_there_is_a_table_with_what_a_reader_needs(tiny, command, parts):
+    result = run(command[0], "--model", tiny, *command[1:])
+    assert result.exit_code == 0 and all(part in result.stdout for part in parts), result.stdout
+
+
+def test_clip_writes_a_model_that_loads_with_its_tokenizer(tiny, tmp_path, fingerprint, tokenizer):
+    found = answer("clip", "--model", tiny, "--layer", 1, "--module", "mlp", "--clip-rate", 0.75, "--out", tmp_path / "clipped")
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "clipped")
+    assert fingerprint(loaded) == fingerprint(clip_(zoo.load(tiny)[0], 1, "mlp", 0.75)) != fingerprint(zoo.load(tiny)[0])
+    assert AutoTokenizer.from_pretrained(tmp_path / "clipped")("text: a pos")["input_ids"] == tokenizer("text: a pos")["input_ids"]
+    assert [(row["matrix"], row["rank"]) for row in found["matrices"]] == [("layer 1 fc_in", 8), ("layer 1 fc_out", 8)]
+    assert found["parameters"] == found["parameters_before"] and found["load"] == f"transformers.AutoModelForCausalLM.from_pretrained('{tmp_path}/clipped')"
+
+
+def test_clip_factored_says_how_its_smaller_model_is_loaded(tiny, tmp_path):
+    found = answer("clip", "--model", tiny, "--layer", 1, "--clip-rate", 0.75, "--factored", "--out", tmp_path)  # empty is as good as new
+    assert found["load"] == f"svdicl_lite.compress.load_factored('{tmp_path}')" and len(found["factored"]) == 2
+    loaded, tokens = load_factored(tmp_path), torch.arange(40)[None]
+    assert loaded.num_parameters() == found["parameters"] < found["parameters_before"]
+    with torch.no_grad():  # 1e-4: rounding of logits near 10 in float32
+        torch.testing.assert_close(loaded(tokens).logits, clip_(zoo.load(tiny)[0], 1, "mlp", 0.75)(tokens).logits, rtol=0, atol=1e-4)
+
+
+def test_clip_keeps_the_dtype_of_the_checkpoint(tiny, tokenizer, tmp_path):
+    folder = damaged(tiny, tokenizer, tmp_path / "half", lambda model: model.bfloat16())
+    answer("clip", "--model", folder, "--layer", 0, "--clip-rate", 0.5, "--out", tmp_path / "clipped")
+    assert {p.dtype for p in AutoModelForCausalLM.from_pretrained(tmp_path / "clipped").parameters()} == {torch.bfloat16}
+
+
+def test_clip_writes_over_nothing(tiny, tmp_path):
+    (tmp_path / "mine").write_text("dear diary")
+    for out in (tmp_path, tmp_path / "mine"):
+        assert "is there already and not an empty folder" in refused("clip", "--model", tiny, "--layer", 0, "--clip-rate", 0.5, "--out", out)
+    assert [*tmp_path.iterdir()] == [tmp_path / "mine"] and (tmp_path / "mine").read_text() == "dear diary"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--clip-rates", "0,1.5"], "clip_rate is 1.5, but must be a number in [0, 1]"),
+        (["--clip-rates", "0.5"], "the first candidate rate must be 0"),
+        (["--module", "ffn"], "module is 'ffn', but must be one of"),
+        (["--module", "gate", "--layer", "0"], "module is 'gate', but layer 0 of this GPT2LMHeadModel has no such matrix"),
+        (["--layer", "3"], "layer is 3, but this model has layers 0 to 2"),
+        (["--layer", "-1"], "layer is -1, but this model has layers 0 to 2"),
+        (["--task", "sst3"], "there is no task 'sst3'"),
+        (["--labels", "upside-down"], "label_setting is 'upside-down'"),
+        (["--method", "pruning"], "method is 'pruning', but must be one of svd"),
+        (["--expert", "2", "--layer", "0"], "expert is 2, but layer 0 of this GPT2LMHeadModel has no experts"),
+        (["--top-k", "9"], "top_k is 9, but must be between 1 and 3"),
+        (["--reduction", "min"], "reduction is 'min'"),
+        (["--n-test", "100000"], "n is 100000, but must be between 1 (one per seed) and 4000"),
+        (["--sets", "0"], "sets is 0, but must be 1 or more"),
+        (["--shots", "-1"], "n_shots is -1"),
+        (["--shots", "400"], "tokens, but the model has 512 positions; use fewer shots"),
+        (["--dtype", "float16"], "dtype is 'float16', which a CPU has no fast arithmetic for"),
+        (["--device", "abacus"], "device is 'abacus', which cannot be used here"),
+        (["--workers", "0"], "workers is '0', but must be a number of processes"),
+        (["--workers", "dask://127.0.0.1:9"], "no scheduler answers at dask://127.0.0.1:9"),
+        (["--journal", "/"], "Is a directory"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(tiny, arguments, message):
+    assert message in refused("search", "--model", tiny, *SMALL, "--device", "cpu", *arguments)
+
+
+def test_a_hub_that_cannot_be_reached_is_said_in_one_sentence(monkeypatch):
+    import huggingface_hub
+
+    def nobody(*args, **kwargs):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(huggingface_hub, "file_exists", nobody)
+    assert "icl-gpt2-noisy" in refused("condition", "--model", "someone/some-model")
+
+
+def test_a_checkpoint_that_is_damaged_is_said_in_one_sentence(tiny, tokenizer, tmp_path):
+    folder = damaged(tiny, tokenizer, tmp_path / "m", lambda model: None)
+    weights = tmp_path / "m" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert "damaged or incomplete" in refused("search", "--model", folder, *SMALL)
+
+
+def test_nan_in_a_matrix_is_named_with_its_layer(tiny, tokenizer, tmp_path):
+    folder = damaged(tiny, tokenizer, tmp_path / "m", lambda model: matrices(model, 1, "fc_out")[0].weight[0].fill_(torch.nan))
+    assert "cannot judge layer 1 fc_out" in refused("condition", "--model", folder)
+    for command in (["search", "--layer", 1, *SMALL], ["sweep", *SMALL], ["clip", "--layer", 1, "--clip-rate", 0.5, "--out", tmp_path / "out"]):
+        assert "cannot clip layer 1 fc_out" in refused(command[0], "--model", folder, *command[1:])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_singular_matrix_is_shown_and_leaves_the_layer_to_you(tiny, tokenizer, tmp_path):
+    folder = damaged(tiny, tokenizer, tmp_path / "m", lambda model: matrices(model, 1, "fc_out")[0].weight.zero_())
+    found = answer("condition", "--model", folder, "--module", "mlp")
+    assert found["chosen_layer"] is None and found["matrices"][3]["condition_number"] is None and "layer 1 fc_out is singular" in found["note"]
+    assert "layer 1 fc_out is singular" in refused("search", "--model", folder, *SMALL)
+    assert answer("search", "--model", folder, *SMALL, "--layer", 1)["layer"] == 1
+
+
+def test_validation_and_test_that_overlap_are_refused(tiny, tmp_path):
+    for name in ("train", "validation", "test"):
+        words = "red blue" if name == "train" else "green grey"
+        rows = [f"{i} {word},{i % 2}" for i in range(8) for word in words.split()]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *rows]))
+    (tmp_path / "mine.toml").write_text(
+        'template = "text: {text} sentiment: {label}"\ndata = {train = "train.csv", validation = "validation.csv", test = "test.csv"}\n'
+        '[label_words]\n0 = "neg"\n1 = "pos"\n'
+    )
+    assert "stand in both validation and test" in refused("search", "--model", tiny, "--task", tmp_path / "mine.toml", *SMALL[2:])
+
+
+def test_a_journal_of_another_search_is_refused(tiny, tmp_path):
+    command = ["sweep", "--model", tiny, *SMALL, "--layer", 0, "--journal", tmp_path / "j"]
+    first = answer(*command)
+    assert "is of another search (it differs in 'n_shots')" in refused(*command, "--shots", 3)
+    assert answer(*command)["cells"] == first["cells"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["search", "--model", "m"], ["search", "--model", "m", "--task", "t", "--clip-rates", "0,half"], ["search", "--modle", "m"],
+                  ["search", "--model", "m", "--task", "t", "--layer", "last"], ["clip", "--model", "m"], ["find"]],
+)  # fmt: skip
+def test_a_wrong_command_line_ends_with_2_and_says_why(arguments):
+    result = run(*arguments)
+    assert result.exit_code == 2 and result.stdout == "" and result.stderr
+
+
+@pytest.mark.parametrize("command", ["condition", "sweep", "search", "greedy", "clip"])
+def test_help_has_an_example_that_the_command_understands_and_the_keys_of_its_json(command, monkeypatch):
+    result = run(command, "--help")
+    help = " ".join(result.stdout.split()).replace("- ", "-")
+    assert result.exit_code == 0 and "JSON: " in help
+    example = help.partition("Example: svdicl ")[2].split()
+    asked = []
+    monkeypatch.setattr(cli, "_run", lambda name, *args, **kwargs: asked.append(name))
+    assert run(*example).exit_code == 0 and asked == [command]
+
+
+def test_every_key_of_the_json_is_in_the_help(tiny, tmp_path):
+    commands = [["condition"], ["sweep", *SMALL], ["search", *SMALL], ["greedy", *SMALL], ["clip", "--layer", 0, "--clip-rate", 0.5, "--out", tmp_path / "o"]]
+    for command, *arguments in commands:
+        help = " ".join(run(command, "--help").stdout.split())
+        said = set(help.partition("JSON: ")[2].replace(",", " ").replace(";", " ").replace("(", " ").replace(")", " ").replace(".", " ").replace(":", " ").split())
+        if command == "greedy":
+            help_of_search = " ".join(run("search", "--help").stdout.split())
+            said |= set(help_of_search.partition("JSON: ")[2].replace(",", " ").replace(";", " ").split())
+        assert set(answer(command, "--model", tiny, *arguments)) - {"command", "version"} <= said, command
+
+
+def test_help_comes_without_waiting_for_torch():
+    code = "import sys, svdicl_lite.cli; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'numpy', 'pandas')))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_ctrl_c_prints_what_is_finished_and_keeps_it(tiny, tmp_path, monkeypatch):
+    from svdicl_lite.journal import Journal
+
+    add = Journal.add
+
+    def interrupted(self, key, scores):
+        if len(self.scores) == 4:
+            raise KeyboardInterrupt
+        add(self, key, scores)
+
+    monkeypatch.setattr(Journal, "add", interrupted)
+    for command in (["sweep"], ["search", "--layer", 1, "--clip-rates", "0,0.1,0.5,0.75,0.9"], ["greedy", "--guard", "topic"]):
+        for journal in ([], ["--journal", tmp_path / command[0]]):
+            result = run(command[0], "--model", tiny, *SMALL, *command[1:], *journal, "--json")
+            found = json.loads(result.stdout)
+            assert result.exit_code == 130 and found["interrupted"] and len(found["cells"]) == 4
+            assert all(0 <= cell["accuracy"] <= 1 and cell["n"] == 20 for cell in found["cells"])
+        assert len((tmp_path / command[0]).read_text().splitlines()) == 5
+    result = run("sweep", "--model", tiny, *SMALL)
+    assert result.exit_code == 130 and "broken off; 4 cells are finished" in result.stdout and "0.9" in result.stdout
+
+
+def test_a_real_ctrl_c_ends_with_130_and_a_partial_table(tiny, tmp_path):
+    command = [sys.executable, "-m", "svdicl_lite.cli", "sweep", "--model", tiny, "--task", "topic", "--n-validation", "200", "--n-test", "1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.Popen([*command, "--journal", tmp_path / "j"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "j").exists() or (tmp_path / "j").read_bytes().count(b"\n") < 3:
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.001)
+    run.send_signal(signal.SIGINT)
+    stdout, stderr = run.communicate(timeout=60)
+    n = len((tmp_path / "j").read_text().splitlines()) - 1
+    assert run.returncode == 130 and "Traceback" not in stderr
+    assert any(f"broken off; {finished} cells are finished" in stdout for finished in (n, n + 1))  # it may fall between done and written
