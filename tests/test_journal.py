@@ -13,6 +13,7 @@ from svdicl_lite import evaluate
 from svdicl_lite.cells import Cell, judged
 from svdicl_lite.cli import app
 from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.experiment import Experiment
 from svdicl_lite.greedy import greedy_search
 from svdicl_lite.journal import Journal
 from svdicl_lite.search import search_clip_rate, sweep
@@ -135,24 +136,35 @@ def interrupted(search, path, life):
         return None
 
 
-def searches(model, validation, test):
+@pytest.fixture(scope="module")
+def gaining():
+    """A model that gains by clips of its last layers (chapter 07), so that a greedy search has something to keep."""
+    experiment = Experiment("icl-gpt2-noisy", "sentiment", "flipped", n_shots=2, n_validation=24, n_test=12)
+    return experiment.evaluator("validation"), experiment.evaluator("test")
+
+
+def searches(evaluators, gaining):
+    (validation, test), (gaining_validation, gaining_test) = evaluators, gaining
+    greedy = gaining_validation.model, gaining_validation, gaining_test, ("mlp",), (2, 3), (0.0, 0.95, 0.99)
     return {
-        "sweep": lambda journal: [*sweep(model, validation, (0, 2), ("mlp", "attn"), RATES[1:], journal=journal)["evaluation"]],
-        "search": lambda journal: outcomes(search_clip_rate(model, validation, test, "mlp", 1, clip_rates=RATES, journal=journal)),
-        "greedy": lambda journal: outcomes(greedy_search(model, validation, test, ("mlp", "attn"), (0, 1), RATES, journal=journal)),
-        "guarded": lambda journal: outcomes(greedy_search(model, validation, test, ("mlp",), (0, 1), RATES, test, 0.5, journal)),
+        "sweep": lambda journal: [*sweep(validation.model, validation, (0, 2), ("mlp", "attn"), RATES, journal=journal)["evaluation"]],
+        "search": lambda journal: outcomes(search_clip_rate(validation.model, validation, test, "mlp", 1, clip_rates=RATES, journal=journal)),
+        "greedy": lambda journal: outcomes(greedy_search(*greedy, journal=journal)),
+        "guarded": lambda journal: outcomes(greedy_search(*greedy, guard=gaining_test, max_loss=0.5, journal=journal)),
     }
 
 
 def outcomes(result):
+    assert getattr(result, "steps", True), "nothing was kept, so that nothing can be taken up again"
     steps = [getattr(step, name) for step in getattr(result, "steps", ()) for name in ("validation", "guard")]
     candidates = getattr(result, "validation", ())
     return [result.validation_before, result.validation_after, result.test_before, result.test_after, *candidates, *filter(None, steps)]
 
 
 @pytest.mark.parametrize("kind", ["sweep", "search", "greedy", "guarded"])
-def test_killed_at_any_entry_and_taken_up_again_the_answer_is_the_same_and_no_cell_is_judged_twice(model, evaluators, fingerprint, tmp_path, kind):
-    before, search = fingerprint(model), searches(model, *evaluators)[kind]
+def test_killed_at_any_entry_and_taken_up_again_the_answer_is_the_same_and_no_cell_is_judged_twice(evaluators, gaining, fingerprint, tmp_path, kind):
+    models, search = (evaluators[0].model, gaining[0].model), searches(evaluators, gaining)[kind]
+    before = [*map(fingerprint, models)]
     wanted = search(None)
     with Journal(tmp_path / "whole", IDENTITY) as journal:
         assert same(search(journal), wanted)
@@ -161,14 +173,14 @@ def test_killed_at_any_entry_and_taken_up_again_the_answer_is_the_same_and_no_ce
         path = tmp_path / f"{life}"
         assert interrupted(search, path, life) is None
         assert len(path.read_text().splitlines()) == life  # the first line, and those that lived
-        assert fingerprint(model) == before
+        assert [*map(fingerprint, models)] == before
         assert same(interrupted(search, path, -1), wanted)
         keys = path.read_text().splitlines()
         assert len(keys) == n + 1 == len(set(keys))
 
 
-def test_a_finished_search_runs_the_model_no_more(model, evaluators, count, tmp_path, monkeypatch):
-    for kind, search in searches(model, *evaluators).items():
+def test_a_finished_search_runs_the_model_no_more(evaluators, gaining, count, tmp_path, monkeypatch):
+    for kind, search in searches(evaluators, gaining).items():
         with Journal(tmp_path / kind, IDENTITY) as journal:
             wanted = search(journal)
         count.clear()
