@@ -94,7 +94,7 @@ class ICLEvaluator:
 
     def __call__(self) -> Evaluation:
         """Runs the model on every prompt."""
-        return self.outcome(np.concatenate([fast_scores(self.model, plan) for plan in self.plans]))
+        return self.outcome(np.concatenate(fast_scores(self.model, self.plans)))
 
     def plain(self) -> Evaluation:
         """The same by the plain path: one prompt at a time, nothing shared. Slow; for checking and for timing."""

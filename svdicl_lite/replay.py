@@ -14,7 +14,7 @@ from torch import nn
 from transformers import DynamicCache
 
 from svdicl_lite.matrices import attention, blocks, roles_of
-from svdicl_lite.scores import Plan, patched, run_batch, run_batches, run_prefix
+from svdicl_lite.scores import Plan, patched, run_batch, run_batches, run_prefixes
 
 
 class Stop(Exception):
@@ -32,7 +32,7 @@ class Replay:
         self.model, self.plans, self.layer = model, plans, layer
         self.inputs, self.attended = {}, {}  # raw outputs of the block below and of the layer's attention, by run
         self.prefixes: list[DynamicCache] = []
-        self.run = None  # which run is on: (plan, 0) its prefix, (plan, 1 + b) its batch b
+        self.clock = below.clock if below else {}  # "run" is what is on: (plan, 0) its prefix, (plan, 1 + b) its batch b
         self.attention = attention(blocks(model)[layer])
         self._record(below)
 
@@ -41,38 +41,38 @@ class Replay:
         roles = set(roles_of(module))
         attention_same = self.attention is not None and not roles & {"q", "k", "v", "o"}
         keys_same = self.layer == len(blocks(self.model)) - 1 and not roles & {"k", "v"}
-        result = []
         with torch.inference_mode(), self._replaying(attention_same):
-            for number, plan in enumerate(self.plans):
-                prefix = self.prefixes[number] if keys_same else self._prefix(number, self.layer + attention_same)
-                result.append(run_batches(self.model, plan, prefix, lambda batch: self._start(number, 1 + batch)))
-        return result
+            prefixes = self.prefixes if keys_same else self._prefixes(self.layer + attention_same)
+            return [
+                run_batches(self.model, plan, prefix, lambda batch: self._start(number, 1 + batch))
+                for number, (plan, prefix) in enumerate(zip(self.plans, prefixes))
+            ]
 
-    def _prefix(self, number: int, n_same: int) -> DynamicCache:
+    def _prefixes(self, n_same: int) -> list[DynamicCache]:
         """The keys and values of the demonstrations as the model is now; those of the first `n_same` layers are as they were."""
-        self._start(number, 0)
-        prefix = run_prefix(self.model, self.plans[number])
-        prefix.layers[:n_same] = self.prefixes[number].layers[:n_same]
-        return prefix
+        prefixes = run_prefixes(self.model, self.plans, lambda number: self._start(number, 0))
+        for prefix, before in zip(prefixes, self.prefixes):
+            prefix.layers[:n_same] = before.layers[:n_same]
+        return prefixes
 
     @contextmanager
     def _replaying(self, attention_same: bool):
         """Inside, blocks below `layer`, and its attention if that is the same, return what was kept of this run."""
         with ExitStack() as stack:
             for block in blocks(self.model)[: self.layer]:
-                stack.enter_context(patched(block, lambda *args, **kwargs: self.inputs[self.run]))
+                stack.enter_context(patched(block, lambda *args, **kwargs: self.inputs[self.clock["run"]]))
             if attention_same:
-                stack.enter_context(patched(self.attention, lambda *args, **kwargs: self.attended[self.run]))
+                stack.enter_context(patched(self.attention, lambda *args, **kwargs: self.attended[self.clock["run"]]))
             yield
 
     def _record(self, below: "Replay | None") -> None:
         layers, stopping = blocks(self.model), False
 
         def keep_input(block, args, output):
-            self.inputs[self.run] = output
+            self.inputs[self.clock["run"]] = output
 
         def keep_attended(module, args, output):  # attention weights, where there are any, are read by no one
-            self.attended[self.run] = (output[0], *[None] * (len(output) - 1)) if isinstance(output, tuple) else output
+            self.attended[self.clock["run"]] = (output[0], *[None] * (len(output) - 1)) if isinstance(output, tuple) else output
 
         def stop(*args):
             if stopping:
@@ -88,18 +88,13 @@ class Replay:
             else:
                 stack.callback(self.attention.register_forward_hook(keep_attended).remove)
                 stack.callback(self.attention.register_forward_hook(stop).remove)
+            self.prefixes = self._prefixes(0) if below is None else below._prefixes(below.layer)
+            stopping = True
             for number, plan in enumerate(self.plans):
-                stopping = False
-                self._start(number, 0, below)
-                prefix = run_prefix(self.model, plan) if below is None else below._prefix(number, below.layer)
-                self.prefixes.append(prefix)
-                stopping = True
                 for part, batch in enumerate(plan.batches, start=1):
-                    self._start(number, part, below)
+                    self._start(number, part)
                     with suppress(Stop):
-                        run_batch(self.model, batch, prefix)
+                        run_batch(self.model, batch, self.prefixes[number])
 
-    def _start(self, number: int, part: int, below: "Replay | None" = None) -> None:
-        self.run = (number, part)
-        if below is not None:
-            below.run = self.run
+    def _start(self, number: int, part: int) -> None:
+        self.clock["run"] = number, part

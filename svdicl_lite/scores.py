@@ -73,18 +73,31 @@ class Plan:
 
 
 @torch.inference_mode()
-def fast_scores(model, plan: Plan) -> np.ndarray:
-    """Label-word logits, or mean log-likelihoods of options (N, C), of one plan, the model as it is."""
-    return run_batches(model, plan, run_prefix(model, plan))
+def fast_scores(model, plans: list[Plan]) -> list[np.ndarray]:
+    """Label-word logits, or mean log-likelihoods of options (N, C), for each plan, the model as it is."""
+    return [run_batches(model, plan, prefix) for plan, prefix in zip(plans, run_prefixes(model, plans))]
 
 
-def run_prefix(model, plan: Plan) -> DynamicCache:
-    """The keys and values of what all prompts share."""
-    cache = DynamicCache(config=model.config)
-    if plan.prefix.shape[1]:
-        with lean(model, 1):
-            model(plan.prefix.to(model.device), past_key_values=cache, use_cache=True, logits_to_keep=1)
-    return cache
+SETS_AT_ONCE = 16  # sets of demonstrations in one batch
+
+
+def run_prefixes(model, plans: list[Plan], before_batch=lambda number: None) -> list[DynamicCache]:
+    """The keys and values of what the prompts of each plan share; `before_batch` is told the number of the first plan of each batch."""
+    caches = []
+    for start in range(0, len(plans), SETS_AT_ONCE):
+        prefixes = [plan.prefix[0] for plan in plans[start : start + SETS_AT_ONCE]]
+        together = DynamicCache()  # without the model's config: it keeps all keys, also those out of a window
+        if max(map(len, prefixes)):
+            before_batch(start)
+            filled = nn.utils.rnn.pad_sequence(prefixes, batch_first=True)  # (sets, T_d), on the right, where a causal model cannot see it
+            with lean(model, 1):
+                model(filled.to(model.device), past_key_values=together, use_cache=True, logits_to_keep=1)
+        for i, prefix in enumerate(prefixes):
+            caches.append(DynamicCache(config=model.config))
+            for number, layer in enumerate(together.layers):
+                if layer.is_initialized and len(prefix):
+                    caches[-1].update(layer.keys[i : i + 1, :, : len(prefix)], layer.values[i : i + 1, :, : len(prefix)], number)
+    return caches
 
 
 def run_batches(model, plan: Plan, prefix: DynamicCache, before_batch=lambda number: None) -> np.ndarray:

@@ -10,6 +10,7 @@ chapter 03.
 
 import random
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from string import Formatter
 
 from svdicl_lite import grammar
@@ -103,16 +104,21 @@ def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | N
 def _from_grammar(task: Task, label_setting: str, kinds: tuple[str, ...], seed: int) -> Task:
     if not kinds or isinstance(kinds, str) or not set(kinds) <= set(grammar.FORMS):
         raise ValueError(f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(grammar.FORMS)}")
-    parts = {}
+    return replace(task, label_setting=label_setting, splits=_drawn(task.name, tuple(kinds), seed))
+
+
+@lru_cache(maxsize=8)
+def _drawn(name: str, kinds: tuple[str, ...], seed: int):
+    task, parts = TASKS[name], {}
     for split, size in SIZES.items():
         rng = random.Random(f"{seed} {split}")
         sentences: dict[str, grammar.Sentence] = {}
         while len(sentences) < size:
             sentence = grammar.draw(rng, split, kinds)
             sentences[sentence.text] = sentence
-        labels = [getattr(sentence, ATTRIBUTE[task.name]) for sentence in sentences.values()]
+        labels = [getattr(sentence, ATTRIBUTE[name]) for sentence in sentences.values()]
         parts[split] = [{"text": text, "label": task.classes.index(label)} for text, label in zip(sentences, labels)]
-    return replace(task, label_setting=label_setting, splits=as_splits(parts, ["text"], task.classes))
+    return as_splits(parts, ["text"], task.classes)
 
 
 def template_fields(template: str) -> list[str]:

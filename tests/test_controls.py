@@ -217,7 +217,7 @@ def test_a_dropped_layer_scores_the_same_from_cached_prefixes(model, tokenizer, 
     prompts = encode(tokenizer, sentiment, words, draw_demonstrations(sentiment, 3, 0), list(sentiment.splits["test"].select(range(6))))
     before = plain_scores(model, prompts)
     with dropped(model, layer):
-        fast, plain = fast_scores(model, Plan(prompts, 4)), plain_scores(model, prompts)
+        fast, plain = fast_scores(model, [Plan(prompts, 4)])[0], plain_scores(model, prompts)
     np.testing.assert_allclose(fast, plain, rtol=0, atol=1e-4)  # float32, as in test_evaluate.py
     assert np.abs(plain - before).max() > 0.01
 

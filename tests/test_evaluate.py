@@ -57,7 +57,7 @@ def test_fast_scores_are_plain_scores_whatever_the_prompts_share(pristine_model,
     tokens = [prefix + tail or [5] for tail in tails]
     rng = random.Random(0)
     prompts = Prompts(tokens, [rng.sample(range(100), 3) for _ in tokens], [0] * len(tokens))
-    fast, plain = fast_scores(pristine_model, Plan(prompts, batch_size)), plain_scores(pristine_model, prompts)
+    fast, plain = fast_scores(pristine_model, [Plan(prompts, batch_size)])[0], plain_scores(pristine_model, prompts)
     np.testing.assert_allclose(fast, plain, rtol=0, atol=ATOL)
 
 
@@ -199,5 +199,5 @@ def test_queries_of_one_prompt_set_keep_their_order(pristine_model, tokenizer, s
     forward = encode(tokenizer, sentiment, ("neg", "pos"), [], examples)
     backward = encode(tokenizer, sentiment, ("neg", "pos"), [], examples[::-1])
     np.testing.assert_allclose(
-        fast_scores(pristine_model, Plan(forward, 5)), fast_scores(pristine_model, Plan(backward, 5))[::-1], rtol=0, atol=ATOL
+        fast_scores(pristine_model, [Plan(forward, 5)])[0], fast_scores(pristine_model, [Plan(backward, 5)])[0][::-1], rtol=0, atol=ATOL
     )

@@ -45,7 +45,7 @@ def options(seed=1) -> OptionPrompts:
 
 @pytest.mark.parametrize("given", [prompts(), prompts(n_shared=0), options()], ids=["shared", "nothing shared", "options"])
 def test_fast_is_plain(model, given):
-    np.testing.assert_allclose(fast_scores(model, Plan(given, batch_size=2)), plain_scores(model, given), rtol=0, atol=ATOL)
+    np.testing.assert_allclose(fast_scores(model, [Plan(given, batch_size=2)])[0], plain_scores(model, given), rtol=0, atol=ATOL)
 
 
 @pytest.mark.parametrize("layer, module", [(0, "attn"), (0, "fc_out"), (1, "mlp"), (1, "all"), (2, "mlp"), (2, "v"), (2, "o")])
@@ -122,6 +122,6 @@ def test_a_window_shorter_than_the_prompt_is_kept_to(name):
     torch.manual_seed(0)
     model = type(model)(config).eval()
     replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=1)
-    np.testing.assert_allclose(fast_scores(model, Plan(prompts(), 4)), plain_scores(model, prompts()), rtol=0, atol=ATOL)
+    np.testing.assert_allclose(fast_scores(model, [Plan(prompts(), 4)])[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
     with Clip(model, 1, "all").at(0.9):
         np.testing.assert_allclose(replay.scores("all")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)

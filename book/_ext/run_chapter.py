@@ -5,7 +5,6 @@ names the chapter, the cell and the error.
 """
 
 import argparse
-import os
 import resource
 import sys
 import time
@@ -32,8 +31,6 @@ except MystMetadataParsingError as error:
     sys.exit(f"{args.chapter}: {error}")
 unexecuted = args.out.with_suffix(".input.ipynb")
 jupytext.write(notebook, unexecuted)
-if args.profile != "full":  # on models this small a second thread only costs, and on a busy machine it costs a great deal
-    os.environ["OMP_NUM_THREADS"] = "1"
 start = time.perf_counter()
 try:
     done = papermill.execute_notebook(
