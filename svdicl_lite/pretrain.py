@@ -86,7 +86,7 @@ RECIPES = {
 }
 
 
-OTHERS = {"recall-gpt2": "recall"}
+OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg"}
 """Models that bring their own world: the module of each one's corpus and recipe."""
 
 

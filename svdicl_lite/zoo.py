@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 ZOO = Path(__file__).parent / "zoo"
+READ_NUMBERS = {"linreg-gpt2": "linreg.load(stage)"}
+"""Shipped models that take no text, and what loads each."""
 
 
 def names() -> list[str]:
@@ -22,12 +24,14 @@ def card(name: str) -> dict:
 def load(name: str, device: str = "cpu"):
     """(model, tokenizer) by a shipped name, a folder, or a name on the Hugging Face hub; in evaluation mode, on `device`.
 
-    Raises ValueError for a checkpoint that is incomplete or damaged, OSError when the hub does not have the name or cannot
-    be reached.
+    Raises ValueError for a checkpoint that is incomplete or damaged and for a model that takes no text, OSError when the hub
+    does not have the name or cannot be reached.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
+    if name in READ_NUMBERS:
+        raise ValueError(f"{name} reads numbers, not text, and has no tokenizer; load it with svdicl_lite.{READ_NUMBERS[name]}")
     local = ZOO / name if name in names() else Path(name) if name and Path(name).is_dir() else None
     offline = local is not None or not _hub_has(name)
     bar = logging.is_progress_bar_enabled()
