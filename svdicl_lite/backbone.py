@@ -1,7 +1,7 @@
 """What the models without a text suite share: an untrained GPT-2, the loop that trains it, and careful loading.
 
-`recall`, `linreg` and `tabular` each bring their own world and their own way of judging. Inside all three is a `GPT2Model` called `transformer`, so
-that clipping finds the same matrices as in a language model. Taught in chapter 03.
+`recall`, `linreg` and `tabular` each bring their own world and their own way of judging. Inside all three is a `GPT2Model` called
+`transformer`, so that clipping finds the same matrices as in a language model. Taught in chapter 03.
 """
 
 import json
@@ -22,7 +22,8 @@ def config(layers: int, width: int, heads: int, positions: int, vocab_size: int 
     """A GPT-2 without dropout; one word is enough for a model that is fed vectors."""
     return GPT2Config(
         vocab_size=vocab_size, n_positions=positions, n_embd=width, n_layer=layers, n_head=heads, resid_pdrop=0.0,
-        embd_pdrop=0.0, attn_pdrop=0.0, initializer_range=0.06, activation_function="gelu_pytorch_tanh", bos_token_id=None, eos_token_id=None, use_cache=False,
+        embd_pdrop=0.0, attn_pdrop=0.0, initializer_range=0.06, bos_token_id=None, eos_token_id=None, use_cache=False,
+        activation_function="gelu_pytorch_tanh",  # GPT-2's own, in one kernel
     )  # fmt: skip
 
 
@@ -80,10 +81,8 @@ def restore(model: nn.Module, path: Path) -> nn.Module:
     try:
         model.load_state_dict(load_file(path))
     except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise ValueError(
-            f"the checkpoint {path} is damaged or incomplete ({type(error).__name__}: {' '.join(' '.join(reason[:2]).split())[:160]}); fetch or train it again"
-        ) from error
+        said = " ".join(" ".join(str(error).strip().splitlines()[:2]).split())[:160]  # of many missing weights torch names one a line
+        raise ValueError(f"the checkpoint {path} is damaged or incomplete ({type(error).__name__}: {said}); fetch or train it again") from error
     return model.eval()
 
 

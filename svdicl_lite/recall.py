@@ -5,7 +5,8 @@ A sequence is drawn from a bigram source of 62 symbols. One more symbol, the tri
 sequence tells the answer; having read many tells the noise. A model that has learned both must weigh them behind the next trigger, and the
 question is which of its matrices speak for which. After Chen, Bruna and Bietti, "Distributional Associations vs In-Context
 Reasoning" (ICLR 2025, arXiv 2406.03068); like theirs, the model has two layers, embeddings and head stay random, and only what comes
-behind a trigger is in the loss. Source, size and optimiser are ours. `python -m svdicl_lite.pretrain recall-gpt2` trains it. Taught in chapter 12.
+behind a trigger is in the loss. Source, size and optimiser are ours; `benchmarks/recall_settings.py` trains other settings.
+`python -m svdicl_lite.pretrain recall-gpt2` trains this one. Taught in chapter 12.
 """
 
 import string
@@ -184,8 +185,9 @@ def figures(model: GPT2LMHeadModel, clips: list[tuple[int, str, float]], n: int 
                 with Clip(model, *clip[:2]).at(clip[2]):
                     outcome = test()
             (low, high), (answer, noise) = outcome.interval, outcome.probabilities()
+            p_value = mcnemar(plain.correct, outcome.correct)
             row = {"context": context, "clip": clip, "n": outcome.n, "accuracy": outcome.accuracy, "low": low, "high": high}
-            row |= {"noise_share": outcome.noise_share, "p_answer": answer, "p_noise": noise, "mcnemar_p": mcnemar(plain.correct, outcome.correct)}
+            row |= {"noise_share": outcome.noise_share, "p_answer": answer, "p_noise": noise, "mcnemar_p": p_value}
             rows.append({key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in row.items()})
     return rows
 

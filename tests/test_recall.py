@@ -50,7 +50,7 @@ def test_behind_a_trigger_comes_the_noise_or_the_answer_and_nothing_else(drawn):
 def test_elsewhere_symbols_follow_the_bigrams(drawn):
     sequences, _ = drawn
     row, t = (sequences[:, :-1] != TRIGGER).nonzero().T
-    counts = torch.zeros(64, 64, dtype=torch.float64).index_put_((sequences[row, t], sequences[row, t + 1]), torch.ones(len(row), dtype=torch.float64), accumulate=True)
+    counts = torch.bincount(64 * sequences[row, t] + sequences[row, t + 1], minlength=64 * 64).view(64, 64).double()
     n, p = counts.sum(1, keepdim=True), recall.bigrams()
     assert (counts[p == 0] == 0).all()
     z = ((counts - n * p) / (n * p * (1 - p)).sqrt())[(n * p * (1 - p) > 25)]
@@ -141,7 +141,9 @@ def test_the_tokenizer_reads_symbols_with_spaces_between():
     assert len(tokenizer) == len(SYMBOLS)
 
 
-@pytest.mark.parametrize("split, n, said", [("train", 8, "split is 'train', but must be validation or test"), ("test", 3, "n is 3, but must be at least 4")])
+@pytest.mark.parametrize(
+    "split, n, said", [("train", 8, "split is 'train', but must be validation or test"), ("test", 3, "n is 3, but must be at least 4")]
+)
 def test_bad_questions_are_refused(split, n, said):
     with pytest.raises(ValueError, match=said):
         RecallEvaluator(None, split, n)

@@ -1,0 +1,48 @@
+"""Which settings of noisy recall put the noise where a clip finds it: those we looked at before shipping `recall-gpt2`, and their like.
+
+Trains each setting as long as the shipped one, then chooses on validation among all layers, mlp, attn and fc_in, and all rates. Half an hour;
+name a setting to train that one alone.
+"""
+
+import sys
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from svdicl_lite import backbone, recall
+from svdicl_lite.clip import Clip
+from svdicl_lite.recall import RECIPE, TRIGGER, RecallEvaluator, best_clip, draw, new_model
+
+SETTINGS = {  # embeddings and head stay random?, weight of symbols that follow no trigger, α, width
+    "shipped": (True, 0.0, 0.6, 128),
+    "half-noise": (True, 0.0, 0.5, 128),
+    "every-symbol": (True, 0.2, 0.6, 128),
+    "trained-embeddings": (False, 0.0, 0.6, 128),
+    "trained-embeddings-every-symbol": (False, 0.2, 0.6, 64),
+}
+
+torch.set_num_threads(RECIPE.threads)
+for name in sys.argv[1:] or SETTINGS:
+    frozen, ordinary, alpha, width = SETTINGS[name]
+    recipe = replace(RECIPE, alpha=alpha, width=width)
+    model, generator = new_model(recipe), torch.Generator().manual_seed(recipe.seed)
+    if not frozen:
+        model.transformer.wte.requires_grad_(True)
+        model.lm_head = nn.Linear(width, len(recall.SYMBOLS), bias=False)
+        model.lm_head.weight = model.transformer.wte.weight  # tied, as GPT-2's
+
+    def loss(step):
+        sequences, _ = draw(recipe.batch, generator, alpha, recipe)
+        losses = nn.functional.cross_entropy(model(sequences[:, :-1]).logits.transpose(1, 2), sequences[:, 1:], reduction="none")
+        weights = torch.where(sequences[:, :-1] == TRIGGER, 1.0, ordinary)
+        return (losses * weights).sum() / weights.sum()
+
+    backbone.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, dict, every=300)
+    layer, module, rate = best_clip(model, n=400)
+    test = RecallEvaluator(model, "test", 1000)
+    before = test()
+    with Clip(model, layer, module).at(rate):
+        after = test()
+    print(f"{name}: answers {before.accuracy:.3f}, noise {before.noise_share:.3f}; ", end="")
+    print(f"layer {layer} {module} at {rate:g}: answers {after.accuracy:.3f}, noise {after.noise_share:.3f}", flush=True)
