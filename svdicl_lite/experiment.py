@@ -42,11 +42,15 @@ class Experiment:
 
     def load(self):
         """(model, tokenizer), loaded once in each process."""
-        return _load(self.model, *placed(self.device, self.dtype))
+        return _load(self.model, *placed(self.device, self.dtype))[:2]
 
     def evaluator(self, split: str) -> ICLEvaluator:
         """The evaluator of "validation" or "test", made once in each process. Workers get its `experiment` with this machine's device and dtype."""
-        return _evaluator(self.here(), split)
+        here = self.here()
+        made = _load(here.model, here.device, here.dtype)[2]
+        if (here, split) not in made:
+            made[here, split] = _evaluator(here, split)
+        return made[here, split]
 
     def identity(self) -> dict:
         """What a journal must agree on: every field, and a digest of the weights (a second for each GB) and of every prompt."""
@@ -79,10 +83,9 @@ def placed(device: str = "auto", dtype: str = "auto") -> tuple[str, str]:
 @lru_cache(maxsize=1)
 def _load(model: str, device: str, dtype: str):
     loaded, tokenizer = zoo.load(model, device)
-    return loaded.to(DTYPES[dtype]), tokenizer
+    return loaded.to(DTYPES[dtype]), tokenizer, {}  # its evaluators, which go when it goes
 
 
-@lru_cache(maxsize=4)
 def _evaluator(experiment: Experiment, split: str) -> ICLEvaluator:
     model, tokenizer = experiment.load()
     task = tasks.load(experiment.task, experiment.labels)

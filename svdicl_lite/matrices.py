@@ -154,7 +154,8 @@ def _decoder(model: nn.Module) -> nn.Module:
     config = getattr(model, "config", None)
     if getattr(config, "is_encoder_decoder", False):
         raise TypeError(f"a {type(model).__name__} has an encoder beside its decoder; only models that are all decoder can be clipped")
-    return model.get_decoder() if hasattr(model, "get_decoder") else model
+    inner = next((module for module in model.modules() if hasattr(module, "get_decoder")), None)  # the model itself, or one inside a model of your own
+    return model if inner is None else inner.get_decoder()
 
 
 def _blocks(model: nn.Module) -> tuple[str, nn.ModuleList]:

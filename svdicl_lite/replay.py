@@ -14,7 +14,7 @@ from torch import nn
 from transformers import DynamicCache
 
 from svdicl_lite.matrices import attention, blocks, roles_of
-from svdicl_lite.scores import Plan, patched, run_batch, run_batches, run_prefixes
+from svdicl_lite.scores import Plan, fused, patched, run_batch, run_batches, run_prefixes
 
 
 class Stop(Exception):
@@ -41,7 +41,7 @@ class Replay:
         roles = set(roles_of(module))
         attention_same = self.attention is not None and not roles & {"q", "k", "v", "o"}
         keys_same = self.layer == len(blocks(self.model)) - 1 and not roles & {"k", "v"}
-        with torch.inference_mode(), self._replaying(attention_same):
+        with torch.inference_mode(), fused(self.model), self._replaying(attention_same):
             prefixes = self.prefixes if keys_same else self._prefixes(self.layer + attention_same)
             return [
                 run_batches(self.model, plan, prefix, lambda batch: self._start(number, 1 + batch))
@@ -78,7 +78,7 @@ class Replay:
             if stopping:
                 raise Stop
 
-        with torch.inference_mode(), ExitStack() as stack:
+        with torch.inference_mode(), fused(self.model), ExitStack() as stack:
             if below is not None:
                 stack.enter_context(below._replaying(attention_same=False))
             if self.layer:

@@ -6,7 +6,7 @@ mask can be wrong; only the label words get a logit, and in the last block only 
 """
 
 import copy
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
+from transformers.activations import NewGELUActivation
 
 from svdicl_lite.matrices import blocks, feed_forward
 from svdicl_lite.options import option_scores_plain
@@ -75,7 +76,8 @@ class Plan:
 @torch.inference_mode()
 def fast_scores(model, plans: list[Plan]) -> list[np.ndarray]:
     """Label-word logits, or mean log-likelihoods of options (N, C), for each plan, the model as it is."""
-    return [run_batches(model, plan, prefix) for plan, prefix in zip(plans, run_prefixes(model, plans))]
+    with fused(model):
+        return [run_batches(model, plan, prefix) for plan, prefix in zip(plans, run_prefixes(model, plans))]
 
 
 SETS_AT_ONCE = 16  # sets of demonstrations in one batch
@@ -163,6 +165,16 @@ def lean(model, n_last: int):
         return (output, *rest) if rest else output
 
     with patched(module, last_positions):
+        yield
+
+
+@contextmanager
+def fused(model):
+    """Inside, GPT-2's activation is one operation instead of eight, the same function; on small models it is a third of the time."""
+    with ExitStack() as stack:
+        for module in model.modules():
+            if isinstance(module, NewGELUActivation):
+                stack.enter_context(patched(module, lambda hidden: nn.functional.gelu(hidden, approximate="tanh")))
         yield
 
 

@@ -59,7 +59,6 @@ def test_a_place_that_cannot_be_had_is_refused_in_one_sentence(experiment, devic
 def test_the_identity_is_the_same_in_every_process_that_means_the_same(experiment):
     identity = experiment.identity()
     module._load.cache_clear()
-    module._evaluator.cache_clear()
     assert experiment.identity() == experiment.here().identity() == identity
 
 
