@@ -86,7 +86,7 @@ RECIPES = {
 }
 
 
-OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg"}
+OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular"}
 """Models that bring their own world: the module of each one's corpus and recipe."""
 
 

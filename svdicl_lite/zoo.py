@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 ZOO = Path(__file__).parent / "zoo"
-READ_NUMBERS = {"linreg-gpt2": "linreg.load(stage)"}
+READ_NUMBERS = {"linreg-gpt2": "linreg.load(stage)", "tab-gpt2": "tabular.load()"}
 """Shipped models that take no text, and what loads each."""
 
 

@@ -1,0 +1,173 @@
+"""In-context classification of tables of numbers: rows with labels are the demonstrations, a row without one is the query.
+
+One row is one token: a linear map of its columns plus an embedding of its label, in front of a GPT-2 and a linear map to label scores.
+There is no order to a table, so all tokens share one position, demonstrations see each other both ways, and queries see the demonstrations
+and themselves. The model is trained on the random tables of `tables` and judged on its real ones.
+`python -m svdicl_lite.pretrain tab-gpt2` trains it. Taught in chapter 12.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import GPT2Model
+
+from svdicl_lite import backbone, zoo
+from svdicl_lite.stats import Interval, wilson_interval
+from svdicl_lite.tables import CLASSES, COLUMNS, SEEDS, SETS, Prompt, draw_tables, prompts
+
+NAME = "tab-gpt2"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes the shipped model."""
+
+    layers: int = 4
+    width: int = 64
+    heads: int = 4
+    batch: int = 32  # tables a step
+    shots: tuple[int, int] = (16, 64)  # demonstrations, at least and at most
+    queries: int = 16
+    steps: int = 7000
+    learning_rate: float = 1e-3
+    cool_down: float = 0.4
+    label_noise: float = 0.05
+    seed: int = 0
+    threads: int = 1
+
+
+RECIPE = Recipe()
+
+
+class TableClassifier(nn.Module):
+    """A GPT-2 that reads rows as tokens."""
+
+    def __init__(self, recipe: Recipe = RECIPE):
+        super().__init__()
+        self.transformer = GPT2Model(backbone.config(recipe.layers, recipe.width, recipe.heads, positions=1))
+        self.read_row = nn.Linear(COLUMNS, recipe.width)
+        self.read_label = nn.Embedding(CLASSES + 1, recipe.width)  # the last one stands for "asked"
+        self.read_out = nn.Linear(recipe.width, CLASSES)
+
+    def forward(self, rows: Tensor, labels: Tensor) -> Tensor:
+        """Label scores (B, Q, classes) of the last Q of rows (B, K + Q, columns), given the labels (B, K) of the first K."""
+        (batch, length), shots = rows.shape[:2], labels.shape[1]
+        asked = labels.new_full((batch, length - shots), self.read_label.num_embeddings - 1)
+        tokens = self.read_row(rows) + self.read_label(torch.cat((labels, asked), 1))  # (B, K + Q, width)
+        sees = torch.eye(length, dtype=torch.bool, device=rows.device)
+        sees[:, :shots] = True  # (K + Q, K + Q): every token the demonstrations, a query also itself
+        positions = torch.zeros(1, length, dtype=torch.long, device=rows.device)
+        hidden = self.transformer(inputs_embeds=tokens, attention_mask=sees.expand(batch, 1, -1, -1), position_ids=positions)
+        return self.read_out(hidden.last_hidden_state[:, shots:])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a classifier answered on one table, query by query."""
+
+    predictions: np.ndarray  # (Q,)
+    labels: np.ndarray  # (Q,)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(Q,) bool."""
+        return self.predictions == self.labels
+
+    @property
+    def n(self) -> int:
+        return len(self.labels)
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.correct.mean())
+
+    @property
+    def interval(self) -> Interval:
+        """Wilson's 95 % interval; for "test", where no row is asked twice."""
+        return wilson_interval(self.correct.sum(), self.n)
+
+
+def judge(predict, asked: list[Prompt]) -> Outcome:
+    """Runs `predict(shots, shot_labels, queries) -> (Q,)` on each prompt and joins the answers."""
+    answers = [predict(prompt.shots, prompt.shot_labels, prompt.queries) for prompt in asked]
+    return Outcome(np.concatenate(answers), np.concatenate([prompt.labels for prompt in asked]))
+
+
+def in_context(model: TableClassifier):
+    """The model as a `predict`: no weight changes, the demonstrations are in the prompt. A class it was not shown is never its answer."""
+
+    @torch.inference_mode()
+    def predict(shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
+        device = model.read_out.weight.device
+        rows = torch.from_numpy(np.concatenate((shots, queries)))[None].to(device)
+        scores = model(rows, torch.from_numpy(shot_labels)[None].to(device))[0].cpu().numpy()  # (Q, classes)
+        known = np.unique(shot_labels)
+        return known[scores[:, known].argmax(1)]
+
+    return predict
+
+
+def logistic_regression(shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """scikit-learn's logistic regression as it comes, trained on the demonstrations."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000).fit(shots, shot_labels).predict(queries)
+
+
+def nearest_neighbour(shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """The label of the closest demonstration; with 4 rows of a class, more neighbours than one do no better."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(1).fit(shots, shot_labels).predict(queries)
+
+
+def load() -> TableClassifier:
+    """The shipped model, in evaluation mode. Raises ValueError for a checkpoint that is damaged or missing."""
+    return backbone.restore(TableClassifier(), zoo.ZOO / NAME / "model.safetensors")
+
+
+def figures(model: TableClassifier) -> list[dict]:
+    """Test accuracy with n and interval on each real table: the model, and the two baselines on the same rows."""
+    rows = []
+    for name in SETS:
+        asked = prompts(name)
+        for way in (in_context(model), logistic_regression, nearest_neighbour):
+            outcome = judge(way, asked)
+            low, high = outcome.interval
+            row = {"table": name, "by": "tab-gpt2" if way.__name__ == "predict" else way.__name__, "n": outcome.n}
+            rows.append(row | {"accuracy": round(outcome.accuracy, 4), "low": round(low, 4), "high": round(high, 4)})
+    return rows
+
+
+def train(recipe: Recipe = RECIPE) -> tuple[TableClassifier, dict]:
+    """The trained model, and what the card says of its training; on a GPU if there is one."""
+    torch.manual_seed(recipe.seed)
+    device, generator = backbone.device(), torch.Generator().manual_seed(recipe.seed)
+    model = TableClassifier(recipe).to(device)
+    validation = {name: prompts(name, "validation") for name in SETS}
+
+    def loss(step: int) -> Tensor:
+        rows, labels = (numbers.to(device) for numbers in draw_tables(recipe.batch, recipe.shots, recipe.queries, recipe.label_noise, generator))
+        shots = labels.shape[1] - recipe.queries
+        return nn.functional.cross_entropy(model(rows, labels[:, :shots]).flatten(0, 1), labels[:, shots:].flatten())
+
+    def probe() -> dict:
+        return {name: round(judge(in_context(model), asked).accuracy, 4) for name, asked in validation.items()}
+
+    made = backbone.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, probe, every=250)
+    return model.to("cpu"), made
+
+
+def make() -> None:
+    """Trains the model and writes weights and card into the zoo."""
+    torch.set_num_threads(RECIPE.threads)
+    (model, made), folder = train(), zoo.ZOO / NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    model.transformer.config.save_pretrained(folder)
+    save_file(model.state_dict(), folder / "model.safetensors")
+    parameters = sum(p.numel() for p in model.parameters())
+    card = {"name": NAME, "parameters": parameters, "recipe": asdict(RECIPE), **made, "context_seeds": SEEDS, "test": figures(model)}
+    backbone.write_card(folder, card)
