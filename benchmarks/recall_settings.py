@@ -14,18 +14,19 @@ from svdicl_lite import backbone, recall
 from svdicl_lite.clip import Clip
 from svdicl_lite.recall import RECIPE, TRIGGER, RecallEvaluator, best_clip, draw, new_model
 
-SETTINGS = {  # embeddings and head stay random?, weight of symbols that follow no trigger, α, width
-    "shipped": (True, 0.0, 0.6, 128),
-    "half-noise": (True, 0.0, 0.5, 128),
-    "every-symbol": (True, 0.2, 0.6, 128),
-    "trained-embeddings": (False, 0.0, 0.6, 128),
-    "trained-embeddings-every-symbol": (False, 0.2, 0.6, 64),
+SETTINGS = {  # embeddings and head stay random?, weight of symbols that follow no trigger, α, width, seed
+    "shipped": (True, 0.0, 0.6, 128, 0),
+    "seed-1": (True, 0.0, 0.6, 128, 1),
+    "half-noise": (True, 0.0, 0.5, 128, 0),
+    "every-symbol": (True, 0.2, 0.6, 128, 0),
+    "trained-embeddings": (False, 0.0, 0.6, 128, 0),
+    "trained-embeddings-every-symbol": (False, 0.2, 0.6, 64, 0),
 }
 
 torch.set_num_threads(RECIPE.threads)
 for name in sys.argv[1:] or SETTINGS:
-    frozen, ordinary, alpha, width = SETTINGS[name]
-    recipe = replace(RECIPE, alpha=alpha, width=width)
+    frozen, ordinary, alpha, width, seed = SETTINGS[name]
+    recipe = replace(RECIPE, alpha=alpha, width=width, seed=seed)
     model, generator = new_model(recipe), torch.Generator().manual_seed(recipe.seed)
     if not frozen:
         model.transformer.wte.requires_grad_(True)
