@@ -5,7 +5,8 @@ A sequence is drawn from a bigram source of 62 symbols. One more symbol, the tri
 sequence tells the answer; having read many tells the noise. A model that has learned both must weigh them behind the next trigger, and the
 question is which of its matrices speak for which. After Chen, Bruna and Bietti, "Distributional Associations vs In-Context
 Reasoning" (ICLR 2025, arXiv 2406.03068); like theirs, the model has two layers, embeddings and head stay random, and only what comes
-behind a trigger is in the loss. Source, size and optimiser are ours; `benchmarks/recall_settings.py` trains other settings.
+behind a trigger is in the loss. Source, size and optimiser are ours.
+The effect is not everywhere: with α = 0.5, or with every symbol in the loss, no clip helped (`benchmarks/recall_settings.py`).
 `python -m svdicl_lite.pretrain recall-gpt2` trains this one. Taught in chapter 12.
 """
 
@@ -231,4 +232,4 @@ def make() -> None:
     model.save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     card = {"name": NAME, "parameters": model.num_parameters(), "recipe": asdict(RECIPE), **made, "curve_n": CURVE_N}
-    backbone.write_card(folder, card | {"split_seeds": SEEDS, "test": figures(model, [best_clip(model)])})
+    backbone.write_card(folder, card | {"other_settings": "benchmarks/recall_settings.py", "split_seeds": SEEDS, "test": figures(model, [best_clip(model)])})
