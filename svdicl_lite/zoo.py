@@ -27,8 +27,10 @@ def load(name: str, device: str = "cpu"):
     Raises ValueError for a checkpoint that is incomplete or damaged and for a model that takes no text, OSError when the hub
     does not have the name or cannot be reached.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
+
+    from svdicl_lite.compress import KEY, load_factored
 
     if name in READ_NUMBERS:
         raise ValueError(f"{name} reads numbers, not text, and has no tokenizer; load it with svdicl_lite.{READ_NUMBERS[name]}")
@@ -38,6 +40,8 @@ def load(name: str, device: str = "cpu"):
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(local or name, local_files_only=offline)
+        if getattr(AutoConfig.from_pretrained(local or name, local_files_only=offline), KEY, None):
+            return load_factored(local or name, local_files_only=offline).eval().to(device), tokenizer
         model, report = AutoModelForCausalLM.from_pretrained(local or name, local_files_only=offline, output_loading_info=True)
     except Exception as error:
         raise ValueError(f"the checkpoint in {local or name} is damaged or incomplete ({_first_line(error)}); fetch or train it again") from error
