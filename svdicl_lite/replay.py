@@ -71,8 +71,10 @@ class Replay:
         def keep_input(block, args, output):
             self.inputs[self.clock["run"]] = output
 
-        def keep_attended(module, args, output):  # attention weights, where there are any, are read by no one
-            self.attended[self.clock["run"]] = (output[0], *[None] * (len(output) - 1)) if isinstance(output, tuple) else output
+        def keep_attended(module, args, output):
+            if isinstance(output, tuple):  # attention weights (B, heads, T, T), where there are any, are read by no one
+                output = tuple(part if isinstance(part, torch.Tensor) and part.ndim < 4 else None for part in output)
+            self.attended[self.clock["run"]] = output
 
         def stop(*args):
             if stopping:

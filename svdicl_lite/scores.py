@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.activations import NewGELUActivation
+from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
 from svdicl_lite.matrices import blocks, feed_forward
 from svdicl_lite.options import option_scores_plain
@@ -81,10 +82,17 @@ def fast_scores(model, plans: list[Plan]) -> list[np.ndarray]:
 
 
 SETS_AT_ONCE = 16  # sets of demonstrations in one batch
+NO_KEYS = "a {} keeps no keys and values of what it has read, which fast scores are made of; judge it by plain scores"
 
 
 def run_prefixes(model, plans: list[Plan], before_batch=lambda number: None) -> list[DynamicCache]:
-    """The keys and values of what the prompts of each plan share; `before_batch` is told the number of the first plan of each batch."""
+    """The keys and values of what the prompts of each plan share; `before_batch` is told the number of the first plan of each batch.
+
+    Raises TypeError for a model that remembers what it has read in another way, or not at all.
+    """
+    recurrent = any(isinstance(layer, LinearAttentionCacheLayerMixin) for layer in DynamicCache(config=model.config).layers)
+    if recurrent or getattr(model, "_is_stateful", False):  # transformers' word for Mamba and the like
+        raise TypeError(NO_KEYS.format(type(model).__name__))
     caches = []
     for start in range(0, len(plans), SETS_AT_ONCE):
         prefixes = [plan.prefix[0] for plan in plans[start : start + SETS_AT_ONCE]]
@@ -94,6 +102,8 @@ def run_prefixes(model, plans: list[Plan], before_batch=lambda number: None) -> 
             filled = nn.utils.rnn.pad_sequence(prefixes, batch_first=True)  # (sets, T_d), on the right, where a causal model cannot see it
             with lean(model, 1):
                 model(filled.to(model.device), past_key_values=together, use_cache=True, logits_to_keep=1)
+            if not any(layer.is_initialized for layer in together.layers):  # the first GPT swallows what it does not know
+                raise TypeError(NO_KEYS.format(type(model).__name__))
         for i, prefix in enumerate(prefixes):
             caches.append(DynamicCache(config=model.config))
             for number, layer in enumerate(together.layers):
@@ -159,9 +169,12 @@ def lean(model, n_last: int):
 
     def last_positions(hidden, *args, **kwargs):  # (B, T, d)
         skipped = max(hidden.shape[1] - n_last, 0)
-        output = whole(hidden[:, skipped:].contiguous(), *args, **kwargs)
+        hidden = hidden[:, skipped:].contiguous()
+        output = whole(hidden, *args, **kwargs)
         output, *rest = output if isinstance(output, tuple) else (output,)  # some mixtures return their router's scores too
-        output = nn.functional.pad(output, (0, 0, skipped, 0))
+        flat = output.ndim == 2  # Llama 4's returns all tokens in one row
+        output = nn.functional.pad(output.view(hidden.shape), (0, 0, skipped, 0))
+        output = output.flatten(0, 1) if flat else output
         return (output, *rest) if rest else output
 
     with patched(module, last_positions):

@@ -65,10 +65,25 @@ UNKNOWN = {
     "qwen3_next": ("qwen3_next", dict(MOE, head_dim=8, shared_expert_intermediate_size=24, layer_types=["full_attention"] * LAYERS)),
 }  # fmt: skip
 
+# Their replays and scores need care: attention hands its bias on, a mixture returns all its tokens in one row.
+ODD = {
+    "gpt_neox_japanese": ("gpt_neox_japanese", NEOX),
+    "llama4": ("llama4_text", dict(LLAMA, intermediate_size_mlp=INNER, num_local_experts=2)),
+}
+
+# They keep no keys and values, or not in every layer.
+WITHOUT_KEYS = {
+    "openai-gpt": ("openai-gpt", dict(n_embd=WIDE, n_head=HEADS, n_layer=LAYERS, n_positions=256)),
+    "xlnet": ("xlnet", dict(d_model=WIDE, n_layer=LAYERS, n_head=HEADS, d_inner=INNER)),
+    "mamba": ("mamba", dict(hidden_size=WIDE, num_hidden_layers=LAYERS)),
+    "recurrent_gemma": ("recurrent_gemma", dict(LLAMA, head_dim=8, lru_width=WIDE, attention_window_size=64)),
+    "lfm2": ("lfm2", dict(LLAMA, layer_types=["conv", "full_attention", "full_attention"])),
+}
+
 
 def build(name: str, seed: int = 0):
     """The model `name`, random: norms, biases and routers too, so that forgetting one shows; no dropout, evaluation mode."""
-    model_type, settings = {**FAMILIES, **OTHERS, **UNKNOWN}[name]
+    model_type, settings = {**FAMILIES, **OTHERS, **UNKNOWN, **ODD, **WITHOUT_KEYS}[name]
     config = AutoConfig.for_model(model_type, vocab_size=VOCAB, bos_token_id=0, eos_token_id=0, pad_token_id=None, **settings)
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()

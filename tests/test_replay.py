@@ -125,3 +125,23 @@ def test_a_window_shorter_than_the_prompt_is_kept_to(name):
     np.testing.assert_allclose(fast_scores(model, [Plan(prompts(), 4)])[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
     with Clip(model, 1, "all").at(0.9):
         np.testing.assert_allclose(replay.scores("all")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+
+
+@pytest.mark.parametrize("name", families.ODD)
+def test_odd_blocks_are_scored_as_ever(name):
+    model = families.build(name)
+    np.testing.assert_allclose(fast_scores(model, [Plan(prompts(), 2)])[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+
+
+def test_what_attention_hands_on_beside_its_output_is_kept():
+    model = families.build("gpt_neox_japanese")  # the block adds the bias of its last attention
+    replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=2)
+    with Clip(model, 2, "mlp").at(0.9):
+        np.testing.assert_allclose(replay.scores("mlp")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+
+
+@pytest.mark.parametrize("name", families.WITHOUT_KEYS)
+def test_a_model_that_keeps_no_keys_is_refused_rather_than_scored_without_its_demonstrations(name):
+    model = families.build(name)
+    with pytest.raises(TypeError, match=f"a {type(model).__name__} keeps no keys and values of what it has read"):
+        fast_scores(model, [Plan(prompts(), batch_size=4)])
