@@ -85,8 +85,8 @@ class ICLEvaluator:
             else:
                 prompts = encode(tokenizer, task, task.words(seed=seed), demonstrations, examples)
                 longest = max(map(len, prompts.tokens))
-            positions = model.config.max_position_embeddings
-            if longest > positions:
+            positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)  # BLOOM and MPT have no limit
+            if positions is not None and longest > positions:
                 raise ValueError(f"a prompt of {n_shots} shots has {longest} tokens, but the model has {positions} positions; use fewer shots")
             self.groups.append(prompts)
         self.plans = [Plan(prompts, batch_size) for prompts in self.groups]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from svdicl_lite import tasks
 from svdicl_lite.clip import clipped
@@ -150,6 +151,13 @@ def test_a_prompt_of_exactly_the_positions_is_judged(model, tokenizer, sentiment
     model.config.n_positions = longest - 1
     with pytest.raises(ValueError, match=f"has {longest} tokens, but the model has {longest - 1} positions"):
         ICLEvaluator(model, tokenizer, sentiment, n=10, n_shots=4, seeds=(0,))
+
+
+@pytest.mark.parametrize("model_type", ["bloom", "mpt"])
+def test_a_model_without_a_limit_to_its_positions_is_judged(model_type, tokenizer, sentiment):
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(model_type, vocab_size=len(tokenizer), hidden_size=16, n_head=2, n_layer=1)).eval()
+    evaluator = ICLEvaluator(model, tokenizer, sentiment, n=6, n_shots=2, seeds=(0,))
+    np.testing.assert_allclose(evaluator().scores, evaluator.plain().scores, rtol=0, atol=ATOL)
 
 
 @pytest.mark.parametrize("n, seeds", [(2001, (0,)), (0, (0,)), (3, (0, 1, 2, 3)), (-5, (0,))])
