@@ -83,7 +83,9 @@ def placed(device: str = "auto", dtype: str = "auto") -> tuple[str, str]:
 @lru_cache(maxsize=1)
 def _load(model: str, device: str, dtype: str):
     loaded, tokenizer = zoo.load(model, device)
-    return loaded.to(DTYPES[dtype]), tokenizer, {}  # its evaluators, which go when it goes
+    for parameter in loaded.parameters():  # not `loaded.to(…)`, which would round the frequencies of rotary positions too
+        parameter.data = parameter.data.to(DTYPES[dtype])
+    return loaded, tokenizer, {}  # its evaluators, which go when it goes
 
 
 def _evaluator(experiment: Experiment, split: str) -> ICLEvaluator:

@@ -1,8 +1,10 @@
 import pickle
 from dataclasses import replace
 
+import families
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from svdicl_lite import experiment as module
 from svdicl_lite.experiment import Experiment, placed
@@ -29,6 +31,16 @@ def test_auto_means_the_cpu_and_float32_where_there_is_no_gpu(experiment, monkey
     assert placed() == ("cpu", "float32") and placed("cpu", "bfloat16") == ("cpu", "bfloat16")
     assert {p.dtype for p in experiment.load()[0].parameters()} == {torch.float32}
     assert {p.dtype for p in replace(experiment, dtype="bfloat16").load()[0].parameters()} == {torch.bfloat16}
+
+
+def test_a_model_in_bfloat16_is_the_librarys_own_its_positions_unrounded(tokenizer, tmp_path):
+    families.build("llama").save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    ours, _ = Experiment(str(tmp_path), "sentiment", dtype="bfloat16").load()
+    found = dict([*ours.named_parameters(), *ours.named_buffers()])
+    for name, tensor in (*theirs.named_parameters(), *theirs.named_buffers()):
+        assert found[name].dtype == tensor.dtype and torch.equal(found[name], tensor), name
 
 
 def test_auto_means_cuda_and_bfloat16_where_there_is_a_gpu(monkeypatch):
