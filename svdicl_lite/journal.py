@@ -7,6 +7,7 @@ process. A last line that a crash tore is dropped. Taught in chapter 13.
 import json
 import os
 from collections.abc import Iterator
+from operator import index
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class Journal:
             self._write({"key": key, "scores": rows})
 
     def _write(self, entry: dict) -> None:
-        self.file.write(json.dumps(entry).encode() + b"\n")
+        self.file.write(json.dumps(entry, default=index).encode() + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())
 
@@ -93,4 +94,4 @@ class Journal:
 
 
 def _text(key: dict) -> str:
-    return json.dumps(key, sort_keys=True)
+    return json.dumps(key, sort_keys=True, default=index)  # layers may be numpy's numbers

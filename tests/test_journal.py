@@ -112,6 +112,15 @@ def test_a_cell_named_twice_is_judged_once_and_answers_twice(evaluators, count, 
         assert same(plain, [outcome for _, outcome in judged(evaluators[0], cells, journal)])
 
 
+def test_layers_may_be_numbers_of_numpy(model, evaluators, count, tmp_path):
+    with Journal(tmp_path / "j", IDENTITY) as journal:
+        sweep(model, evaluators[0], np.arange(1, 3), ("mlp",), RATES, journal=journal)
+    assert len(count) == 6
+    with Journal(tmp_path / "j", IDENTITY) as journal:
+        sweep(model, evaluators[0], (1, 2), ("mlp",), RATES, journal=journal)
+    assert len(count) == 6
+
+
 class Killed(BaseException):
     """Comes as a kill would: nothing handles it."""
 
