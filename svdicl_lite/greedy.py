@@ -7,13 +7,14 @@ several. Taught in chapter 07.
 
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import combinations
 
 from tqdm import tqdm
 
 from svdicl_lite.cells import Cell
 from svdicl_lite.evaluate import Evaluation, ICLEvaluator
 from svdicl_lite.journal import Journal
-from svdicl_lite.matrices import n_layers
+from svdicl_lite.matrices import n_layers, roles_of
 from svdicl_lite.results import Comparison
 from svdicl_lite.search import check_cells, check_clip_rates, check_evaluators
 from svdicl_lite.svd import CLIP_RATES
@@ -55,7 +56,12 @@ def greedy_search(
     if guard is not None:
         check_evaluators(model, guard)
     layers = sorted(set(range(n_layers(model)) if layers is None else layers), reverse=True)
+    if not layers or not modules:
+        raise ValueError(f"layers are {layers} and modules {tuple(modules)}, but a greedy search needs one of each at least")
     check_cells(model, [Cell(layer, module, 0.0) for layer in layers for module in modules])
+    for one, other in combinations(modules, 2):
+        if both := set(roles_of(one)) & set(roles_of(other)):
+            raise ValueError(f"modules {one!r} and {other!r} share {', '.join(sorted(both))}, but a greedy search clips each matrix once; name one of the two")
     steps: list[Step] = []
     replays, clips = {}, {}
 
