@@ -119,8 +119,9 @@ def sweep(
 
 
 def sweep_cells(model, layers=None, modules=("mlp", "attn"), clip_rates=CLIP_RATES, expert=None, method="svd", seed=0) -> list[Cell]:
-    """The cells of a sweep, module by module; `layers` None means all."""
+    """The cells of a sweep, module by module, or of one module given as a string; `layers` None means all."""
     layers = range(n_layers(model)) if layers is None else tuple(layers)
+    modules = (modules,) if isinstance(modules, str) else modules
     rates = tuple(check_clip_rate(rate) for rate in clip_rates)
     return [Cell(layer, module, rate, expert, method, seed) for module in modules for layer in layers for rate in rates]
 
@@ -141,6 +142,7 @@ def sweep_table(judged) -> pd.DataFrame:
 
 def compare(validation: ICLEvaluator, test: ICLEvaluator, change: Callable) -> Comparison:
     """Before and after any change of the model: `change()` is a context in which it is in force, such as `controls.dropped`."""
+    check_evaluators(validation.model, validation, test)
     before = validation(), test()
     with change():
         return Comparison(before[0], validation(), before[1], test())
@@ -153,6 +155,7 @@ def calibration(validation: ICLEvaluator, test: ICLEvaluator) -> Comparison:
     """
     if validation.seeds != test.seeds:
         raise ValueError(f"validation has the demonstration seeds {validation.seeds} and test {test.seeds}, but a bias belongs to its demonstrations")
+    check_evaluators(validation.model, validation, test)
     before = validation(), test()
     sets = before[0].demonstration_sets
     bias = np.stack([batch_bias(before[0].scores[sets == number]) for number in range(len(validation.seeds))])  # (sets, C)
