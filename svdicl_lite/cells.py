@@ -61,15 +61,20 @@ def judged(
 
 
 def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[np.ndarray]:
-    judge = None
+    judge = unclipped = None
     for cells in layers:
         judge = evaluator.from_layer(cells[0].layer, below=judge)
         for _, same in groupby(cells, key=lambda cell: cell.place):
             clip = None
             for cell in same:
                 clip = clip or cell.clip(evaluator.model)
+                if cell.clip_rate == 0 and unclipped is not None:  # the model as it is, whatever the place: judged once
+                    yield unclipped
+                    continue
                 with clip.at(cell.clip_rate, factored=cell.method == "svd"):
                     scores = judge(cell.module).scores
+                if cell.clip_rate == 0:
+                    unclipped = scores
                 yield scores
 
 

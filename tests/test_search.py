@@ -252,6 +252,20 @@ def test_a_sweep_takes_all_layers_and_both_modules_unless_told(model):
     assert {*zip(table["layer"], table["module"])} == {(layer, module) for layer in range(3) for module in ("mlp", "attn")}
 
 
+def test_a_sweep_judges_the_model_as_it_is_once(model):
+    judged = []
+
+    class Counting:
+        def __init__(self):
+            self.model, self.outcome = model, lambda scores: outcome(10)
+
+        def from_layer(self, layer, below=None):
+            return lambda module: judged.append((layer, module)) or outcome(10)
+
+    table = sweep(model, Counting(), clip_rates=(0, 0.5, 0.9))
+    assert len(table) == 3 * 2 * 3 and len(judged) == 3 * 2 * 2 + 1
+
+
 def test_the_candidates_of_the_paper_are_accepted():
     assert check_clip_rates(CLIP_RATES) == CLIP_RATES == (0, 0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995)
 
