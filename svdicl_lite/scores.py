@@ -17,6 +17,7 @@ from transformers import DynamicCache
 from transformers.activations import NewGELUActivation
 from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
+from svdicl_lite.attend import Beginning, Watched, sharing
 from svdicl_lite.matrices import blocks, feed_forward
 from svdicl_lite.options import option_scores_plain
 from svdicl_lite.prompts import OptionPrompts, Prompts
@@ -70,7 +71,8 @@ class Plan:
         common = min(common, min(len(prompt) - n for prompt, n in zip(tokens, n_answer)) - 1)
         self.prefix = torch.tensor([first[:common]], dtype=torch.long)  # (1, T_d)
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        n_batches = -(-len(order) // batch_size)
+        parts = [order[i * len(order) // n_batches : (i + 1) * len(order) // n_batches] for i in range(n_batches)]
         self.batches = [Batch.of(part, [tokens[i][common:] for i in part], [answers[i] for i in part], [n_answer[i] for i in part]) for part in parts]
 
 
@@ -96,11 +98,11 @@ def run_prefixes(model, plans: list[Plan], before_batch=lambda number: None) -> 
     caches = []
     for start in range(0, len(plans), SETS_AT_ONCE):
         prefixes = [plan.prefix[0] for plan in plans[start : start + SETS_AT_ONCE]]
-        together = DynamicCache()  # without the model's config: it keeps all keys, also those out of a window
+        together = Watched()
         if max(map(len, prefixes)):
             before_batch(start)
             filled = nn.utils.rnn.pad_sequence(prefixes, batch_first=True)  # (sets, T_d), on the right, where a causal model cannot see it
-            with lean(model, 1):
+            with lean(model, 1), sharing():
                 model(filled.to(model.device), past_key_values=together, use_cache=True, logits_to_keep=1)
             if not any(layer.is_initialized for layer in together.layers):  # the first GPT swallows what it does not know
                 raise TypeError(NO_KEYS.format(type(model).__name__))
@@ -109,6 +111,7 @@ def run_prefixes(model, plans: list[Plan], before_batch=lambda number: None) -> 
             for number, layer in enumerate(together.layers):
                 if layer.is_initialized and len(prefix):
                     caches[-1].update(layer.keys[i : i + 1, :, : len(prefix)], layer.values[i : i + 1, :, : len(prefix)], number)
+                    caches[-1].layers[number].attended = number in together.passed
     return caches
 
 
@@ -134,27 +137,36 @@ def run_batches(model, plan: Plan, prefix: DynamicCache, before_batch=lambda num
 def run_batch(model, batch: Batch, prefix: DynamicCache) -> Tensor:
     """The logits (B, 1 or A, words) at the positions that are read."""
     n_last = int(batch.read.max())
-    with lean(model, n_last):
-        logits = model(batch.tokens.to(model.device), past_key_values=shared(prefix), use_cache=True, logits_to_keep=n_last).logits
+    last = len(blocks(model)) - 1
+    with lean(model, n_last), sharing():
+        cache = shared(prefix, {last: n_last})
+        logits = model(batch.tokens.to(model.device), past_key_values=cache, use_cache=True, logits_to_keep=n_last).logits
     return logits[torch.arange(len(logits), device=logits.device)[:, None], -batch.read.to(logits.device)]
 
 
-def shared(prefix: DynamicCache) -> DynamicCache:
-    """The prefix as every batch may use it: one copy for all queries, joined to each batch's own keys and values, never written to."""
+def shared(prefix: DynamicCache, n_read: dict[int, int]) -> DynamicCache:
+    """The prefix as every batch may use it: one copy for all queries, never written to. `n_read` is as in `Beginning`, by layer.
 
-    def joined(layer):
+    A layer whose attention is `attend` gets a batch's own keys and values alone, and the beginning beside them; any other gets them joined.
+    """
+
+    def joined(layer, n_read: int | None):
         def update(keys, values, *args, **kwargs):  # (B, heads, T, d_head)
             if not layer.is_initialized:  # no demonstrations
                 return keys, values
-            past = (tensor.expand(len(keys), -1, -1, -1) for tensor in (layer.keys, layer.values))
-            return tuple(torch.cat(pair, dim=-2) for pair in zip(past, (keys, values)))
+            beginning = Beginning(layer.keys, layer.values, n_read)
+            if not layer.attended:
+                return beginning.joined(keys, values)
+            keys = keys.view(keys.shape)
+            keys.beginning = beginning
+            return keys, values
 
         joined = copy.copy(layer)  # of the same kind, whatever that is: it knows lengths and masks
         joined.update = update
         return joined
 
     cache = copy.copy(prefix)
-    cache.layers = [joined(layer) for layer in prefix.layers]
+    cache.layers = [joined(layer, n_read.get(number)) for number, layer in enumerate(prefix.layers)]
     return cache
 
 

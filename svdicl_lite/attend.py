@@ -1,0 +1,90 @@
+"""Attention of a whole batch to one beginning, without a copy of the beginning for each prompt.
+
+Keys and values of the demonstrations are the same for all queries. transformers joins them to those of every query, which copies more
+numbers than attention multiplies. Here all queries meet them in one product, (heads, B·T, d) × (heads, d, T_d), and their own keys in
+another; one softmax over both gives what attention over the joined keys gives, exactly.
+
+Most families hand their attention to a function from a table of transformers, `ALL_ATTENTION_FUNCTIONS`; inside `sharing` the one called
+"sdpa" is `attend`. Which layers do is not guessed but seen when the beginning itself is read (`Watched`); the others, gptj, gpt_neo,
+bloom, falcon and mpt among them, get joined keys as ever. Taught in chapter 07.
+"""
+
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+
+class Beginning(NamedTuple):
+    """What all prompts of a batch share, in one layer; it rides on the tensor of a batch's own keys, from the cache to `attend`."""
+
+    keys: Tensor  # (1, kv heads, T_d, d)
+    values: Tensor
+    n_read: int | None  # in the last block: how many last positions anyone reads; None for all
+
+    def joined(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """With a batch's own keys and values (B, kv heads, T, d) behind it."""
+        past = (tensor.expand(len(keys), -1, -1, -1) for tensor in (self.keys, self.values))
+        return tuple(torch.cat(pair, dim=-2) for pair in zip(past, (keys, values)))
+
+
+class Watched(DynamicCache):
+    """A cache that learns which of its layers hand their keys on to `attend` as they are."""
+
+    def __init__(self):
+        super().__init__()  # without the model's config: it keeps all keys, also those out of a window
+        self.passed: set[int] = set()
+
+    def update(self, keys, values, layer, *args, **kwargs):
+        keys, values = super().update(keys, values, layer, *args, **kwargs)
+        keys = keys.view(keys.shape)  # a tensor of its own, for the note not to stay on the cache
+        keys.seen = lambda: self.passed.add(layer)
+        return keys, values
+
+
+@contextmanager
+def sharing():
+    """Inside, families that get their attention from transformers' table get it from `attend`."""
+    ALL_ATTENTION_FUNCTIONS["sdpa"] = attend  # over transformers' own, which `del` uncovers
+    try:
+        yield
+    finally:
+        del ALL_ATTENTION_FUNCTIONS["sdpa"]
+
+
+def attend(module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, scaling: float | None = None, **kwargs):
+    """As `sdpa_attention_forward`, (B, T, heads, d) of queries (B, heads, T, d), to a `Beginning` too if there is one on `key`."""
+    if hasattr(key, "seen"):
+        key.seen()
+    beginning = getattr(key, "beginning", None)
+    if beginning is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    unread = 0 if beginning.n_read is None else max(query.shape[2] - beginning.n_read, 0)
+    n_keys = beginning.keys.shape[2] + key.shape[2]
+    plain = attention_mask is not None and attention_mask.dtype == torch.bool and attention_mask.shape[1:] == (1, query.shape[2], n_keys)
+    if not plain or kwargs.get("position_bias") is not None or kwargs.get("softcap") is not None or kwargs.get("dropout"):
+        key, value = beginning.joined(key, value)
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    output = _attend(query[:, :, unread:], key, value, attention_mask[:, 0, unread:], beginning, scaling)
+    return torch.nn.functional.pad(output, (0, 0, 0, 0, unread, 0)), None
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, beginning: Beginning, scaling: float | None) -> Tensor:
+    (B, heads, T, d), kv_heads, shared = query.shape, key.shape[1], beginning.keys.shape[2]
+    rows = heads // kv_heads * T  # of a prompt's queries that meet the same keys
+    query = (query * (d**-0.5 if scaling is None else scaling)).reshape(B, kv_heads, rows, d).transpose(0, 1).reshape(kv_heads, B * rows, d)
+    scores = query.new_empty(kv_heads, B * rows, shared + key.shape[2])
+    torch.bmm(query, beginning.keys[0].mT, out=scores[..., :shared])
+    by_prompt = scores.view(kv_heads, B, rows, -1)
+    by_prompt[..., shared:] = query.view(kv_heads, B, rows, d) @ key.transpose(0, 1).mT
+    unseen = ~mask[:, None].expand(-1, heads // kv_heads, -1, -1).reshape(len(mask), rows, -1)  # (B or 1, rows, shared + T)
+    first = 0 if unseen[..., :shared].any() else shared  # no window hides the beginning: then only what comes after oneself
+    by_prompt[..., first:].masked_fill_(unseen[..., first:], -torch.inf)
+    weights = scores.softmax(-1)
+    output = torch.bmm(weights[..., :shared], beginning.values[0]).view(kv_heads, B, rows, -1)
+    output += weights.view(kv_heads, B, rows, -1)[..., shared:] @ value.transpose(0, 1)
+    return output.view(kv_heads, B, heads // kv_heads, T, -1).permute(1, 3, 0, 2, 4).reshape(B, T, heads, -1)
