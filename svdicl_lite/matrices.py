@@ -106,6 +106,12 @@ def feed_forward(block: nn.Module) -> nn.Module | None:
     return _branch(block, "mlp")
 
 
+def queries_and_output(block: nn.Module) -> list[nn.Module]:
+    """The submodules of `block` that make queries of hidden states, where keys and values are made apart, and the output of attention."""
+    named = ((name, _role("attn", name.rpartition(".")[2])) for name, _ in block.named_modules() if _kind(name) == "attn")
+    return [block.get_submodule(name) for name, role in named if role in ("q", "o")]
+
+
 def matrices(model: nn.Module, layer: int, module: str = "all", expert: int | str | None = None) -> list[Matrix]:
     """The matrices of `module` in `layer` (0 is the first), in the order of `MODULES`, experts by number and a shared one last.
 

@@ -18,7 +18,7 @@ from transformers.activations import NewGELUActivation
 from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
 from svdicl_lite.attend import Beginning, Watched, sharing
-from svdicl_lite.matrices import blocks, feed_forward
+from svdicl_lite.matrices import blocks, feed_forward, queries_and_output
 from svdicl_lite.options import option_scores_plain
 from svdicl_lite.prompts import OptionPrompts, Prompts
 
@@ -172,24 +172,28 @@ def shared(prefix: DynamicCache, n_read: dict[int, int]) -> DynamicCache:
 
 @contextmanager
 def lean(model, n_last: int):
-    """Inside, the feed-forward part of the last block runs at the last positions only: nothing reads the others."""
-    module = feed_forward(blocks(model)[-1])
-    if module is None:
-        yield
-        return
-    whole = module.forward
+    """Inside, the last block makes keys and values of all positions, and the rest at the last ones only: nothing reads the others.
 
-    def last_positions(hidden, *args, **kwargs):  # (B, T, d)
-        skipped = max(hidden.shape[1] - n_last, 0)
-        hidden = hidden[:, skipped:].contiguous()
-        output = whole(hidden, *args, **kwargs)
-        output, *rest = output if isinstance(output, tuple) else (output,)  # some mixtures return their router's scores too
-        flat = output.ndim == 2  # Llama 4's returns all tokens in one row
-        output = nn.functional.pad(output.view(hidden.shape), (0, 0, skipped, 0))
-        output = output.flatten(0, 1) if flat else output
-        return (output, *rest) if rest else output
+    That is its feed-forward part, the output of its attention, and its queries where a layer of their own makes them.
+    """
+    block = blocks(model)[-1]
 
-    with patched(module, last_positions):
+    def at_last(whole):
+        def last_positions(hidden, *args, **kwargs):  # (B, T, d)
+            skipped = max(hidden.shape[1] - n_last, 0)
+            output = whole(hidden[:, skipped:].contiguous(), *args, **kwargs)
+            output, *rest = output if isinstance(output, tuple) else (output,)  # some mixtures return their router's scores too
+            flat = output.ndim == 2  # Llama 4's returns all tokens in one row
+            output = nn.functional.pad(output.view(len(hidden), -1, output.shape[-1]), (0, 0, skipped, 0))
+            output = output.flatten(0, 1) if flat else output
+            return (output, *rest) if rest else output
+
+        return last_positions
+
+    with ExitStack() as stack:
+        for module in [feed_forward(block), *queries_and_output(block)]:
+            if module is not None:
+                stack.enter_context(patched(module, at_last(module.forward)))
         yield
 
 
