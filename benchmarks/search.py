@@ -5,7 +5,9 @@ the released code does; (ii) batched: the same loop, exact SVD, prompts in batch
 (i) and (ii) run on the first of the prompts and are scaled up to all of them, unless --whole. Says also how far (iii) is from
 the floor: the multiplications that are left, at this machine's matmul rate.
 
-`python benchmarks/search.py [--whole] [--sweep]`: about two minutes, twenty with --whole, six more with --sweep.
+`python benchmarks/search.py [--whole] [--sweep [LAYER LAYER]]`: about two minutes on two quiet cores, twenty with --whole, ten more with --sweep. With two
+layers, `--sweep 3 8`, only these are run and the others read off the line through them: a layer costs the blocks above it, at every rate.
+Beside seconds stands processor time, user and system, of all threads: on a machine that others use too, compare that.
 """
 
 import argparse
@@ -15,6 +17,8 @@ import resource
 import time
 
 import torch
+from tqdm import tqdm
+
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from svdicl_lite.clip import Clip, clipped
@@ -24,7 +28,7 @@ from svdicl_lite.replay import Replay
 from svdicl_lite.scores import Plan
 from svdicl_lite.svd import CLIP_RATES, rank_at
 
-LAYER, N, SHARED, OWN, LABELS, BATCH = 10, 200, 250, 25, (11, 22), 64
+N_LAYERS, LAYER, N, SHARED, OWN, LABELS, BATCH = 12, 10, 200, 250, 25, (11, 22), 64
 
 
 def setting():
@@ -38,21 +42,26 @@ def setting():
 
 @torch.inference_mode()
 def plain(n):
-    """Seconds of the released code's loop over n prompts a rate, and of its SVDs."""
+    """Seconds of the released code's loop, scaled up from n prompts a rate, with its SVDs; and the same in processor time."""
     model, prompts = setting()
     originals = [matrix.weight.clone() for matrix in matrices(model, LAYER, "mlp")]
-    forwards = svds = 0.0
+    forwards, svds = [0.0, 0.0], [0.0, 0.0]
+
+    def add(spent, start):
+        for i, clock in enumerate((time.perf_counter, time.process_time)):
+            spent[i] += clock() - start[i]
+
     for rate in CLIP_RATES:
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         for matrix, W in zip(matrices(model, LAYER, "mlp"), originals):
             U, S, V = torch.svd_lowrank(W, q=rank_at(min(W.shape), rate), niter=2)
             matrix.write(U @ torch.diag(S) @ V.T)
-        svds += time.perf_counter() - start
-        start = time.perf_counter()
+        add(svds, start)
+        start = time.perf_counter(), time.process_time()
         for tokens in prompts.tokens[:n]:
             torch.log_softmax(model(torch.tensor([tokens])).logits[0], dim=-1)[-1, list(LABELS)]
-        forwards += time.perf_counter() - start
-    return forwards * N / n + svds
+        add(forwards, start)
+    return [forward * N / n + svd for forward, svd in zip(forwards, svds)]
 
 
 @torch.inference_mode()
@@ -68,29 +77,42 @@ def batched(n):
 
 
 def ours():
-    """Seconds of recording, factoring and eight rates; and the scores (rates, N, C)."""
+    """Seconds of recording, factoring and eight rates, and the same in processor time; and the scores (rates, N, C)."""
     model, prompts = setting()
-    start = time.perf_counter()
+    start = time.perf_counter(), time.process_time()
     replay = Replay(model, [Plan(prompts, BATCH)], LAYER)
     clip, scores = Clip(model, LAYER, "mlp"), []
     for rate in CLIP_RATES:
         with clip.at(rate, factored=True):
             scores.append(torch.from_numpy(replay.scores("mlp")[0]))
-    return time.perf_counter() - start, torch.stack(scores)
+    return time.perf_counter() - start[0], time.process_time() - start[1], torch.stack(scores)
 
 
-def sweep():
-    """Seconds of all 12 layers × 2 modules × 8 rates."""
+def sweep(layers):
+    """Seconds, and seconds of processor time, of each of the layers: 2 modules × 8 rates, and the way up from the one before."""
     model, prompts = setting()
-    start, replay = time.perf_counter(), None
-    for layer in range(12):
+    replay, spent = None, []
+    bar = tqdm(total=len(layers) * 2 * len(CLIP_RATES), unit="cell", desc="sweep", mininterval=5)
+    for layer in layers:
+        start = time.perf_counter(), time.process_time()
         replay = Replay(model, [Plan(prompts, BATCH)], layer, replay)
         for module in ("mlp", "attn"):
             clip = Clip(model, layer, module)
-            for rate in CLIP_RATES[1:] if layer or module == "attn" else CLIP_RATES:  # the model as it is, once
-                with clip.at(rate, factored=True):
-                    replay.scores(module)
-    return time.perf_counter() - start
+            for rate in CLIP_RATES:
+                if rate or (layer, module) == (layers[0], "mlp"):  # the model as it is, once
+                    with clip.at(rate, factored=True):
+                        replay.scores(module)
+                bar.update()
+        spent.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    return spent
+
+
+def whole_sweep(layers, spent):
+    """The sum over all layers, of seconds and of processor time: what was spent, or the line through two layers."""
+    if len(layers) == N_LAYERS:
+        return [sum(column) for column in zip(*spent)]
+    (a, b), n = layers, N_LAYERS
+    return [sum(at_a + (at_b - at_a) * (layer - a) / (b - a) for layer in range(n)) for at_a, at_b in zip(*spent)]
 
 
 def matmul_rate() -> float:
@@ -113,8 +135,22 @@ def floor() -> float:
     return 2 * (below + tokens * weights + each + scores)
 
 
+def sweep_floor() -> float:
+    """FLOPs that the sweep cannot avoid, its SVDs and the way up left out: at 7 rates, the module itself and the blocks above."""
+    d, tokens, rates = 768, SHARED + N * OWN, CLIP_RATES[1:]
+    scores = 2 * d * (N * OWN * (SHARED + OWN / 2) + SHARED**2 / 2)  # of one block
+    thin = sum(min(rank_at(d, rate) * 5 * d, 4 * d * d) for rate in rates) * 2
+    each = 0.0
+    for above in range(N_LAYERS):  # blocks above the layer; of the last one keys and values, and the rest for one token a query
+        blocks = max(above - 1, 0) * (tokens * 12 * d * d + scores) + (above > 0) * (tokens * 2 * d * d + N * 10 * d * d)
+        own_mlp = tokens * thin if above else N * thin
+        own_attention = tokens * 4 * d * d + scores + tokens * 8 * d * d if above else tokens * 2 * d * d + N * 10 * d * d
+        each += 2 * len(rates) * blocks + own_mlp + len(rates) * own_attention
+    return 2 * each
+
+
 def alone(function, *arguments):
-    """What `function` returns in a process of its own, and that process's peak memory in MB."""
+    """What `function` returns in a process of its own, that process's peak memory in MB."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measured, (function, arguments))
 
@@ -127,20 +163,22 @@ def measured(function, arguments):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--whole", action="store_true", help="run (i) and (ii) on all prompts")
-    parser.add_argument("--sweep", action="store_true", help="also time the sweep of all layers")
+    parser.add_argument("--sweep", nargs="*", type=int, metavar="LAYER", help="also time the sweep of all layers, or of two and scale up")
     arguments = parser.parse_args()
     n = N if arguments.whole else 16
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; {N} prompts of {SHARED} + {OWN} tokens, {len(CLIP_RATES)} rates, MLP of layer {LAYER}")
-    (seconds, scores), memory = alone(ours)
-    slow, slow_memory = alone(plain, n)
+    if arguments.sweep and (len(arguments.sweep) != 2 or not 0 <= arguments.sweep[0] < arguments.sweep[1] < N_LAYERS):
+        parser.error(f"--sweep takes no layers, or two of 0 to {N_LAYERS - 1}, the shallower first")
+    (seconds, cpu, scores), memory = alone(ours)
+    (slow, slow_cpu), slow_memory = alone(plain, n)
     (middle, reference), middle_memory = alone(batched, n)
-    (again, _), _ = alone(ours)
-    best = min(seconds, again)
+    (again, cpu_again, _), _ = alone(ours)
+    best, best_cpu = min(seconds, again), min(cpu, cpu_again)
     how = "measured" if arguments.whole else f"scaled up from {n} prompts a rate"
-    print(f"(i)   plain    {slow:8.1f} s, {slow_memory:6.0f} MB   {how}")
-    print(f"(ii)  batched  {middle:8.1f} s, {middle_memory:6.0f} MB   {how}")
-    print(f"(iii) ours     {best:8.1f} s, {memory:6.0f} MB   the better of {seconds:.1f} and {again:.1f}")
-    print(f"ratio to (i) {slow / best:.0f}, to (ii) {middle / best:.0f}; memory {memory / slow_memory:.2f} of (i)")
+    print(f"(i)   plain    {slow:8.1f} s, {slow_cpu:8.1f} s of processor time, {slow_memory:6.0f} MB   {how}")
+    print(f"(ii)  batched  {middle:8.1f} s, {'':30}{middle_memory:6.0f} MB   {how}")
+    print(f"(iii) ours     {best:8.1f} s, {best_cpu:8.1f} s of processor time, {memory:6.0f} MB   the better of two")
+    print(f"ratio to (i) {slow / best:.0f}, in processor time {slow_cpu / best_cpu:.0f}, to (ii) {middle / best:.0f}; memory {memory / slow_memory:.2f} of (i)")
     print(f"largest difference from (ii) in the scores: {(scores[:, :n] - reference).abs().max():.1e}")
     labels = torch.tensor(setting()[1].labels[:n])
     accuracies = [[(s.argmax(1) == labels).float().mean().item() for s in table] for table in (scores[:, :n], reference)]
@@ -148,6 +186,13 @@ if __name__ == "__main__":
     print(f"choice on these {n}: ours {choices[0]:g}, (ii) {choices[1]:g}")
     rate = matmul_rate()
     print(f"floor: {floor() / 1e12:.2f} TFLOP at {rate / 1e9:.0f} GFLOP/s = {floor() / rate:.1f} s; ours takes {best / (floor() / rate):.1f} times that")
-    if arguments.sweep:
-        whole, _ = alone(sweep)
-        print(f"sweep of 12 × 2 × 8 cells: {whole:.0f} s; (i) would take {24 * slow:.0f} s, ratio {24 * slow / whole:.0f}")
+    if arguments.sweep is not None:
+        layers = arguments.sweep or list(range(N_LAYERS))
+        spent, _ = alone(sweep, layers)
+        (whole, whole_cpu), cells = whole_sweep(layers, spent), 2 * N_LAYERS
+        (slow_after, slow_cpu_after), _ = alone(plain, n)  # the machine may have changed meanwhile
+        slow, slow_cpu = (slow + slow_after) / 2, (slow_cpu + slow_cpu_after) / 2
+        label = "measured" if not arguments.sweep else f"scaled up from layers {layers[0]} and {layers[1]}"
+        print(f"sweep of 12 × 2 × 8 cells: {whole:.0f} s, {whole_cpu:.0f} s of processor time, {label}")
+        print(f"(i), {cells} times the mean of before and after: {cells * slow:.0f} s, {cells * slow_cpu:.0f} s; ratio {cells * slow / whole:.0f}, in processor time {cells * slow_cpu / whole_cpu:.0f}")
+        print(f"floor of the sweep: {sweep_floor() / 1e12:.1f} TFLOP at that rate = {sweep_floor() / rate:.0f} s")

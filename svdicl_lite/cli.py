@@ -24,14 +24,15 @@ app = typer.Typer(
 
 @app.command(short_help="Condition numbers, and the layer they choose.", epilog="Example: svdicl condition --model icl-gpt2-noisy --module mlp")
 def condition(
-    model: Model, module: Module = "all", top_k: TopK = 2, reduction: Reduction = "max", device: Device = "auto", dtype: Dtype = "auto",
+    model: Model, module: Module = "all", expert: Expert = None, top_k: TopK = 2, reduction: Reduction = "max", device: Device = "auto", dtype: Dtype = "auto",
     out: Out = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Condition numbers of all matrices, and the layer that Algorithm 1 would choose by them.
 
     JSON: matrices (layer, role, sigma_max, sigma_min, condition_number, stable_rank; null where infinite or undefined), chosen_layer (null
-    if a matrix is singular), note, module, top_k, reduction, model, device, dtype, seconds.
+    if a matrix is singular), note, module, expert, top_k, reduction, model, device, dtype, seconds.
     """
+    expert = _number(expert)
 
     def work(journal, map):
         from svdicl_lite.cli_report import Report
@@ -42,13 +43,14 @@ def condition(
         experiment = Experiment(model, task="none", device=device, dtype=dtype).here()
         loaded, _ = experiment.load()
         check_choice(n_layers(loaded), top_k, reduction)
-        table = condition_table(loaded, module)
+        table = condition_table(loaded, module, expert)
         try:
             chosen = chosen_layer(table, top_k, reduction)
             note = f"layer {chosen} would be chosen: the deepest of the {top_k} with the largest condition numbers ({reduction} over {module})"
         except ValueError as error:  # a singular matrix; the table is still worth showing
             chosen, note = None, str(error)
-        document = {"model": model, "device": experiment.device, "dtype": experiment.dtype, "module": module, "top_k": top_k, "reduction": reduction}
+        document = {"model": model, "device": experiment.device, "dtype": experiment.dtype, "module": module, "expert": expert}
+        document |= {"top_k": top_k, "reduction": reduction}
         rows = table.to_dict("records")
         return Report({**document, "matrices": rows, "chosen_layer": chosen, "note": note}, rows, note)
 
@@ -98,7 +100,8 @@ def search(
     JSON: layer, module, clip_rate, method, expert (the choice); validation (clip_rate, n, accuracy, low, high, balanced_accuracy of each
     candidate); validation_before, validation_after, test_before, test_after (n, accuracy, low, high, balanced_accuracy); validation_gain,
     test_gain, test_gain_low, test_gain_high (paired bootstrap, 95 %), p_value (McNemar), optimism, test_gain_by_set and p_value_by_set
-    (sign flips, null for one set), verdict, experiment, seconds.
+    (sign flips, null for one set), verdict, experiment, seconds. The methods drop-block (the layer passes on what it gets) and calibration
+    have no rates, journal or workers: module, expert and clip_rate are null then and validation is empty; so is layer for calibration.
     """
     rates, expert, layer = _rates(clip_rates), _number(expert), {"auto": None, "random": "random"}.get(layer, _number(layer))
     if isinstance(layer, str) and layer != "random":
@@ -106,9 +109,20 @@ def search(
 
     def work(journal, map):
         from svdicl_lite.cli_report import Report, compared_row, experiment_row, interval, judged_row
-        from svdicl_lite.search import search_clip_rate
+        from svdicl_lite.search import WITHOUT_RATE, control, search_clip_rate
 
         validation, test = (experiment().evaluator(split) for split in ("validation", "test"))
+        if method in WITHOUT_RATE:
+            if expert is not None or workers is not None:
+                raise ValueError(f"method {method!r} is of a whole model, done here; leave --expert and --workers out")
+            where, result = control(validation, test, method, module, layer, top_k, reduction, seed)
+            found = {"layer": where, "module": None, "clip_rate": None, "method": method, "expert": None}
+            document = {"experiment": experiment_row(experiment()), **found, "validation": [], **compared_row(result), "verdict": str(result)}
+            pairs = [("validation", result.validation_before, result.validation_after), ("test", result.test_before, result.test_after)]
+            outcomes = [({"judge": judge, "after": after}, both[after]) for judge, *both in pairs for after in (0, 1)]
+            rows = [{"": judge, "before": interval(judged_row(before)), "after": interval(judged_row(after)), "n": after.n} for judge, before, after in pairs]
+            title = method if where is None else f"{method} of layer {where}"
+            return Report(document, rows, f"{title}\n{result}", outcomes)
         result = search_clip_rate(validation.model, validation, test, module, layer, top_k, reduction, rates, expert, method, seed, journal, map)
         found = {"layer": result.layer, "module": module, "clip_rate": result.clip_rate, "method": method, "expert": expert}
         candidates = [{"clip_rate": rate, **judged_row(outcome)} for rate, outcome in zip(result.clip_rates, result.validation)]
@@ -259,7 +273,11 @@ def _run(command, work, as_json, out=None, experiment=None, journal=None, worker
             report = cli_report.partial(kept, lambda judge: evaluators.get(judge, lambda: experiment().evaluator(judge))())
             code = 130
         report.show(command, time.monotonic() - start, as_json, out)
-    except (ValueError, IndexError, TypeError, OSError, ImportError) as error:
+    except (ValueError, IndexError, TypeError, OSError, ImportError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):  # torch's way to say it of any device; others are faults of ours
+            raise
+        if isinstance(error, (MemoryError, RuntimeError)):
+            error = f"out of memory ({str(error).partition('. ')[0][:160]}); take fewer --shots, another --device, or a smaller model"
         print(f"svdicl {command}: {' '.join(str(error).split())}", file=sys.stderr)
         code = 1
     raise typer.Exit(code)

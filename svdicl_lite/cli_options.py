@@ -19,7 +19,7 @@ Factored = Annotated[bool, Option("--factored", help="Store two thin matrices wh
 Guard = Annotated[str | None, Option(help="TASK or TASK:LABELS that must not suffer.", show_default=False)]
 MaxLoss = Annotated[float, Option(help="How much accuracy the guard may lose.")]
 Rates = Annotated[str, Option(help="Candidates ξ in order, the first 0; default is the paper's list.")]
-Method = Annotated[str, Option(help="svd, or a control: random-subspace, smallest, scale, magnitude, drop.")]
+Method = Annotated[str, Option(help="svd, or a control: random-subspace, smallest, scale, magnitude, drop; for search drop-block and calibration too.")]
 Expert = Annotated[str | None, Option(help="Keep to this expert of a mixture: a number, or shared.", show_default=False)]
 TopK = Annotated[int, Option(help="Choose the deepest of this many layers with the largest condition numbers.")]
 Reduction = Annotated[str, Option(help="How the condition numbers of a module's matrices become one: max, mean, median.")]

@@ -85,7 +85,7 @@ class Clip:
                 holder = self._holders[matrix]
                 thin[matrix] = ThinLinear(m, n, rank, bias=holder.bias is not None)
                 for layer, W in zip(thin[matrix], (factors.Vh[:rank], factors.U[:, :rank] * factors.S[:rank])):
-                    layer.weight = nn.Parameter(W.to(holder.weight.dtype).contiguous(), requires_grad=holder.weight.requires_grad)
+                    layer.weight = nn.Parameter(W.to(holder.weight.dtype).to(holder.weight.device).contiguous(), requires_grad=holder.weight.requires_grad)
                 thin[matrix][1].bias = holder.bias
         return thin
 

@@ -8,6 +8,7 @@ answer. `ICLEvaluator` makes the prompts once and judges the model as it is when
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from svdicl_lite.prompts import draw_demonstrations, encode, encode_options, render
 from svdicl_lite.replay import Replay
@@ -63,7 +64,8 @@ class ICLEvaluator:
     split (and its own words, when they are arbitrary), so no example is used twice. One seed is the paper's setting.
     Prompts are tokenised once; calling the evaluator judges the model as it is at that moment, clipped or not.
 
-    Raises ValueError if the split is too small, a prompt exceeds the model's positions, or a label is not one token.
+    Raises ValueError if the split is too small, a prompt exceeds the model's positions, a label is not one token, or the model is in
+    float16 on a CPU.
     """
 
     def __init__(self, model, tokenizer, task: Task, split="validation", n=1000, n_shots=8, seeds=(0, 1, 2, 3), batch_size=128):
@@ -72,6 +74,8 @@ class ICLEvaluator:
         if not len(seeds) <= n <= len(task.splits[split]):
             size = len(task.splits[split])
             raise ValueError(f"n is {n}, but must be between {len(seeds)} (one per seed) and {size}, the size of {task.name}'s {split} split")
+        if model.dtype == torch.float16 and model.device.type == "cpu":
+            raise ValueError("the model is in float16, which a CPU has no fast arithmetic for; take model.float() or model.bfloat16(), or a CUDA device")
         self.model, self.split, self.seeds, self.groups = model, split, tuple(seeds), []
         self.examples: frozenset[str] = frozenset()  # as they stand in the prompt
         self.experiment = None  # the recipe by which workers make the same evaluator, if there is one

@@ -102,7 +102,7 @@ def run_prefixes(model, plans: list[Plan], before_batch=lambda number: None) -> 
         if max(map(len, prefixes)):
             before_batch(start)
             filled = nn.utils.rnn.pad_sequence(prefixes, batch_first=True)  # (sets, T_d), on the right, where a causal model cannot see it
-            with lean(model, 1), sharing():
+            with lean(model, 1), sharing(), only_rows(model.get_output_embeddings(), torch.tensor([0])):  # nobody reads the logits
                 model(filled.to(model.device), past_key_values=together, use_cache=True, logits_to_keep=1)
             if not any(layer.is_initialized for layer in together.layers):  # the first GPT swallows what it does not know
                 raise TypeError(NO_KEYS.format(type(model).__name__))

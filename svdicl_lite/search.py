@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from svdicl_lite.cells import Cell, judged
-from svdicl_lite.controls import batch_bias, calibrate, how_of
+from svdicl_lite.controls import batch_bias, calibrate, dropped, how_of
 from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.journal import Journal
 from svdicl_lite.matrices import matrices, n_layers
@@ -23,11 +23,14 @@ from svdicl_lite.svd import CLIP_RATES, check_clip_rate, condition_number, singu
 REDUCTIONS = ("max", "mean", "median")
 
 
-def condition_table(model, module: str = "all") -> pd.DataFrame:
-    """One row per layer and matrix of `module`: sigma_max, sigma_min, condition_number (infinite if singular), stable_rank."""
+def condition_table(model, module: str = "all", expert: int | str | None = None) -> pd.DataFrame:
+    """One row per layer and matrix of `module`: sigma_max, sigma_min, condition_number (infinite if singular), stable_rank.
+
+    `expert` keeps to one expert of a mixture, a number or "shared".
+    """
     rows = []
     for layer in tqdm(range(n_layers(model)), desc="singular values", unit="layer", disable=None):
-        for matrix in matrices(model, layer, module):
+        for matrix in matrices(model, layer, module, expert):
             try:
                 S = singular_values(matrix.weight)
             except ValueError as error:
@@ -41,14 +44,14 @@ def condition_table(model, module: str = "all") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def select_layer(model, module: str, top_k: int = 2, reduction: str = "max") -> int:
+def select_layer(model, module: str, top_k: int = 2, reduction: str = "max", expert: int | str | None = None) -> int:
     """The deepest of the `top_k` layers whose `module` has the largest condition number.
 
     `reduction` (max, mean or median) joins the condition numbers of the module's matrices into one. Raises ValueError if one of the
     matrices is singular: an infinite condition number would outbid all others, whatever they say.
     """
     check_choice(n_layers(model), top_k, reduction)
-    return chosen_layer(condition_table(model, module), top_k, reduction)
+    return chosen_layer(condition_table(model, module, expert), top_k, reduction)
 
 
 def chosen_layer(table: pd.DataFrame, top_k: int = 2, reduction: str = "max") -> int:
@@ -59,6 +62,13 @@ def chosen_layer(table: pd.DataFrame, top_k: int = 2, reduction: str = "max") ->
             f"layer {row.layer} {row.role} is singular, so condition numbers cannot choose a layer: one of them is infinite; name the layer yourself"
         )
     return int(table.groupby("layer")["condition_number"].agg(reduction).nlargest(top_k, keep="last").index.max())
+
+
+def layer_of(model, module: str, layer: int | str | None, top_k: int, reduction: str, expert: int | str | None, seed: int) -> int:
+    """The layer that is meant: by condition number if `layer` is None, drawn by `seed` if it is "random", or itself."""
+    if layer is None:
+        return select_layer(model, module, top_k, reduction, expert)
+    return random.Random(f"layer {seed}").randrange(n_layers(model)) if layer == "random" else layer
 
 
 def check_choice(n_layers: int, top_k: int, reduction: str) -> None:
@@ -89,10 +99,7 @@ def search_clip_rate(
     """
     rates = check_clip_rates(clip_rates)
     check_evaluators(model, validation, test)
-    if layer is None:
-        layer = select_layer(model, module, top_k, reduction)
-    elif layer == "random":
-        layer = random.Random(f"layer {seed}").randrange(n_layers(model))
+    layer = layer_of(model, module, layer, top_k, reduction, expert, seed)
     cells = [Cell(layer, module, rate, expert, method, seed) for rate in rates]
     check_cells(model, cells)
     bar = tqdm(judged(validation, cells, journal, map), total=len(cells), desc="validation", unit="rate", disable=None)
@@ -161,6 +168,23 @@ def calibration(validation: ICLEvaluator, test: ICLEvaluator) -> Comparison:
     bias = np.stack([batch_bias(before[0].scores[sets == number]) for number in range(len(validation.seeds))])  # (sets, C)
     after = (calibrate(outcome, bias[outcome.demonstration_sets]) for outcome in before)
     return Comparison(before[0], next(after), before[1], next(after))
+
+
+WITHOUT_RATE = ("drop-block", "calibration")
+"""Controls that have no clip rate, and so nothing to choose by validation."""
+
+
+def control(
+    validation: ICLEvaluator, test: ICLEvaluator, method: str, module: str = "mlp", layer: int | str | None = None, top_k: int = 2,
+    reduction: str = "max", seed: int = 0,
+) -> tuple[int | None, Comparison]:  # fmt: skip
+    """A control of `WITHOUT_RATE`, and the layer it was done to: that which `search_clip_rate` would clip, none for calibration."""
+    if method not in WITHOUT_RATE:
+        raise ValueError(f"method is {method!r}, but must be one of {', '.join(WITHOUT_RATE)}; search_clip_rate takes the others")
+    if method == "calibration":
+        return None, calibration(validation, test)
+    layer = layer_of(validation.model, module, layer, top_k, reduction, None, seed)
+    return layer, compare(validation, test, lambda: dropped(validation.model, layer))
 
 
 def check_cells(model, cells: list[Cell]) -> None:

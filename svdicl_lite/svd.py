@@ -105,5 +105,6 @@ def check_finite(W: Tensor) -> None:
 def _tall(W: Tensor) -> Tensor:
     """W (m, n) in double precision, transposed if it is wide."""
     check_finite(W)
-    W = W.detach().double()
+    W = W.detach()
+    W = (W.cpu() if W.device.type == "mps" else W).double()  # Apple's GPUs have no double precision
     return W.T if W.shape[0] < W.shape[1] else W
