@@ -1,14 +1,35 @@
-"""Makes the HTML book ask no other host: MathJax comes from `vendor/`, and scripts that point outside are left out."""
+"""Makes the HTML book ask no other host, and its widgets run without a kernel.
+
+MathJax comes from `vendor/`, scripts that point outside are left out, and pages with widgets get `book/assets/widgets.js`.
+"""
 
 from pathlib import Path
 
+from myst_nb.core.render import WIDGET_STATE_MIMETYPE, WIDGET_VIEW_MIMETYPE
 from sphinx.util.fileutil import copy_asset
 
 VENDOR = Path(__file__).parent / "vendor"
 
 
-def _use_local_mathjax(app, config):
+def _use_local_scripts(app, config):
     config.mathjax_path = "vendor/mathjax/tex-chtml-full.js"
+    config.nb_ipywidgets_js = {"widgets.js": {"defer": "defer"}}  # instead of require.js and html-manager from a CDN
+
+
+def _show_widget_and_stand_in(app, doctree):
+    """Of an output in several formats myst-nb shows one; of a widget both it and the figure and table that stand in for it."""
+    for bundle in doctree.findall(lambda node: getattr(node, "attributes", {}).get("nb_element") == "mime_bundle"):
+        formats = {node["mime_type"]: node for node in bundle}
+        if WIDGET_VIEW_MIMETYPE in formats and "text/html" in formats:
+            formats[WIDGET_VIEW_MIMETYPE].extend(formats["text/html"].children)
+            bundle.remove(formats["text/html"])
+
+
+def _escape_widget_state(app, pagename, templatename, context, doctree):
+    """A `<!--` with a `<script` behind it in some trait would make the browser read the rest of the page as script."""
+    for js in context.get("script_files", []):
+        if js.attributes.get("type") == WIDGET_STATE_MIMETYPE:
+            js.attributes["body"] = js.attributes["body"].replace("<", "\\u003c")
 
 
 def _copy_vendor(app):
@@ -26,7 +47,9 @@ def _drop_outside_scripts(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    app.connect("config-inited", _use_local_mathjax, priority=900)
+    app.connect("config-inited", _use_local_scripts, priority=900)
     app.connect("builder-inited", _copy_vendor)
+    app.connect("doctree-read", _show_widget_and_stand_in)
+    app.connect("html-page-context", _escape_widget_state, priority=900)
     app.connect("html-page-context", _drop_outside_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,61 @@
+/* Runs the widgets of a page without a kernel and without a network.
+
+A notebook leaves two kinds of script elements in its page that no browser runs: the state of all widgets, and a view wherever one
+stands. An anywidget's state holds its own code, which is imported from memory, since a page opened from a folder cannot import
+files. (Loaded by offline.py, on pages that have such a state alone.) */
+(() => {
+  const found = (kind) => [...document.querySelectorAll(`script[type="application/vnd.jupyter.widget-${kind}+json"]`)];
+  const states = Object.assign({}, ...found("state").map((script) => JSON.parse(script.textContent).state));
+
+  // What anywidget calls a model: the traits, and who wants to know of their changes. There is nobody to save to.
+  function makeModel({ state, buffers = [] }) {
+    const traits = structuredClone(state);
+    for (const { path, data } of buffers) {
+      const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+      path.slice(0, -1).reduce((inner, key) => inner[key], traits)[path.at(-1)] = new DataView(bytes.buffer);
+    }
+    const listeners = new Map();
+    const of = (event) => listeners.get(event) ?? listeners.set(event, new Set()).get(event);
+    const tell = (event, ...what) => [...of(event)].forEach((listener) => listener(...what));
+    return {
+      get: (name) => traits[name],
+      set(name, value) {
+        if (traits[name] === value) return;
+        traits[name] = value;
+        tell(`change:${name}`, this, value);
+        tell("change", this);
+      },
+      save_changes() {},
+      send() {},
+      on: (event, listener) => of(event).add(listener),
+      off: (event, listener) => (listener ? of(event).delete(listener) : listeners.clear()),
+    };
+  }
+
+  const models = {}, codes = {};
+
+  async function start(view, place) {
+    const id = JSON.parse(view.textContent).model_id;
+    const saved = states[id];
+    if (saved?.model_module !== "anywidget") throw new Error(saved ? `${saved.model_name} is not an anywidget` : `widget ${id} has no state in this page`);
+    const model = (models[id] ??= makeModel(saved));
+    const css = model.get("_css");
+    if (css && ![...document.querySelectorAll("style.of-widget")].some((style) => style.textContent === css))
+      document.head.append(Object.assign(document.createElement("style"), { className: "of-widget", textContent: css }));
+    const code = model.get("_esm");
+    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const widget = (await (codes[code] ??= import(url))).default;
+    URL.revokeObjectURL(url);
+    await widget.render({ model, el: place });
+  }
+
+  for (const view of found("view")) {
+    const place = Object.assign(document.createElement("div"), { className: "widget" });
+    view.before(place);
+    start(view, place).catch((error) => {
+      console.error(error);
+      place.remove(); // and show what stands in for it
+      view.closest(".cell_output")?.querySelectorAll(".widget-stand-in").forEach((node) => node.classList.add("alone"));
+    });
+  }
+})();
