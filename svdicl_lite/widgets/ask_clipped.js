@@ -1,7 +1,7 @@
 import { Tokenizer } from "./bpe.js";
 import { factors, thinned } from "./factors.js";
 import { GPT2, ROLES } from "./gpt2.js";
-import { choice, drawn, frame, h, percent, rankAt, says, slider } from "./house.js";
+import { choice, drawn, frame, h, newId, percent, rankAt, says, slider } from "./house.js";
 
 // name → Float32Array, from the bytes that ask_clipped.py packed.
 export async function unpacked(view, shapes) {
@@ -48,6 +48,22 @@ export function softmax(logits) {
 const rolesOf = (module) => (module === "all" ? [...ROLES.attn, ...ROLES.mlp] : (ROLES[module] ?? [module]));
 const pause = () => new Promise((resume) => setTimeout(resume));
 
+// A labelled field tied to the trait `name`.
+function typed(model, name, label, tag, attributes) {
+  const id = newId(), field = h(tag, { id, spellcheck: "false", ...attributes });
+  const update = () => field.value !== model.get(name) && (field.value = model.get(name));
+  field.addEventListener("input", () => {
+    model.set(name, field.value);
+    model.save_changes();
+  });
+  model.on(`change:${name}`, update);
+  update();
+  return h("div", { class: "field" }, h("label", { for: id }, label), field);
+}
+
+const bar = (share, look) =>
+  h("td", { "data-share": share }, h("span", { class: `bar ${look}`, style: `width: ${(60 * share).toFixed(2)}%` }), percent(share));
+
 export default {
   async render({ model, el }) {
     const config = model.get("config"), starts = model.get("starts");
@@ -62,7 +78,7 @@ export default {
       model.set("label_words", starts[started].words.join(", "));
       model.save_changes();
     };
-    const from = h("select", { id: `${unique}-from`, onchange: () => { [started, asked] = [from.selectedIndex, 0]; put(); } },
+    const from = h("select", { id: newId(), onchange: () => { [started, asked] = [from.selectedIndex, 0]; put(); } },
       ...starts.map(({ name }) => h("option", {}, name)));
     const next = h("button", { type: "button", onclick: () => { asked = (asked + 1) % starts[started].queries.length; put(); } }, "Another query");
 

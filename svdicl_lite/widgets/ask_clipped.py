@@ -15,7 +15,7 @@ from svdicl_lite.clip import Clip
 from svdicl_lite.matrices import MODULES, n_layers
 from svdicl_lite.prompts import draw_demonstrations, encode, render
 from svdicl_lite.svd import CLIP_RATES, check_clip_rate
-from svdicl_lite.widgets.house import HERE, Widget, script
+from svdicl_lite.widgets.house import Widget, script
 
 POSITIONS = 256  # tokens that the page's model can read: the position embeddings of longer prompts stay behind
 N_QUERIES = 6  # of each prompt to start from
@@ -32,7 +32,6 @@ class AskClippedModel(Widget):
     """
 
     _esm = script("ask_clipped")
-    _css = Widget._css + (HERE / "ask_clipped.css").read_text()
     layer = traitlets.Int(min=0).tag(sync=True)
     module = traitlets.Enum((*MODULES, "q", "k", "v", "o", "fc_in", "fc_out"), "mlp").tag(sync=True)
     clip_rate = traitlets.Float(0.9, min=0, max=1).tag(sync=True)

@@ -71,7 +71,7 @@ export const ROLES = { attn: ["q", "k", "v", "o"], mlp: ["fc_in", "fc_out"] };
 
 export class GPT2 {
   // `tensors`: name → Float32Array. Matrices are (out, in); names as the Python side packs them.
-  constructor({ layers, width, heads, epsilon, tied }, tensors) {
+  constructor({ layers, width, heads, epsilon }, tensors) {
     Object.assign(this, { layers, width, heads, epsilon });
     const norm = (name) => ({ weight: tensors[`${name}.weight`], bias: tensors[`${name}.bias`] });
     const matrix = (name) => {
@@ -81,7 +81,7 @@ export class GPT2 {
     this.words = tensors.words; // (vocabulary, width)
     this.places = tensors.places; // (positions, width)
     this.positions = this.places.length / width;
-    const head = tied ? tensors.words : tensors.head;
+    const head = tensors.head ?? tensors.words;
     this.head = { weight: head, bias: null, m: head.length / width, n: width };
     this.last = norm("norm");
     this.blocks = Array.from({ length: layers }, (_, l) => {

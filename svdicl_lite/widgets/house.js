@@ -16,7 +16,7 @@ export const h = (tag, attributes = {}, ...children) => filled(document.createEl
 export const s = (tag, attributes = {}, ...children) => filled(document.createElementNS(SVG, tag), attributes, children);
 
 let made = 0;
-const newId = () => `svdicl-${++made}-${Math.random().toString(36).slice(2, 8)}`; // each widget has a copy of this file
+export const newId = () => `svdicl-${++made}-${Math.random().toString(36).slice(2, 8)}`; // each widget has a copy of this file
 
 // The frame of a widget. Keys stay inside: JupyterLab would take the arrows away from a slider.
 export function frame(el, name, ...children) {
