@@ -46,7 +46,7 @@ export default {
       return { accuracy, best, winner: best.at(-1) };
     };
 
-    const picture = h("figure"), tried = h("tbody"), won = h("tbody"), result = says();
+    const picture = h("figure"), tried = h("tbody"), result = says();
     const button = (text, onclick) => h("button", { type: "button", onclick }, text);
     const go = (changes) => {
       for (const [name, value] of Object.entries(changes)) model.set(name, value);
@@ -71,15 +71,12 @@ export default {
       if (step === end) keep(draw);
       const shown = accuracy.slice(0, Math.min(step, rates.length)), now = shown.length - 1;
       picture.replaceChildren(drawing(rates, shown, now < 0 ? -1 : best[now], step === end ? [truth[0], truth[winner]] : null, size, counts.held_out, accuracy));
+      const wins = rates.map((_, r) => [...seen.values()].filter((search) => search.winner === r).length);
       tried.replaceChildren(...rates.map((rate, r) =>
-        h("tr", {}, h("th", { scope: "row" }, `ξ = ${rate}`), h("td", {}, r <= now ? percent(accuracy[r]) : "–"),
-          h("td", {}, r > now ? "–" : best[r] === r ? "kept: the best so far" : "not strictly better"))));
-      won.replaceChildren(...rates.map((rate, r) => {
-        const times = [...seen.values()].filter((search) => search.winner === r).length;
-        return h("tr", {}, h("th", { scope: "row" }, `ξ = ${rate}`), h("td", {}, String(times)));
-      }));
+        h("tr", { "data-rate": rate }, h("th", { scope: "row" }, `ξ = ${rate}`), h("td", {}, r <= now ? percent(accuracy[r]) : "–"),
+          h("td", {}, r > now ? "–" : best[r] === r ? "kept, best so far" : "not strictly better"), h("td", {}, String(wins[r])))));
       next.textContent = step < rates.length ? "Next rate" : "Open the held-out set";
-      next.disabled = step === end;
+      next.setAttribute("aria-disabled", step === end);
       result.say(sentence({ step, end, rates, accuracy, best, winner, truth, size, draw, seen, held: counts.held_out }));
     };
 
@@ -91,10 +88,8 @@ export default {
         button("New validation set", () => go({ draw: model.get("draw") + 1, step: 0 })),
         button("Search 100 new sets", many)),
       h("div", { class: "panels" },
-        picture,
-        h("table", {}, h("caption", {}, "This search"), h("thead", {}, h("tr", {}, ...["rate", "validation", "verdict"].map((text) => h("th", { scope: "col" }, text)))), tried),
-        h("table", {}, h("caption", {}, "Searches that each rate has won"), h("thead", {}, h("tr", {}, ...["rate", "won"].map((text) => h("th", { scope: "col" }, text)))), won)),
-      result,
+        h("div", {}, picture, result),
+        h("table", {}, h("thead", {}, h("tr", {}, ...["rate", "this set", "verdict", "sets won"].map((text) => h("th", { scope: "col" }, text)))), tried)),
     );
     model.on("change:size", () => go({ step: 0 }));
     drawn(model, ["size", "draw", "step"], redraw);
