@@ -86,7 +86,7 @@ export default {
         h("figure", {}, bars.node, h("figcaption", {}, "Outlined: no clip. Filled: clipped.")),
         h("figure", {}, scatter.node, h("figcaption", {}, "Large dot: no clip. Ring: the rates chosen, with the 95 % interval."))),
       result,
-      h("details", {}, h("summary", {}, "All terms"), h("div", { class: "wide" },
+      h("details", {}, h("summary", {}, "All terms"), h("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "All terms" },
         h("table", {}, h("thead", {}, h("tr", {}, ...["layer", "ξ", ...names].map((text) => h("th", { scope: "col" }, text)))), body))),
     );
     drawn(model, ["chosen"], draw);
