@@ -1,0 +1,228 @@
+"""Reads the masters of the assignments: what each cell is for, what must never be handed out, and what a wrong solution scores.
+
+The format is described in book/assignments/FORMAT.md.
+"""
+
+import ast
+import contextlib
+import html
+import json
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jupytext
+import yaml
+
+BEGIN, END = re.compile(r"# BEGIN (QUESTION|SOLUTION|TESTS)\b"), re.compile(r"# END (QUESTION|SOLUTION|TESTS)\b")
+TEST = re.compile(r'""" # BEGIN TEST CONFIG\n(.*?)""" # END TEST CONFIG\n(.*)', re.DOTALL)
+RUBRIC = re.compile(r"^- (\d+) points?: (.+)$", re.MULTILINE)
+ANSWER = "otter_answer_cell"
+
+
+@dataclass
+class Test:
+    source: str
+    points: float
+    hidden: bool = False
+    failure_message: str = ""
+    catches: str = ""
+
+    @property
+    def name(self) -> str:
+        return ast.parse(self.source).body[0].name
+
+
+@dataclass
+class Question:
+    name: str
+    manual: bool = False
+    points: float = 0
+    title: str = ""
+    solution: list[str] = field(default_factory=list)  # code, or the rubric of a short answer
+    tests: list[Test] = field(default_factory=list)
+
+    @property
+    def possible(self) -> float:
+        return self.points if self.manual else sum(test.points for test in self.tests)
+
+    @property
+    def rubric(self) -> list[tuple[int, str]]:
+        return [(int(points), text) for points, text in RUBRIC.findall("\n".join(self.solution))] if self.manual else []
+
+
+@dataclass
+class Mutant:
+    path: Path
+    keeps: float
+    what: str
+    parts: dict[str, str]  # question → the code in the place of its solution
+
+
+class Master:
+    """One folder of book/assignments. Raises ValueError, in one sentence, for what would be handed out or graded wrongly."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.name = folder, folder.name
+        self.cells = jupytext.read(folder / "master.md", fmt="md:myst").cells
+        self.questions: list[Question] = []
+        self.teacher: list[str] = []
+        self.public: list[str] = []  # the text of all that learners may read
+        blocks = []
+        for cell in self.cells:
+            begin, end = BEGIN.match(cell.source), END.match(cell.source)
+            if cell.cell_type == "raw" and begin:
+                blocks.append(begin[1])
+                if begin[1] == "QUESTION":
+                    self.questions.append(Question(**yaml.safe_load(cell.source.partition("\n")[2])))
+            elif cell.cell_type == "raw" and end:
+                blocks.pop()
+            elif cell.cell_type == "raw":
+                self.config = yaml.safe_load(cell.source.partition("\n")[2])
+            elif cell.source.startswith("## Ignore ##"):
+                self.teacher.append(cell.source.partition("\n")[2].strip())
+            else:
+                self._read(cell, blocks[-1] if blocks else "")
+        self.mutants = [self._mutant(path) for path in sorted((folder / "mutants").glob("*.py"))]
+        self._check()
+
+    @property
+    def title(self) -> str:
+        return next(cell.source.splitlines()[0].lstrip("# ") for cell in self.cells if cell.source.startswith("# Assignment"))
+
+    def _read(self, cell, block):
+        question = self.questions[-1] if self.questions else None
+        if block == "TESTS":
+            config, source = TEST.fullmatch(cell.source).groups()
+            question.tests.append(Test(source, **yaml.safe_load(config)))
+            if not question.tests[-1].hidden:
+                self.public.append(source + question.tests[-1].failure_message)
+        elif block == "SOLUTION":
+            question.solution.append(cell.source)
+            if cell.cell_type == "code":
+                kept, cut = _split(cell.source)
+                if not cut:
+                    raise ValueError(f"{self.name}, {question.name}: a solution cell marks nothing with # BEGIN SOLUTION or # SOLUTION, so all of it would be handed out")
+                self.public.append("\n".join(kept))
+        else:
+            self.public.append(cell.source)
+            if question and not question.title and cell.source.startswith("## "):
+                question.title = cell.source.splitlines()[0].lstrip("# ")
+
+    def _mutant(self, path):
+        lines = path.read_text().splitlines()
+        points = re.fullmatch(r"# points: ([\d.]+)", lines[0])
+        if not points or not lines[1].startswith("# "):
+            raise ValueError(f"{path.name} of {self.name} must begin with a line '# points: N' and a line '# what is wrong'")
+        pieces = re.split(r"^# --- (\w+)\n", "\n".join(lines[2:]) + "\n", flags=re.MULTILINE)[1:]
+        return Mutant(path, float(points[1]), lines[1][2:], dict(zip(pieces[::2], pieces[1::2])))
+
+    def _check(self):
+        known = [question.name for question in self.questions]
+        if self.config["name"] != self.name or len(set(known)) != len(known):
+            raise ValueError(f"{self.name}: the name in its config is {self.config['name']!r}, and its questions are {known}; names must match, and differ")
+        for question in self.questions:
+            names = [test.name for test in question.tests]
+            if len(set(names)) != len(names):
+                raise ValueError(f"{self.name}, {question.name}: two tests have one name, so only one of them would run")
+            if question.manual and (len(question.rubric) != 3 or sum(points for points, _ in question.rubric) != question.points):
+                raise ValueError(f"{self.name}, {question.name}: the rubric needs three lines '- N point: …' that add up to {question.points:g}")
+            for test in question.tests:
+                wanted = test.catches if test.hidden else test.failure_message
+                if not wanted or '"' in wanted:
+                    raise ValueError(f"{self.name}, {question.name}, {test.name}: needs a {'catches' if test.hidden else 'failure_message'} without double quotes")
+        for mutant in self.mutants:
+            if not mutant.parts or not mutant.parts.keys() <= set(known):
+                raise ValueError(f"{self.name}: {mutant.path.name} replaces {sorted(mutant.parts)}, but the questions are {known}")
+
+    def secrets(self) -> set[str]:
+        """The lines that must not reach a learner: solutions, rubrics, hidden tests, notes for the teacher, mutants. Blanks are dropped."""
+        lines = []
+        for question in self.questions:
+            for source in question.solution:
+                lines += source.splitlines() if question.manual else _split(source)[1]
+            for test in question.tests:
+                if test.hidden:  # as written, and as otter writes it
+                    lines += [*test.source.splitlines(), *ast.unparse(ast.parse(test.source)).splitlines(), test.catches]
+        for text in (*self.teacher, *(mutant.path.read_text() for mutant in self.mutants)):
+            lines += text.splitlines()
+        public = squeezed("\n".join(self.public))
+        return {short for line in lines if len(short := squeezed(line.partition("  # ")[0])) >= 16 and short not in public and "import" not in line}
+
+    def leaks(self, text: str) -> list[str]:
+        """The secret lines that `text` holds, whatever the white space, JSON escapes or HTML around their words."""
+        forms = [squeezed(form) for form in (text, _unescaped(text), html.unescape(re.sub(r"<[^<>]*>", "", text)))]
+        return sorted(line for line in self.secrets() if any(line in form for form in forms))
+
+
+def masters(root: Path = Path(__file__).parents[1] / "assignments") -> list[Master]:
+    return [Master(path.parent) for path in sorted(root.glob("[0-9]*/master.md"))]
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+def _unescaped(text: str) -> str:
+    """The words of a notebook or of JSON: \\n, \\" and \\u… put back."""
+    try:
+        return "\n".join(_strings(json.loads(text)))
+    except ValueError:
+        return text.replace("\\n", "\n").replace('\\"', '"')
+
+
+def _strings(tree):
+    if isinstance(tree, str):
+        yield tree
+    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _strings(["".join(child)] if isinstance(child, list) and all(isinstance(part, str) for part in child) else child)
+
+
+def _split(source):
+    """The lines of a solution cell that stay, and those that `otter assign` cuts."""
+    kept, cut, inside = [], [], False
+    for line in source.splitlines():
+        if line.strip() in ("# BEGIN SOLUTION", "# BEGIN SOLUTION NO PROMPT", "# END SOLUTION"):
+            inside = "BEGIN" in line
+        elif inside or line.rstrip().endswith(("# SOLUTION", "# SOLUTION NO PROMPT")):
+            cut.append(line.partition("# SOLUTION")[0])
+        else:
+            kept.append(line)
+    return kept, cut
+
+
+def score(notebook, tests: Path, mutant: Mutant | None = None) -> dict[str, object]:
+    """Question → its graded otter TestFile, for a built notebook whose code cells are run in this process, checks in their places.
+
+    The code of a mutant takes the place of the cells that are tagged as answers before the check of its question. Errors of cells are
+    raised: a reference, a blank and a mutant all run to their ends.
+    """
+    from otter.test_files.exception_test import ExceptionTestFile
+
+    names, results, pending = {"__name__": "__main__"}, {}, []
+    with tempfile.TemporaryDirectory() as here, contextlib.chdir(here):
+        for cell in notebook.cells:
+            check = re.search(r'grader\.check\("(\w+)"\)', cell.source)
+            if cell.cell_type != "code" or "grader.check_all" in cell.source:
+                continue
+            if not check:
+                pending.append(cell)
+                continue
+            replaced = (mutant.parts if mutant else {}).get(check[1])
+            for cell in pending:
+                if replaced is None or ANSWER not in cell.metadata.get("tags", []):
+                    _execute(cell.source, names)
+                elif replaced:
+                    _execute(replaced, names)
+                    replaced = ""
+            results[check[1]] = ExceptionTestFile.from_file(str(tests / f"{check[1]}.py"))
+            results[check[1]].run(names)
+            pending = []
+        for cell in pending:
+            _execute(cell.source, names)
+    return results
+
+
+def _execute(source, names):
+    exec(compile(source, "<cell>", "exec"), names)
