@@ -36,8 +36,8 @@ class Guard(AbstractOtterPlugin):
         from nbconvert import preprocessors
 
         self.limits = {**LIMITS, **(self.plugin_config or {}), **json.loads(os.environ.get("SVDICL_GUARD", "{}"))}
-        self.stopped, self.flags = [], []
-        preprocessors.ExecutePreprocessor = restarting(preprocessors.ExecutePreprocessor, self.limits, self.stopped)
+        self.stopped, self.flags, self.errors = [], [], {}
+        preprocessors.ExecutePreprocessor = restarting(preprocessors.ExecutePreprocessor, self.limits, self.stopped, self.errors)
         # One thread each: a child of a process with waiting threads would wait for ever. And nothing is fetched.
         alone = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "HF_HUB_OFFLINE"), "1")
         os.environ.update(alone, CUDA_VISIBLE_DEVICES="", TOKENIZERS_PARALLELISM="false")
@@ -61,14 +61,17 @@ class Guard(AbstractOtterPlugin):
         return notebook
 
     def after_grading(self, results):
-        results.set_plugin_data("svdicl_lite.guard", {"stopped": self.stopped, "flags": self.flags})
+        results.set_plugin_data("svdicl_lite.guard", {"stopped": self.stopped, "flags": self.flags, "errors": list(self.errors.values())})
 
     def generate_report(self):
         return "\n".join([*(f"STOPPED {what}" for what in self.stopped), *(f"LOOK AT {what}" for what in self.flags)])
 
 
-def restarting(base, limits, stopped):
-    """A subclass of nbconvert's ExecutePreprocessor that takes a deadly cell out and starts again; `stopped` collects what it took out."""
+def restarting(base, limits, stopped, errors):
+    """A subclass of nbconvert's ExecutePreprocessor that takes a deadly cell out and starts again.
+
+    `stopped` collects what it took out, `errors` (by cell) the names of other cells' errors. Outputs are not kept: endless ones would fill the memory.
+    """
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     class Restarting(base):
@@ -86,7 +89,14 @@ def restarting(base, limits, stopped):
             self.at = index
             return super().preprocess_cell(cell, resources, index)
 
+        def output(self, outs, msg, display_id, cell_index):
+            number = self.nb.cells[cell_index].metadata.get("svdicl_cell")
+            if number and msg["msg_type"] == "error" and msg["content"].get("ename", "").isidentifier():
+                errors[number] = f"cell {number} ended with a {msg['content']['ename'][:40]}"
+
         def _get_timeout(self, cell):
+            if cell is None or not cell.metadata.keys() & {"svdicl_cell", "svdicl_check"}:
+                return 300  # the grader's own, on a machine however busy
             return limits["cell_seconds"] + (20 * limits["test_seconds"] if "check(" in cell.source else 0)
 
         def _take_out(self, cell, why):
