@@ -1,0 +1,6 @@
+# points: 31
+# Divides the scores by the square root of D.
+# --- q3
+def linear_attention(H, W_V, W_K, W_Q):
+    C, query = H[:, :-1], H[:, -1]
+    return query + W_V @ C @ (W_K @ C).T @ W_Q @ query / np.sqrt(len(H))
