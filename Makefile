@@ -1,4 +1,4 @@
-# make book · make test · make serve · make zoo · make lock · make clean      (the first two set up all they need)
+# make book · make test · make serve · make assignments · make zoo · make lock · make clean      (the first two set up all they need)
 PROFILE ?= book
 SEED ?= 0
 PYTHON ?= python3
@@ -20,7 +20,7 @@ export MALLOC_TRIM_THRESHOLD_ := 4294967296
 export OMP_WAIT_POLICY := PASSIVE
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book html chapters test serve zoo lock clean
+.PHONY: book html chapters test serve assignments zoo lock clean
 .DELETE_ON_ERROR:
 
 book: html
@@ -44,6 +44,9 @@ test: .venv/ready
 serve: html
 	@(sleep 1; $(BIN)/python -m webbrowser http://localhost:$(PORT)/ > /dev/null) & \
 		$(BIN)/python -m http.server $(PORT) --bind localhost --directory $(HTML)
+
+assignments: .venv/ready
+	@$(BIN)/python book/_ext/assignments.py _build/assignments
 
 zoo: .venv/ready
 	$(BIN)/python -m svdicl_lite.pretrain all

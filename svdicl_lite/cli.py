@@ -10,6 +10,7 @@ import time
 
 import typer
 
+from svdicl_lite import cli_grade
 from svdicl_lite.cli_options import (
     AsJson, Device, Dtype, Expert, Factored, Guard, JournalFile, Labels, LayerChoice, Layers, MaxLoss, Method, Model, Module, Modules, NTest,
     NValidation, NewFolder, OneLayer, Out, PAPER_RATES, Rate, Rates, Reduction, Seed, Sets, Shots, TaskName, TopK, Workers,
@@ -299,6 +300,8 @@ def _task_and_labels(text: str | None) -> tuple[str | None, str]:
     task, colon, labels = (text or "").rpartition(":")
     return (task, labels) if colon and labels in ("canonical", "flipped", "arbitrary") else (text, "canonical")
 
+
+app.command("grade", short_help="Grade what learners handed in.", epilog=cli_grade.EPILOG)(cli_grade.grade)
 
 if __name__ == "__main__":
     app(prog_name="svdicl")

@@ -68,7 +68,7 @@ class Master:
         self.cells = jupytext.read(folder / "master.md", fmt="md:myst").cells
         self.questions: list[Question] = []
         self.teacher: list[str] = []
-        self.public: list[str] = []  # the text of all that learners may read
+        self.public: list[str] = []  # code that learners may read
         blocks = []
         for cell in self.cells:
             begin, end = BEGIN.match(cell.source), END.match(cell.source)
@@ -97,7 +97,7 @@ class Master:
             config, source = TEST.fullmatch(cell.source).groups()
             question.tests.append(Test(source, **yaml.safe_load(config)))
             if not question.tests[-1].hidden:
-                self.public.append(source + question.tests[-1].failure_message)
+                self.public += [source, ast.unparse(ast.parse(source)), question.tests[-1].failure_message]
         elif block == "SOLUTION":
             question.solution.append(cell.source)
             if cell.cell_type == "code":
@@ -105,8 +105,10 @@ class Master:
                 if not cut:
                     raise ValueError(f"{self.name}, {question.name}: a solution cell marks nothing with # BEGIN SOLUTION or # SOLUTION, so all of it would be handed out")
                 self.public.append("\n".join(kept))
-        else:
+        elif cell.cell_type == "code":
             self.public.append(cell.source)
+        else:
+            self.public += re.findall(r"`([^`\n]+)`", cell.source)  # a call that the text names is no secret
             if question and not question.title and cell.source.startswith("## "):
                 question.title = cell.source.splitlines()[0].lstrip("# ")
 
@@ -136,19 +138,21 @@ class Master:
             if not mutant.parts or not mutant.parts.keys() <= set(known):
                 raise ValueError(f"{self.name}: {mutant.path.name} replaces {sorted(mutant.parts)}, but the questions are {known}")
 
-    def secrets(self) -> set[str]:
-        """The lines that must not reach a learner: solutions, rubrics, hidden tests, notes for the teacher, mutants. Blanks are dropped."""
+    def secrets(self) -> dict[str, str]:
+        """The lines that must not reach a learner, blanks dropped, and what each is of: solution, rubric, hidden test, notes or mutant."""
         lines = []
         for question in self.questions:
+            kind = "rubric" if question.manual else "solution"
             for source in question.solution:
-                lines += source.splitlines() if question.manual else _split(source)[1]
+                lines += [(kind, line) for line in (source.splitlines() if question.manual else _split(source)[1])]
             for test in question.tests:
                 if test.hidden:  # as written, and as otter writes it
-                    lines += [*test.source.splitlines(), *ast.unparse(ast.parse(test.source)).splitlines(), test.catches]
-        for text in (*self.teacher, *(mutant.path.read_text() for mutant in self.mutants)):
-            lines += text.splitlines()
+                    lines += [("hidden test", line) for text in (test.source, ast.unparse(ast.parse(test.source)), test.catches) for line in text.splitlines()]
+        lines += [("notes", line) for text in self.teacher for line in text.splitlines()]
+        lines += [("mutant", line) for mutant in self.mutants for line in mutant.path.read_text().splitlines()]
         public = squeezed("\n".join(self.public))
-        return {short for line in lines if len(short := squeezed(line.partition("  # ")[0])) >= 16 and short not in public and "import" not in line}
+        found = {squeezed(line.partition("  # ")[0]): kind for kind, line in reversed(lines) if "import" not in line}
+        return {line: kind for line, kind in found.items() if len(line) >= 10 and line not in public}
 
     def leaks(self, text: str) -> list[str]:
         """The secret lines that `text` holds, whatever the white space, JSON escapes or HTML around their words."""
