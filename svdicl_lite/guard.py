@@ -24,6 +24,7 @@ from otter.plugins import AbstractOtterPlugin
 LIMITS = {"cell_seconds": 30, "test_seconds": 10, "memory_gb": 4, "file_mb": 100}
 """Of one cell, of one test, of one process's own memory, and of one file that it writes."""
 
+TAKEN_OUT = "raise RuntimeError('This cell"
 SUSPECT_MODULES = {"builtins", "ctypes", "gc", "glob", "inspect", "otter", "requests", "shutil", "signal", "socket", "subprocess", "urllib"}
 SUSPECT_NAMES = {"__builtins__", "__import__", "_exit", "_getframe", "abort", "eval", "exec", "exit", "fork", "get_ipython", "globals", "kill", "open", "quit",
                  "setattr", "settrace", "system"}  # fmt: skip
@@ -90,7 +91,8 @@ def restarting(base, limits, stopped, errors):
             return super().preprocess_cell(cell, resources, index)
 
         def output(self, outs, msg, display_id, cell_index):
-            number = self.nb.cells[cell_index].metadata.get("svdicl_cell")
+            cell = self.nb.cells[cell_index]
+            number = None if cell.source.startswith(TAKEN_OUT) else cell.metadata.get("svdicl_cell")
             if number and msg["msg_type"] == "error" and msg["content"].get("ename", "").isidentifier():
                 errors[number] = f"cell {number} ended with a {msg['content']['ename'][:40]}"
 
@@ -101,10 +103,10 @@ def restarting(base, limits, stopped, errors):
 
         def _take_out(self, cell, why):
             path, number = cell.metadata.get("svdicl_check"), cell.metadata.get("svdicl_cell")
-            if cell.source.startswith("raise RuntimeError") or not (path or number):
+            if cell.source.startswith(TAKEN_OUT) or not (path or number):
                 raise RuntimeError(f"a cell of the grader itself {why}")
             stopped.append(f"the tests in {path}, which {why}" if path else f"cell {number}, which {why}")
-            cell.source = f"__import__('svdicl_lite.guard').guard.forfeit({path!r}, {why!r})" if path else f"raise RuntimeError({f'This cell {why}.'!r})"
+            cell.source = f"__import__('svdicl_lite.guard').guard.forfeit({path!r}, {why!r})" if path else f"{TAKEN_OUT} {why}.')"
 
     return Restarting
 

@@ -118,9 +118,10 @@ def notes(master: Master) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--masters", type=Path, default=ROOT / "book/assignments", help="folder of the masters; ours if left out")
     parser.add_argument("numbers", nargs="*", help="NN of those to build; all if left out")
     args = parser.parse_args()
-    wanted = [master for master in masters() if not args.numbers or master.name[:2] in args.numbers]
+    wanted = [master for master in masters(args.masters) if not args.numbers or master.name[:2] in args.numbers]
     try:
         for master in tqdm(wanted, desc="assignments", disable=not sys.stderr.isatty()):
             print(build(master, args.out))

@@ -161,6 +161,7 @@ class Master:
 
 
 def masters(root: Path = Path(__file__).parents[1] / "assignments") -> list[Master]:
+    """All of a folder, by number."""
     return [Master(path.parent) for path in sorted(root.glob("[0-9]*/master.md"))]
 
 
