@@ -5,9 +5,11 @@ names the chapter, the cell and the error.
 """
 
 import argparse
+import platform
 import resource
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import jupytext
@@ -47,7 +49,9 @@ finally:
 for cell in done.cells:
     if "injected-parameters" in cell.metadata.get("tags", []):
         cell.metadata.tags.append("remove-cell")  # readers of the page need not see the plumbing
+seconds, megabytes = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+versions = {"python": platform.python_version()} | {name: version(name) for name in ("torch", "transformers", "numpy", "svdicl-lite")}
+done.metadata["status"] = {"profile": args.profile, "seed": args.seed, "seconds": round(seconds, 1), "megabytes": round(megabytes), "versions": versions}
 jupytext.write(done, args.out)
 failed.unlink()
-megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-print(f"{args.chapter}: {time.perf_counter() - start:.0f} s, {megabytes:.0f} MB at its peak ({args.profile})")
+print(f"{args.chapter}: {seconds:.0f} s, {megabytes:.0f} MB at its peak ({args.profile})")

@@ -1,0 +1,99 @@
+"""Pages that the build gathers: the model cards from the zoo, and what each chapter took from its executed notebook.
+
+Both are written as Markdown beside the site's sources, where `book/models.md` and `book/status.md` include them.
+"""
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from svdicl_lite import zoo
+
+SHOWN = ("task", "labels", "table", "by", "context", "clip", "shots", "examples")  # what says which case a test figure is of
+
+
+def _write_models(folder: Path) -> None:
+    (folder / "gathered_models.md").write_text("\n".join(_model(name, zoo.card(name), folder) for name in zoo.names()))
+
+
+def _model(name: str, card: dict, folder: Path) -> str:
+    _curve(card["curve"], folder / f"curve_{name}.png")
+    base = card["recipe"].get("start_from")
+    seconds = f"{card['seconds']:,} s" + (f" ({card['cpu_seconds']:,} s of CPU)" if "cpu_seconds" in card else "")
+    facts = {
+        "weights": f"{card['parameters']:,}",
+        "made from": f"`{base}`" if base else "nothing (random weights)",
+        "seed": card["recipe"]["seed"],
+        "trained on": f"{card['device']}, {card['threads']} thread{'s' * (card['threads'] > 1)}, {seconds}",
+        "with": f"torch {card['torch']}, transformers {card['transformers']}",
+    }
+    lines = [f"### {name}", "", "| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in facts.items()), ""]
+    lines += [":::{admonition} Recipe", ":class: dropdown", *_recipe(card["recipe"]), ":::", ""]
+    lines += _tests(card["test"])
+    measured = ", ".join(key for key in card["curve"][-1] if key != "step")
+    points = f" Each point is measured on {card['curve_n']} validation examples." if "curve_n" in card else ""
+    lines += [f":::{{figure}} ../curve_{name}.png", f":alt: Training curve of {name} by step, {len(card['curve'])} points, with a line each for {measured}.", "",
+              f"Training curve of `{name}`.{points}", ":::", ""]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _recipe(recipe: dict) -> list[str]:
+    plain = {key: value for key, value in recipe.items() if key != "phases"}
+    lines = ["", _table([{"setting": key, "value": value} for key, value in plain.items()])]
+    if phases := recipe.get("phases"):
+        lines += ["", "Phases, in order:", "", _table(phases)]
+    return [*lines, ""]
+
+
+def _tests(test) -> list[str]:
+    if isinstance(test, dict):  # by stage: what stands behind the most examples
+        rows = [{"who": who, **measured[-1]} for who, measured in test.items()]
+        measure = "error"
+    else:
+        rows, measure = test, "accuracy"
+    shown = [{**{key: row[key] for key in ("who", *SHOWN) if key in row}, "n": f"{row['n']:,}", measure: f"{row[measure]:.3f}", "95 %": f"{row['low']:.3f} to {row['high']:.3f}"} for row in rows]
+    return [":::{admonition} Test figures", ":class: dropdown", "", _table(shown), "", ":::", ""]
+
+
+def _table(rows: list[dict]) -> str:
+    columns = list(rows[0])
+    cell = lambda value: ("none" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)).replace("|", "\\|")
+    return "\n".join([f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *(f"| {' | '.join(cell(row[c]) for c in columns)} |" for row in rows)])
+
+
+def _curve(curve: list[dict], path: Path) -> None:
+    fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+    for (key, style) in zip([key for key in curve[0] if key != "step"], ("-", "--", "-.", ":", "-", "--", "-.", ":")):
+        ax.plot([row["step"] for row in curve], [row[key] for row in curve], style, marker="o", ms=3, label=key)
+    ax.set(xlabel="training step")
+    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    fig.savefig(path, dpi=110)
+    plt.close(fig)
+
+
+def _write_status(folder: Path) -> None:
+    rows, versions = [], {}
+    for path in sorted((folder / "chapters").glob("*.ipynb")):
+        if ".failed" in path.name or ".input" in path.name:
+            continue
+        status = json.loads(path.read_text())["metadata"].get("status")
+        if status:
+            rows.append({"chapter": f"{{doc}}`/chapters/{path.stem}`", "profile": status["profile"], "seed": status["seed"], "seconds": f"{status['seconds']:.0f}", "peak memory, MB": f"{status['megabytes']:,}"})
+            versions = versions | status["versions"]
+    listed = [{"software": name, "version": number} for name, number in versions.items()]
+    text = "No chapter was run by this version of the build." if not rows else f"{_table(rows)}\n\n{_table(listed)}"
+    (folder / "gathered_status.md").write_text(text + "\n")
+
+
+def _gather(app) -> None:
+    _write_models(Path(app.srcdir))
+    _write_status(Path(app.srcdir))
+
+
+def setup(app):
+    app.connect("builder-inited", _gather)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
