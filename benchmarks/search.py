@@ -18,7 +18,6 @@ import time
 
 import torch
 from tqdm import tqdm
-
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from svdicl_lite.clip import Clip, clipped
@@ -150,7 +149,7 @@ def sweep_floor() -> float:
 
 
 def alone(function, *arguments):
-    """What `function` returns in a process of its own, that process's peak memory in MB."""
+    """What `function` returns in a process of its own, and that process's peak memory in MB."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measured, (function, arguments))
 

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 from svdicl_lite import cli, zoo
 from svdicl_lite.clip import clip_
 from svdicl_lite.compress import load_factored
+from svdicl_lite.controls import dropped
 from svdicl_lite.experiment import Experiment
 from svdicl_lite.greedy import greedy_search
 from svdicl_lite.matrices import matrices
-from svdicl_lite.search import condition_table, search_clip_rate, select_layer
+from svdicl_lite.search import calibration, compare, condition_table, search_clip_rate, select_layer
 
 SMALL = ["--task", "sentiment", "--shots", "2", "--n-validation", "20", "--n-test", "24", "--clip-rates", "0,0.5,0.9"]
 
@@ -326,3 +327,22 @@ def test_a_real_ctrl_c_ends_with_130_and_a_partial_table(tiny, tmp_path):
     n = len((tmp_path / "j").read_text().splitlines()) - 1
     assert run.returncode == 130 and "Traceback" not in stderr
     assert any(f"broken off; {finished} cells are finished" in stdout for finished in (n, n + 1))  # it may fall between done and written
+
+
+@pytest.mark.parametrize("method, layer", [("drop-block", 1), ("calibration", None)])
+def test_controls_without_a_rate_say_what_the_library_says(tiny, small, method, layer):
+    found = answer("search", "--model", tiny, *SMALL, "--method", method, "--layer", 1)
+    validation, test = small.evaluator("validation"), small.evaluator("test")
+    result = calibration(validation, test) if layer is None else compare(validation, test, lambda: dropped(validation.model, layer))
+    assert (found["method"], found["layer"], found["clip_rate"], found["validation"]) == (method, layer, None, [])
+    assert found["test_after"]["accuracy"] == result.test_after.accuracy and found["verdict"] == str(result)
+    assert f"method '{method}' is of a whole model" in refused("search", "--model", tiny, *SMALL, "--method", method, "--expert", 0)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), MemoryError("")])
+def test_memory_that_is_not_there_is_said_in_one_sentence(tiny, monkeypatch, error):
+    def greedy_eater(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("svdicl_lite.search.search_clip_rate", greedy_eater)
+    assert "out of memory" in refused("search", "--model", tiny, *SMALL)

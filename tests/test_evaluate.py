@@ -1,3 +1,4 @@
+import copy
 import random
 from dataclasses import replace
 
@@ -209,3 +210,8 @@ def test_queries_of_one_prompt_set_keep_their_order(pristine_model, tokenizer, s
     np.testing.assert_allclose(
         fast_scores(pristine_model, [Plan(forward, 5)])[0], fast_scores(pristine_model, [Plan(backward, 5)])[0][::-1], rtol=0, atol=ATOL
     )
+
+
+def test_float16_on_a_cpu_is_refused(pristine_model, tokenizer, sentiment):
+    with pytest.raises(ValueError, match="the model is in float16, which a CPU has no fast arithmetic for"):
+        ICLEvaluator(copy.deepcopy(pristine_model).half(), tokenizer, sentiment, n=8, n_shots=2)
