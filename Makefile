@@ -1,4 +1,4 @@
-# make book · make test · make serve · make assignments · make zoo · make lock · make clean      (the first two set up all they need)
+# make book · make test · make serve · make assignments · make slides · make zoo · make lock · make vendor · make clean      (the first two set up all they need)
 PROFILE ?= book
 SEED ?= 0
 PYTHON ?= python3
@@ -10,7 +10,7 @@ SITE := _build/$(PROFILE)
 HTML := $(SITE)/_build/html
 CHAPTERS := $(wildcard chapters/*.md)
 EXECUTED := $(CHAPTERS:%.md=$(SITE)/%.ipynb)
-MODULE := $(wildcard svdicl_lite/*.py svdicl_lite/zoo/*/*)
+MODULE := $(wildcard svdicl_lite/*.py svdicl_lite/widgets/*.* svdicl_lite/zoo/*/*)
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -name '*.pyc')
 
 # Large buffers stay with glibc's heap instead of going back to the kernel: a third less time in sweeps and in training.
@@ -20,7 +20,7 @@ export MALLOC_TRIM_THRESHOLD_ := 4294967296
 export OMP_WAIT_POLICY := PASSIVE
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book html chapters test serve assignments zoo lock clean
+.PHONY: book html chapters test chromium serve assignments zoo lock vendor clean
 .DELETE_ON_ERROR:
 
 book: html
@@ -38,8 +38,14 @@ $(HTML)/index.html: $(EXECUTED) $(PAGES)
 $(SITE)/%.ipynb: %.md $(MODULE) book/_ext/run_chapter.py .venv/ready
 	@$(BIN)/python book/_ext/run_chapter.py $< $@ --profile $(PROFILE) --seed $(SEED)
 
-test: .venv/ready
+test: .venv/ready chromium
 	$(BIN)/python -m pytest
+
+chromium: .venv/ready  # the browser in which pages and widgets are tested: the system's, or Debian's, or the one Playwright brings
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
+		|| $(BIN)/playwright install chromium \
+		|| echo "*** NO BROWSER could be had: the tests of pages and widgets will be skipped, and fail if CI=true. ***"
 
 serve: html
 	@(sleep 1; $(BIN)/python -m webbrowser http://localhost:$(PORT)/ > /dev/null) & \
@@ -61,6 +67,13 @@ zoo: .venv/ready
 
 lock: .venv/ready  # after an upgrade by hand in .venv: write down what is there, and tell conda
 	$(BIN)/python book/_ext/lock.py
+
+MATHJAX := book/_ext/vendor/mathjax
+vendor:  # MathJax anew, from npm; then write its version into book/_ext/vendor/README.md
+	@rm -rf _build/npm && mkdir -p _build/npm && cd _build/npm && npm pack --silent mathjax@3 && tar xzf mathjax-*.tgz
+	@rm -rf $(MATHJAX)/output && mkdir -p $(MATHJAX)/output/chtml/fonts
+	@cp _build/npm/package/LICENSE _build/npm/package/es5/tex-chtml-full.js $(MATHJAX)/
+	@cp -r _build/npm/package/es5/output/chtml/fonts/woff-v2 $(MATHJAX)/output/chtml/fonts/
 
 clean:
 	rm -rf _build

@@ -4,6 +4,11 @@ Each is one line in a notebook: the data are computed here, ride in the widget's
 """
 
 from svdicl_lite.widgets.ask_clipped import AskClippedModel
+from svdicl_lite.widgets.bound_explorer import BoundExplorer
+from svdicl_lite.widgets.clip_explorer import ClipExplorer
+from svdicl_lite.widgets.gradient_step import GradientStep
 from svdicl_lite.widgets.rank_slider import RankSlider
+from svdicl_lite.widgets.search_stepper import SearchStepper
+from svdicl_lite.widgets.spectrum_browser import SpectrumBrowser
 
-__all__ = ["AskClippedModel", "RankSlider"]
+__all__ = ["AskClippedModel", "BoundExplorer", "GradientStep", "ClipExplorer", "RankSlider", "SearchStepper", "SpectrumBrowser"]

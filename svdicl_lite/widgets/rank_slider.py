@@ -10,7 +10,7 @@ from svdicl_lite.svd import CLIP_RATES, SVD, check_clip_rate, energy, rank_at
 from svdicl_lite.widgets.house import Widget, packed, script
 
 PIXELS = 128  # the longer side of the picture
-MOST = 80_000  # numbers in the factors of both: with two bytes each, and a third more as text, 213 KB
+MOST = 100_000  # numbers in the factors of both: with two bytes each, and a third more as text, 267 KB
 
 
 class RankSlider(Widget):
@@ -53,7 +53,7 @@ class RankSlider(Widget):
                 rank, whole = rank_at(len(svd.S), rate), self.matrices[name]
                 limit = 3 * whole.std().item()
                 look = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if row else {"cmap": "gray", "vmin": 0, "vmax": 1}
-                ax.imshow(svd.truncate(rank), **look)
+                ax.imshow(svd.truncate(rank).numpy(), **look)
                 ax.set_title(f"ξ = {rate:g}, rank {rank}", fontsize="small")
                 ax.set_axis_off()
         ax = fig.add_subplot(grid[:, 3:])

@@ -1,0 +1,88 @@
+"""A real browser for the tests, with every other host blocked, and a page without a kernel around a single widget."""
+
+import html
+import json
+import os
+import re
+import shutil
+from contextlib import contextmanager
+
+import pytest
+from ipywidgets.embed import embed_data
+from test_chapters import ROOT
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]'
+
+
+@contextmanager
+def chromium():
+    """The system's Chromium, or the one that `playwright install chromium` brings. Without either the tests skip, and under CI fail."""
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        if not found and not os.path.exists(playwright.chromium.executable_path):
+            say = "NO BROWSER: the widgets and pages are NOT tested; `make chromium` fetches one"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(say)
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser, url, width=1280, theme="light", **context):
+    """The page at `url` with a list `faults`: console errors, exceptions, failed requests, and requests to another host, all blocked."""
+    home = "file://" if url.startswith("file:") else re.match(r"http://[^/]+/", url)[0]
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **context)
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    page.faults = []
+    page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("requestfailed", lambda request: page.faults.append(f"failed: {request.url}"))
+    page.on("response", lambda response: response.status >= 400 and page.faults.append(f"{response.status}: {response.url}"))
+    page.route(lambda asked: not asked.startswith((home, "blob:", "data:")), lambda route: route.abort())
+    page.goto(url)
+    page.wait_for_function(f"document.querySelectorAll('.widget > .svdicl').length >= document.querySelectorAll('{VIEW}').length || document.querySelector('.alone')")
+    yield page
+    context.close()
+
+
+def static_page(widget, folder):
+    """The url of a page that holds this widget and the host of the book, as myst-nb would write them."""
+    data = embed_data(views=[widget], drop_defaults=False)
+    state, view = (json.dumps(part).replace("<", "\\u003c") for part in (data["manager_state"], data["view_specs"][0]))
+    stand_in = widget._repr_mimebundle_()[0]["text/html"]
+    path = folder / f"{type(widget).__name__}.html"
+    path.write_text(
+        f'<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{html.escape(type(widget).__name__)}</title><style>{(ROOT / 'book/assets/book.css').read_text()}</style>"
+        f'<script type="application/vnd.jupyter.widget-state+json">{state}</script>'
+        f"<script defer src='{(ROOT / 'book/assets/widgets.js').as_uri()}'></script>"
+        f'<main class="cell_output"><h1>A widget</h1><script type="application/vnd.jupyter.widget-view+json">{view}</script>{stand_in}</main></html>'
+    )
+    return path.as_uri()
+
+
+def values(page, marks):
+    """Where the circles that `marks` selects lie in their chart, read off its ticks: [(x, y), …]."""
+    return page.eval_on_selector_all(
+        marks,
+        """nodes => nodes.map(node => {
+          const scale = (axis, place, value) => {
+            const ticks = [...node.closest('svg').querySelectorAll(`text[data-tick=${axis}]`)].map(t => [Number(t.getAttribute(axis)) - (axis === 'y' ? 4 : 0), Number(t.dataset.value)]);
+            const [[p, v], [q, w]] = [ticks[0], ticks.at(-1)];
+            return v + (value - p) / (q - p) * (w - v);
+          };
+          return [scale('x', 'cx', Number(node.getAttribute('cx'))), scale('y', 'cy', Number(node.getAttribute('cy')))];
+        })""",
+    )
+
+
+def axe_faults(page):
+    """What axe-core finds that is serious or critical: "rule: target" a fault."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{fault['id']}: {node['target']} {node['html'][:100]}" for fault in found if fault["impact"] in ("serious", "critical") for node in fault["nodes"]]

@@ -1,0 +1,106 @@
+"""Every page of the book in a real browser, every other host blocked: nothing fails, nothing overflows, and nobody is shut out."""
+
+import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from browsers import VIEW, axe_faults, chromium, opened
+from test_chapters import CHAPTERS, ROOT, make
+
+HTML = ROOT / "_build/ci/_build/html"
+PAGES = ["book/intro", "book/references", "search", *(f"chapters/{chapter}" for chapter in CHAPTERS)]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def sites():
+    """The two ways in which a book may be read: "http" from a static server, "file" from its folder."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    done = make("html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=HTML))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield {"http": f"http://127.0.0.1:{server.server_port}", "file": HTML.as_uri()}
+    server.shutdown()
+
+
+def overflow(page):
+    """How far the page can be pushed sideways, in pixels."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def looks(widget):
+    """What a widget shows: its text, its marks, and its pictures, pixel by pixel."""
+    return widget.evaluate("""node => [node.innerText, ...[...node.querySelectorAll('svg')].map(svg => svg.innerHTML),
+        ...[...node.querySelectorAll('canvas')].map(canvas => canvas.toDataURL())].join()""")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opened_from_its_folder_asks_for_nothing_and_says_no_error(browser, sites, name):
+    with opened(browser, f"{sites['file']}/{name}.html") as page:
+        assert page.faults == []
+        assert not page.locator(".alone").count(), "a widget did not start"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, theme):
+    with opened(browser, f"{sites['http']}/{name}.html", theme=theme, reduced_motion="reduce") as page:
+        assert page.locator("html").get_attribute("data-theme") == theme
+        assert axe_faults(page) == []
+        assert overflow(page) == 0
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert overflow(page) == 0
+        cut = page.eval_on_selector_all(
+            ".widget p, .widget label, .widget figcaption, .widget td, .widget text", "nodes => nodes.filter(n => n.getBoundingClientRect().right > innerWidth + 1).map(n => n.textContent)"
+        )
+        assert cut == []
+        assert axe_faults(page) == []
+        assert page.faults == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard(browser, sites, name):
+    with opened(browser, f"{sites['file']}/{name}.html") as page:
+        states = {}
+        for script in page.locator('script[type="application/vnd.jupyter.widget-state+json"]').all():
+            states |= json.loads(script.text_content())["state"]
+        views = [json.loads(script.text_content())["model_id"] for script in page.locator(VIEW).all()]
+        assert [states[view]["model_module"] for view in views] == ["anywidget"] * len(views)
+        widgets = page.locator(".widget > .svdicl").all()
+        assert len(widgets) == len(views)
+        for widget in widgets:
+            for slider in widget.locator("input[type=range]").all():
+                before = looks(widget)
+                slider.focus()
+                page.keyboard.press("Home")
+                page.keyboard.press("ArrowRight")
+                page.keyboard.press("ArrowRight")
+                page.wait_for_timeout(300)
+                assert looks(widget) != before, f"{slider.get_attribute('id')} of {widget.get_attribute('aria-label')} moved and nothing changed"
+
+
+def test_in_print_and_without_scripts_a_figure_takes_each_widgets_place(browser, sites):
+    page_with_widget = next(f"chapters/{chapter}" for chapter in CHAPTERS if VIEW[12:-2] in (HTML / f"chapters/{chapter}.html").read_text())
+    with opened(browser, f"{sites['file']}/{page_with_widget}.html") as page:
+        figure = page.locator(".widget-stand-in img").first
+        assert not figure.is_visible() and page.locator(".svdicl").first.is_visible()
+        page.emulate_media(media="print")
+        assert figure.is_visible() and not page.locator(".svdicl").first.is_visible()
+        assert page.locator(".widget-stand-in td").first.is_visible()
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{sites['file']}/{page_with_widget}.html")
+    assert page.locator(".widget-stand-in img").first.is_visible()
+    context.close()
