@@ -84,5 +84,5 @@ def axe_faults(page):
     """What axe-core finds that is serious or critical: "rule: target" a fault."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]  # preload: it would ask for style sheets anew
     return [f"{fault['id']}: {node['target']} {node['html'][:100]}" for fault in found if fault["impact"] in ("serious", "critical") for node in fault["nodes"]]

@@ -58,9 +58,11 @@ def test_a_page_opened_from_its_folder_asks_for_nothing_and_says_no_error(browse
 def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, theme):
     with opened(browser, f"{sites['http']}/{name}.html", theme=theme, reduced_motion="reduce") as page:
         assert page.locator("html").get_attribute("data-theme") == theme
+        page.wait_for_timeout(800)
         assert axe_faults(page) == []
         assert overflow(page) == 0
         page.set_viewport_size({"width": 390, "height": 844})
+        page.wait_for_timeout(800)  # the theme then makes what now scrolls reachable from the keyboard
         assert overflow(page) == 0
         cut = page.eval_on_selector_all(
             ".widget p, .widget label, .widget figcaption, .widget td, .widget text", "nodes => nodes.filter(n => n.getBoundingClientRect().right > innerWidth + 1).map(n => n.textContent)"
