@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from svdicl_lite.clip import Clip
+from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.matrices import n_layers
 from svdicl_lite.prompts import OptionPrompts, Prompts
 from svdicl_lite.replay import Replay
 from svdicl_lite.scores import Plan, fast_scores, plain_scores
+from svdicl_lite.search import search_clip_rate
 
 # The models are 32 wide and 3 deep, their logits of order 1 to 10, in float32 (6e-8 a rounding): two orders of computing them
 # differ by some 1e-5, and the clips below move them by more than a hundred times that.
@@ -145,3 +147,35 @@ def test_a_model_that_keeps_no_keys_is_refused_rather_than_scored_without_its_de
     model = families.build(name)
     with pytest.raises(TypeError, match=f"a {type(model).__name__} keeps no keys and values of what it has read"):
         fast_scores(model, [Plan(prompts(), batch_size=4)])
+
+
+class Given(ICLEvaluator):
+    """An evaluator of prompts that no tokenizer made, without a task."""
+
+    def __init__(self, model, split, labels, seed):
+        self.model, self.split, self.seeds, self.experiment = model, split, (0,), None
+        self.groups = [prompts(seed=seed, tails=(3, 5, 5, 2, 3, 5, 4, 4, 6, 2, 3, 1))._replace(labels=labels)]
+        self.plans, self.examples = [Plan(group, 5) for group in self.groups], frozenset({split})
+        self.demonstration_sets = np.zeros(len(labels), dtype=int)
+
+
+def test_a_search_chooses_what_a_plain_loop_chooses(model):
+    rates = (0.0, 0.5, 0.9, 0.99)
+    validation, test = Given(model, "validation", [0, 1, 2] * 4, seed=5), Given(model, "test", [2, 1, 0] * 4, seed=6)
+    with clip_of(model, 0.9):  # these labels are what one of the clips says, so that there is something to find
+        validation.groups[0].labels[:] = validation.plain().predictions.tolist()
+    outcomes = []
+    for rate in rates:
+        with clip_of(model, rate):
+            outcomes.append(validation.plain())
+    best = max(range(len(rates)), key=lambda i: outcomes[i].accuracy)
+    with clip_of(model, rates[best]):
+        tested = test.plain()
+    result = search_clip_rate(model, validation, test, "all", layer=0, clip_rates=rates)
+    assert result.clip_rate == rates[best] != 0
+    for fast, plain in zip((*result.validation, result.test_after), (*outcomes, tested), strict=True):
+        np.testing.assert_allclose(fast.scores, plain.scores, rtol=0, atol=ATOL)
+
+
+def clip_of(model, rate):
+    return Clip(model, 0, "all").at(rate)
