@@ -24,7 +24,7 @@ from otter.plugins import AbstractOtterPlugin
 LIMITS = {"cell_seconds": 30, "test_seconds": 10, "memory_gb": 4, "file_mb": 100}
 """Of one cell, of one test, of one process's own memory, and of one file that it writes."""
 
-TAKEN_OUT = "raise RuntimeError('This cell"
+TAKEN_OUT, FORFEIT = "raise RuntimeError('This cell", "__import__('svdicl_lite.guard').guard.forfeit"
 SUSPECT_MODULES = {"builtins", "ctypes", "gc", "glob", "inspect", "otter", "requests", "shutil", "signal", "socket", "subprocess", "urllib"}
 SUSPECT_NAMES = {"__builtins__", "__import__", "_exit", "_getframe", "abort", "eval", "exec", "exit", "fork", "get_ipython", "globals", "kill", "open", "quit",
                  "setattr", "settrace", "system"}  # fmt: skip
@@ -82,9 +82,9 @@ def restarting(base, limits, stopped, errors):
                 try:
                     return super().preprocess(nb, resources, km)
                 except CellTimeoutError:
-                    self._take_out(nb.cells[self.at], f"ran longer than {self._get_timeout(nb.cells[self.at])} s and was stopped")
+                    self._take_out(f"ran longer than {self._get_timeout(nb.cells[self.at])} s and was stopped")
                 except DeadKernelError:
-                    self._take_out(nb.cells[self.at], "ended the kernel")
+                    self._take_out("ended the kernel")
 
         def preprocess_cell(self, cell, resources, index):
             self.at = index
@@ -101,12 +101,16 @@ def restarting(base, limits, stopped, errors):
                 return 300  # the grader's own, on a machine however busy
             return limits["cell_seconds"] + (20 * limits["test_seconds"] if "check(" in cell.source else 0)
 
-        def _take_out(self, cell, why):
-            path, number = cell.metadata.get("svdicl_check"), cell.metadata.get("svdicl_cell")
-            if cell.source.startswith(TAKEN_OUT) or not (path or number):
+        def _take_out(self, why):
+            # A kernel may outlive the cell that ended it by a moment; then the cell after it is asked first, and it before.
+            for cell in reversed(self.nb.cells[: self.at + 1]):
+                path, number = cell.metadata.get("svdicl_check"), cell.metadata.get("svdicl_cell")
+                if (path or number and cell.cell_type == "code" and cell.source.strip()) and not cell.source.startswith((TAKEN_OUT, FORFEIT)):
+                    break
+            else:
                 raise RuntimeError(f"a cell of the grader itself {why}")
             stopped.append(f"the tests in {path}, which {why}" if path else f"cell {number}, which {why}")
-            cell.source = f"__import__('svdicl_lite.guard').guard.forfeit({path!r}, {why!r})" if path else f"{TAKEN_OUT} {why}.')"
+            cell.source = f"{FORFEIT}({path!r}, {why!r})" if path else f"{TAKEN_OUT} {why}.')"
 
     return Restarting
 
@@ -144,7 +148,8 @@ def suspicious(source: str) -> list[str]:
 
 
 def arm(test_seconds: float) -> None:
-    """From now on every exception test of this process runs in a child that may take `test_seconds`."""
+    """From now on every exception test of this process runs in a child that may take `test_seconds`, and exit() is an error like others."""
+    from IPython import get_ipython
     from otter.test_files.abstract_test import TestCaseResult
     from otter.test_files.exception_test import ExceptionTestFile
 
@@ -152,7 +157,11 @@ def arm(test_seconds: float) -> None:
         outcomes = [(case, isolated(lambda case=case: case.body.call_func(env), test_seconds)) for case in self.test_cases]
         self.test_case_results = [TestCaseResult(case, message or "passed", passed=message is None) for case, message in outcomes]
 
+    def ask_exit():
+        raise RuntimeError("exit() and quit() end no notebook here")
+
     ExceptionTestFile.run = run
+    get_ipython().ask_exit = ask_exit
 
 
 def check(path: str) -> None:

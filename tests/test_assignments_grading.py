@@ -134,6 +134,9 @@ class Batch:
         self.rows = {row["learner"]: row for row in table(self.out / "grades.csv")}
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:Non-unique cell id")  # the duplicated cell's
+
+
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory):
     return Batch(tmp_path_factory.mktemp("class"))
