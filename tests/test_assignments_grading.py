@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "book/_ext"))
 import assignments  # noqa: E402
 from masters import masters  # noqa: E402
 
-from svdicl_lite import gradebook, guard  # noqa: E402
+from svdicl_lite import grade, gradebook, guard  # noqa: E402
 from svdicl_lite.cli import app  # noqa: E402
 from svdicl_lite.submissions import find, read  # noqa: E402
 
@@ -290,6 +290,40 @@ def test_help_tells_the_exit_codes():
     text = " ".join(CliRunner().invoke(app, ["grade", "--help"]).output.split())
     for code in ("0 every submission was graded", "1 nothing can be graded", "3 done, but a person must look", "130 broken off"):
         assert code in text
+
+
+def blank_of(batch):
+    return read(next(one for one in find(batch.submissions) if one.learner == "blank"), "01_svd")
+
+
+def test_a_submission_that_takes_too_long_in_all_is_stopped_with_all_it_started(batch):
+    start = time.monotonic()
+    result = grade.grade_one(blank_of(batch), "01_svd", grade.built(batch.built, "1"), {}, 1)
+    assert result["status"] == "stopped" and result["reason"] == "it took longer than 1 s in all" and result["questions"] == {}
+    assert time.monotonic() - start < 30
+
+
+def test_a_submission_that_fills_the_disk_is_stopped(batch, monkeypatch):
+    monkeypatch.setattr(grade, "DISK_MB", 0)
+    result = grade.grade_one(blank_of(batch), "01_svd", grade.built(batch.built, "01_svd"), {}, 100)
+    assert result["status"] == "stopped" and result["reason"] == "it wrote more than 0 MB"
+
+
+def test_ctrl_c_says_how_to_go_on(batch, tmp_path, monkeypatch):
+    def broken_off(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(grade, "grade_all", broken_off)
+    done = CliRunner().invoke(app, ["grade", str(batch.submissions), "--assignment", "01", "--out", str(tmp_path), "--built", str(batch.built)])
+    assert done.exit_code == 130 and "the same command goes on" in done.stderr
+
+
+def test_points_by_hand_outlive_a_submission_that_is_gone(tmp_path):
+    assignment = {"title": "A", "questions": [{"name": "q1", "title": "Q", "points": 3, "manual": True, "rubric": []}]}
+    (tmp_path / gradebook.SHEET).write_text("learner,question,title,possible,points,comment,answer,rubric\nghost,q1,Q,3,2,good,mine,\n")
+    for _ in range(2):
+        assert gradebook.write(tmp_path, assignment, []) == []
+    assert [float(row["points"]) for row in table(tmp_path / gradebook.SHEET)] == [2]
 
 
 def test_newest_of_several_files_of_a_learner_is_read(batch, tmp_path):
