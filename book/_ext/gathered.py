@@ -1,6 +1,6 @@
-"""Pages that the build gathers: the model cards from the zoo, and what each chapter took from its executed notebook.
+"""What the build gathers for two pages: the model cards from the zoo, and what each chapter took, from its executed notebook.
 
-Both are written as Markdown beside the site's sources, where `book/models.md` and `book/status.md` include them.
+`% gathered models` in `book/models.md` and `% gathered status` in `book/status.md` give way to it.
 """
 
 import json
@@ -16,8 +16,8 @@ from svdicl_lite import zoo
 SHOWN = ("task", "labels", "table", "by", "context", "clip", "shots", "examples")  # what says which case a test figure is of
 
 
-def _write_models(folder: Path) -> None:
-    (folder / "gathered_models.md").write_text("\n".join(_model(name, zoo.card(name), folder) for name in zoo.names()))
+def _models(folder: Path) -> str:
+    return "\n".join(_model(name, zoo.card(name), folder) for name in zoo.names())
 
 
 def _model(name: str, card: dict, folder: Path) -> str:
@@ -75,7 +75,7 @@ def _curve(curve: list[dict], path: Path) -> None:
     plt.close(fig)
 
 
-def _write_status(folder: Path) -> None:
+def _status(folder: Path) -> str:
     rows, versions = [], {}
     for path in sorted((folder / "chapters").glob("*.ipynb")):
         if ".failed" in path.name or ".input" in path.name:
@@ -85,15 +85,15 @@ def _write_status(folder: Path) -> None:
             rows.append({"chapter": f"{{doc}}`/chapters/{path.stem}`", "profile": status["profile"], "seed": status["seed"], "seconds": f"{status['seconds']:.0f}", "peak memory, MB": f"{status['megabytes']:,}"})
             versions = versions | status["versions"]
     listed = [{"software": name, "version": number} for name, number in versions.items()]
-    text = "No chapter was run by this version of the build." if not rows else f"{_table(rows)}\n\n{_table(listed)}"
-    (folder / "gathered_status.md").write_text(text + "\n")
+    return f"{_table(rows)}\n\n{_table(listed)}" if rows else "No chapter of this site was run by `run_chapter.py`."
 
 
-def _gather(app) -> None:
-    _write_models(Path(app.srcdir))
-    _write_status(Path(app.srcdir))
+def _gather(app, docname, source) -> None:
+    for name, gather in (("models", _models), ("status", _status)):
+        if docname == f"book/{name}":
+            source[0] = source[0].replace(f"% gathered {name}", gather(Path(app.srcdir)))
 
 
 def setup(app):
-    app.connect("builder-inited", _gather)
+    app.connect("source-read", _gather)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
