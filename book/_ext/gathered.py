@@ -21,7 +21,6 @@ def _models(folder: Path) -> str:
 
 
 def _model(name: str, card: dict, folder: Path) -> str:
-    _curve(card["curve"], folder / f"curve_{name}.png")
     base = card["recipe"].get("start_from")
     seconds = f"{card['seconds']:,} s" + (f" ({card['cpu_seconds']:,} s of CPU)" if "cpu_seconds" in card else "")
     facts = {
@@ -34,10 +33,12 @@ def _model(name: str, card: dict, folder: Path) -> str:
     lines = [f"### {name}", "", "| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in facts.items()), ""]
     lines += [":::{admonition} Recipe", ":class: dropdown", *_recipe(card["recipe"]), ":::", ""]
     lines += _tests(card["test"])
-    measured = ", ".join(key for key in card["curve"][-1] if key != "step")
-    points = f" Each point is measured on {card['curve_n']} validation examples." if "curve_n" in card else ""
-    lines += [f":::{{figure}} ../curve_{name}.png", f":alt: Training curve of {name} by step, {len(card['curve'])} points, with a line each for {measured}.", "",
-              f"Training curve of `{name}`.{points}", ":::", ""]  # fmt: skip
+    if len(card["curve"]) > 1:
+        _curve(card["curve"], folder / f"curve_{name}.png")
+        measured = ", ".join(key for key in card["curve"][-1] if key != "step")
+        points = f" Each point is measured on {card['curve_n']} validation examples." if "curve_n" in card else ""
+        lines += [f":::{{figure}} ../curve_{name}.png", f":alt: Training curve of {name} by step, {len(card['curve'])} points, with a line each for {measured}.", "",
+                  f"Training curve of `{name}`.{points}", ":::", ""]  # fmt: skip
     return "\n".join(lines)
 
 
@@ -66,11 +67,13 @@ def _table(rows: list[dict]) -> str:
 
 
 def _curve(curve: list[dict], path: Path) -> None:
-    fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
-    for (key, style) in zip([key for key in curve[0] if key != "step"], ("-", "--", "-.", ":", "-", "--", "-.", ":")):
-        ax.plot([row["step"] for row in curve], [row[key] for row in curve], style, marker="o", ms=3, label=key)
-    ax.set(xlabel="training step")
-    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.2), layout="constrained")
+    measured = [key for key in curve[0] if key != "step"]
+    for ax, keys in zip(axes, ([key for key in measured if "loss" in key], [key for key in measured if "loss" not in key])):
+        for key, style in zip(keys, ("-", "--", "-.", ":") * 2):
+            ax.plot([row["step"] for row in curve], [row[key] for row in curve], style, marker="o", ms=3, label=key)
+        ax.set(xlabel="training step")
+        ax.legend(frameon=False, fontsize="small", loc="best")
     fig.savefig(path, dpi=110)
     plt.close(fig)
 
