@@ -156,11 +156,13 @@ def noise_covariance(gradients: Tensor, shots: int) -> Tensor:
 def noise_spectrum(gradients: Tensor, shots: int) -> Tensor:
     """The largest min(N, D) eigenvalues of C_t, (…, min(N, D)), from gradients (…, N, d, d); the others are 0.
 
-    The squared singular values of the centred gradients (N, D) are enough, so C_t itself, with D = d², is never made. Taught in chapter 10.
+    The smaller of the two Gram matrices of the centred gradients (N, D) is enough, so C_t itself, with D = d², is not made where it is large. What is 0
+    up to rounding is 0. Taught in chapter 10.
     """
     centred = (gradients - gradients.mean(-3, keepdim=True)).flatten(-2)  # (…, N, D)
-    values = torch.linalg.svdvals(centred).square()
-    exact_zero = values <= max(centred.shape[-2:]) * torch.finfo(values.dtype).eps * values[..., :1]
+    few, many = sorted(centred.shape[-2:])
+    values = torch.linalg.eigvalsh(centred @ centred.mT if centred.shape[-2] == few else centred.mT @ centred).flip(-1)  # (…, min(N, D))
+    exact_zero = values <= many * torch.finfo(values.dtype).eps * values[..., :1]
     return _shrink(centred.shape[-2], shots) / centred.shape[-2] * values.masked_fill(exact_zero, 0)
 
 
