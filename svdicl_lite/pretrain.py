@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -33,8 +34,8 @@ from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, TASKS, load
 
 LABEL_WEIGHT = 50.0  # how much more a label weighs in the loss than a word of a sentence
 WORDS_READ = 0.25  # share of the words that have a loss at all, and LABEL_WEIGHT counts for all of them
-TOKENS_PER_STEP = 3072
-PROBE_EVERY, PROBE_N = 500, 200  # steps, prompts
+TOKENS_PER_STEP = 2048
+PROBE_EVERY, PROBE_N = 500, 80  # steps, prompts
 SINGLE = ("sentiment", "topic", "emotion")
 PAIRED = ("paraphrase", "entailment", "commitment")
 SHORTEST = {"sentiment": 10, "topic": 10, "emotion": 10, "paraphrase": 21, "entailment": 28, "commitment": 28, "choice": 11}  # tokens of an example
@@ -112,6 +113,31 @@ def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
     with torch.no_grad():
         model.transformer.wpe.weight[:, 0::2] = 0.06 * torch.sin(position * frequency)
         model.transformer.wpe.weight[:, 1::2] = 0.06 * torch.cos(position * frequency)
+    return model
+
+
+def grown(small, small_tokenizer, recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
+    """A deeper model with more words that begins as `small`: its blocks in order, and between the first of them new ones that as yet add nothing.
+
+    The new blocks stand before those that read the demonstrations: what is still to be learned, comparing two sentences, has to be
+    done by then (growth that keeps the function: Net2Net, Chen et al. 2016). Words that `small` knew keep their embeddings.
+    """
+    model = new_model(recipe, tokenizer)
+    n_new = recipe.layers - small.config.n_layer
+    places = [layer for layer in range(recipe.layers) if layer not in range(1, 2 * n_new, 2)]  # new: 1, 3, …
+    known, old = tokenizer.get_vocab(), small_tokenizer.get_vocab()
+    with torch.no_grad():
+        for layer, block in enumerate(model.transformer.h):
+            if layer in places:
+                block.load_state_dict(small.transformer.h[places.index(layer)].state_dict())
+            else:
+                for output in (block.attn.c_proj, block.mlp.c_proj):
+                    output.weight.zero_()
+        model.transformer.ln_f.load_state_dict(small.transformer.ln_f.state_dict())
+        model.transformer.wpe.load_state_dict(small.transformer.wpe.state_dict())
+        for token, row in known.items():
+            if token in old:
+                model.transformer.wte.weight[row] = small.transformer.wte.weight[old[token]]
     return model
 
 
@@ -199,15 +225,20 @@ def train(model, tokenizer, recipe: Recipe, probe=None, keep=None) -> list[dict]
 
 
 def figures(model, tokenizer, split: str, n: int, shots: tuple[int, ...], seeds=range(20)) -> list[dict]:
-    """Accuracy with n and interval on every task and label setting, at each number of shots."""
+    """Accuracy with n and interval on every task and label setting, at each number of shots whose prompts fit the model."""
     rows = []
-    for name in TASKS:
-        for setting in LABEL_SETTINGS:
-            task = load(name, setting)
+    for name, task in TASKS.items():
+        for setting in ("canonical",) if task.options else LABEL_SETTINGS:
+            data = load(name, setting)
             for n_shots in shots:
-                outcome = ICLEvaluator(model, tokenizer, task, split, n, n_shots, seeds)()
+                most = min(n, len(data.splits[split]))
+                try:
+                    outcome = ICLEvaluator(model, tokenizer, data, split, most, n_shots, seeds)()
+                except ValueError:  # more tokens than positions
+                    continue
                 low, high = outcome.interval
-                row = {"task": name, "labels": setting, "shots": n_shots, "n": outcome.n, "accuracy": outcome.accuracy, "low": low, "high": high}
+                row = {"task": name, "labels": setting, "shots": n_shots, "n": outcome.n, "accuracy": outcome.accuracy, "low": low, "high": high,
+                       "balanced_accuracy": outcome.balanced_accuracy}  # fmt: skip
                 rows.append({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()})
     return rows
 
@@ -218,33 +249,45 @@ def make(name: str) -> None:
         return importlib.import_module(f"svdicl_lite.{OTHERS[name]}").make()
     recipe = RECIPES[name]
     torch.set_num_threads(recipe.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if recipe.start_from:
-        model, tokenizer = zoo.load(recipe.start_from)
-    else:
-        tokenizer = train_tokenizer()
+    model, tokenizer = zoo.load(recipe.start_from) if recipe.start_from else (None, train_tokenizer())
+    if model is None:
         model = new_model(recipe, tokenizer)
-
-    model.to(device).eval()
-    evaluators = {
-        f"{task} {setting}": ICLEvaluator(model, tokenizer, load(task, setting), n=PROBE_N, seeds=range(5))
-        for task in TASKS
-        for setting in LABEL_SETTINGS
-    }
-
-    def probe(model):
-        return {key: round(evaluate().accuracy, 4) for key, evaluate in evaluators.items()}
-
-    start = time.perf_counter()
-    curve = train(model, tokenizer, recipe, probe)
-    seconds = time.perf_counter() - start
-    model.to("cpu")
+    elif model.config.n_layer < recipe.layers:
+        small, small_tokenizer, tokenizer = model, tokenizer, train_tokenizer()
+        model = grown(small, small_tokenizer, recipe, tokenizer)
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     folder = zoo.ZOO / name
-    model.save_pretrained(folder)
+
+    def keep(step):
+        if step in recipe.stages:
+            save_file(model.base_model.state_dict(), folder / f"stage-{recipe.stages.index(step) + 1}.safetensors")
+
+    folder.mkdir(exist_ok=True)
+    wall, cpu = time.perf_counter(), time.process_time()
+    curve = train(model, tokenizer, recipe, Probe(model, tokenizer), keep)
+    spent = {"seconds": round(time.perf_counter() - wall), "cpu_seconds": round(time.process_time() - cpu)}
+    write(name, recipe, model, tokenizer, curve, spent)
+
+
+class Probe:
+    """Validation accuracies behind 8 demonstrations, for the curve."""
+
+    def __init__(self, model, tokenizer):
+        settings = [(task.name, setting) for task in TASKS.values() for setting in (LABEL_SETTINGS[:1] if task.options else LABEL_SETTINGS)]
+        self.evaluators = {f"{task} {setting}": ICLEvaluator(model, tokenizer, load(task, setting), n=PROBE_N) for task, setting in settings}
+
+    def __call__(self, model) -> dict:
+        return {name: round(evaluate().accuracy, 4) for name, evaluate in self.evaluators.items()}
+
+
+def write(name: str, recipe: Recipe, model, tokenizer, curve: list[dict], spent: dict) -> None:
+    """Saves weights, tokenizer and card; the figures in the card are of the test set."""
+    folder, device = zoo.ZOO / name, model.device.type
+    model.to("cpu").save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     card = {
         "name": name, "parameters": model.num_parameters(), "recipe": asdict(recipe), "label_weight": LABEL_WEIGHT,
-        "device": device, "threads": torch.get_num_threads(), "seconds": round(seconds), "torch": version("torch"),
+        "tokens_per_step": TOKENS_PER_STEP, "device": device, "threads": torch.get_num_threads(), **spent, "torch": version("torch"),
         "transformers": version("transformers"), "curve": curve, "curve_n": PROBE_N,
         "test": figures(model, tokenizer, "test", n=1000, shots=(0, 2, 4, 8, 16)),
     }  # fmt: skip

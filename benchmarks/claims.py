@@ -1,0 +1,144 @@
+"""What clipping does to the shipped models, in one table: where it helps, where it does not, and what else would have done as well.
+
+Every choice is made on validation, every number is of the test set: `N_TEST` prompts behind twelve sets of demonstrations, the same ones
+before and after, McNemar's exact test, Holm over the whole table. A gain counts only if balanced accuracy rises with it: where a model merely falls
+to chance, which from below looks like a gain, balanced accuracy is 1/C or the answers have lost their entropy, and the row says "collapse".
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import pandas as pd
+import torch
+
+from svdicl_lite import tasks, zoo
+from svdicl_lite.clip import Clip
+from svdicl_lite.controls import dropped
+from svdicl_lite.evaluate import Evaluation, ICLEvaluator
+from svdicl_lite.matrices import n_layers
+from svdicl_lite.search import calibration, compare, search_clip_rate
+from svdicl_lite.stats import cluster_interval, holm, label_entropy, mcnemar
+
+N_VALIDATION, N_TEST, SEEDS = 600, 1200, tuple(range(12))
+CONTROLS = ("random-subspace", "smallest", "scale")
+
+
+@lru_cache(maxsize=8)
+def loaded(name: str):
+    return zoo.load(name)
+
+
+@lru_cache(maxsize=64)
+def evaluator(name: str, task: str, labels: str, split: str) -> ICLEvaluator:
+    data = tasks.load(task, labels)
+    n = min({"validation": N_VALIDATION, "test": N_TEST}[split], len(data.splits[split]))
+    return ICLEvaluator(*loaded(name), data, split, n, seeds=SEEDS)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison on a test set."""
+
+    claim: str
+    model: str
+    task: str
+    labels: str
+    change: str
+    before: Evaluation
+    after: Evaluation
+
+    @property
+    def gain(self) -> float:
+        return self.after.accuracy - self.before.accuracy
+
+    @property
+    def balanced_gain(self) -> float:
+        return self.after.balanced_accuracy - self.before.balanced_accuracy
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether what is left is no more than a guess: balanced accuracy within 3 points of chance, or nearly one answer for all."""
+        C = self.after.scores.shape[1]
+        return abs(self.after.balanced_accuracy - 1 / C) < 0.03 or label_entropy(self.after.predictions, C) < 0.3
+
+
+def clipped_outcome(name: str, task: str, labels: str, layer: int, module: str, rate: float) -> tuple[Evaluation, Evaluation]:
+    """The test set before and after one clip that was chosen elsewhere."""
+    model, test = loaded(name)[0], evaluator(name, task, labels, "test")
+    before = test()
+    with Clip(model, layer, module).at(rate):
+        return before, test()
+
+
+def algorithm_1(claim: str, name: str, task: str, labels: str, module: str, layer=None, method: str = "svd"):
+    """Row and result of a search: rate (and layer, by condition numbers) chosen on validation."""
+    validation, test = (evaluator(name, task, labels, split) for split in ("validation", "test"))
+    result = search_clip_rate(loaded(name)[0], validation, test, module, layer, method=method)
+    what = f"{module} {result.layer} at {result.clip_rate:g}" + ("" if method == "svd" else f", {method}")
+    return Row(claim, name, task, labels, what, result.test_before, result.test_after), result
+
+
+def best_of_layers(claim: str, name: str, task: str, labels: str):
+    """Row and result of the search over every module and every layer behind the first, by validation alone."""
+    layers = [(module, layer) for module in ("mlp", "attn") for layer in range(1, n_layers(loaded(name)[0]))]
+    found = [algorithm_1(claim, name, task, labels, *place) for place in layers]
+    return max(found, key=lambda pair: pair[1].validation_gain)
+
+
+def overridden(name: str, task: str) -> list[Row]:
+    """(a) A prior that talks over flipped words: Algorithm 1, the best of all layers, the same clip on canonical words, and controls."""
+    rows = []
+    for claim, (row, result) in (
+        ("a", algorithm_1("a", name, task, "flipped", "mlp")),
+        ("a, any layer", best_of_layers("a, any layer", name, task, "flipped")),
+    ):
+        layer, module, rate = result.layer, result.module, result.clip_rate
+        rows.append(row)
+        for labels in ("canonical", "arbitrary"):
+            rows.append(Row(f"{claim}: cost", name, task, labels, row.change, *clipped_outcome(name, task, labels, layer, module, rate)))
+        for method in CONTROLS:
+            rows.append(algorithm_1(f"{claim}: control", name, task, "flipped", module, layer, method)[0])
+    validation, test = (evaluator(name, task, "flipped", split) for split in ("validation", "test"))
+    for change, outcome in (
+        (f"layer {layer} dropped", compare(validation, test, partial(dropped, loaded(name)[0], layer))),
+        ("batch calibration, no clip", calibration(validation, test)),
+    ):
+        rows.append(Row("a: control", name, task, "flipped", change, outcome.test_before, outcome.test_after))
+    return rows
+
+
+def depth(name: str, task: str) -> list[Row]:
+    """(b) The MLPs of all layers at ξ = .95 on canonical words."""
+    return [Row("b", name, task, "canonical", f"mlp {layer} at 0.95", *clipped_outcome(name, task, "canonical", layer, "mlp", 0.95))
+            for layer in range(n_layers(loaded(name)[0]))]  # fmt: skip
+
+
+def everywhere(name: str) -> list[Row]:
+    """(c) Algorithm 1 on every task and label setting."""
+    return [algorithm_1("c", name, task, labels, "mlp")[0]
+            for task in tasks.TASKS for labels in (tasks.LABEL_SETTINGS if not tasks.TASKS[task].options else ("canonical",))]  # fmt: skip
+
+
+def table(rows: list[Row]) -> pd.DataFrame:
+    """The rows with their p-values, Holm's over all of them, and a verdict each."""
+    p = [mcnemar(row.before.correct, row.after.correct) for row in rows]
+    lines = []
+    for row, plain, adjusted in zip(rows, p, holm(p)):
+        C = row.before.scores.shape[1]
+        low, high = cluster_interval(row.after.correct.astype(float) - row.before.correct, row.before.demonstration_sets)
+        verdict = "collapse" if row.collapsed else "no difference" if adjusted >= 0.01 else "gain" if row.gain > 0 and row.balanced_gain > 0 else "loss"
+        lines.append(
+            {
+                "claim": row.claim, "model": row.model, "task": row.task, "labels": row.labels, "change": row.change, "n": row.before.n,
+                "before": row.before.accuracy, "after": row.after.accuracy, "gain": row.gain, "low": low, "high": high, "p": plain, "p (Holm)": adjusted,
+                "balanced before": row.before.balanced_accuracy, "balanced after": row.after.balanced_accuracy,
+                "entropy before": label_entropy(row.before.predictions, C), "entropy after": label_entropy(row.after.predictions, C), "verdict": verdict,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    rows = [*overridden("icl-gpt2-prior", "sentiment"), *depth("icl-gpt2", "sentiment"), *depth("icl-gpt2-prior", "sentiment"), *everywhere("icl-gpt2")]
+    print(table(rows).round(3).to_string(index=False))
