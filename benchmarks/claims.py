@@ -1,25 +1,29 @@
 """What clipping does to the shipped models, in one table: where it helps, where it does not, and what else would have done as well.
 
 Every choice is made on validation, every number is of the test set: `N_TEST` prompts behind twelve sets of demonstrations, the same ones
-before and after, McNemar's exact test, Holm over the whole table. A gain counts only if balanced accuracy rises with it: where a model merely falls
+before and after, McNemar's exact test, Holm over the whole table, and an interval that takes the sets for what was sampled. A gain counts only if balanced accuracy rises with it: where a model merely falls
 to chance, which from below looks like a gain, balanced accuracy is 1/C or the answers have lost their entropy, and the row says "collapse".
 """
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
+import numpy as np
 import pandas as pd
 import torch
 
 from svdicl_lite import tasks, zoo
 from svdicl_lite.clip import Clip
-from svdicl_lite.controls import dropped
+from svdicl_lite.controls import dropped, how_of
 from svdicl_lite.evaluate import Evaluation, ICLEvaluator
 from svdicl_lite.matrices import n_layers
+from svdicl_lite.recall import RecallEvaluator, best_clip
 from svdicl_lite.search import calibration, compare, search_clip_rate
 from svdicl_lite.stats import cluster_interval, holm, label_entropy, mcnemar
+from svdicl_lite.svd import CLIP_RATES
 
 N_VALIDATION, N_TEST, SEEDS = 600, 1200, tuple(range(12))
+N_RECALL = 1000, 2000
 CONTROLS = ("random-subspace", "smallest", "scale")
 
 
@@ -87,11 +91,8 @@ def best_of_layers(claim: str, name: str, task: str, labels: str):
 
 def overridden(name: str, task: str) -> list[Row]:
     """(a) A prior that talks over flipped words: Algorithm 1, the best of all layers, the same clip on canonical words, and controls."""
-    rows = []
-    for claim, (row, result) in (
-        ("a", algorithm_1("a", name, task, "flipped", "mlp")),
-        ("a, any layer", best_of_layers("a, any layer", name, task, "flipped")),
-    ):
+    rows, searches = [], [("a", algorithm_1("a", name, task, "flipped", "mlp")), ("a, any layer", best_of_layers("a, any layer", name, task, "flipped"))]
+    for claim, (row, result) in searches:
         layer, module, rate = result.layer, result.module, result.clip_rate
         rows.append(row)
         for labels in ("canonical", "arbitrary"):
@@ -114,9 +115,32 @@ def depth(name: str, task: str) -> list[Row]:
 
 
 def everywhere(name: str) -> list[Row]:
-    """(c) Algorithm 1 on every task and label setting."""
-    return [algorithm_1("c", name, task, labels, "mlp")[0]
-            for task in tasks.TASKS for labels in (tasks.LABEL_SETTINGS if not tasks.TASKS[task].options else ("canonical",))]  # fmt: skip
+    """(c) Algorithm 1 on both tasks and every label setting."""
+    return [algorithm_1("c", name, task, labels, "mlp")[0] for task in tasks.TASKS for labels in tasks.LABEL_SETTINGS]
+
+
+def recalled() -> list[Row]:
+    """(d) Noisy recall: the best clip of validation and its controls, each with its own best rate on the same module."""
+    model = loaded("recall-gpt2")[0]
+    validation, test = (RecallEvaluator(model, split, n) for split, n in zip(("validation", "test"), N_RECALL))
+    layer, module, _ = best_clip(model, n=N_RECALL[0])
+    sets = np.repeat(np.arange(4), N_RECALL[1] // 4)
+
+    def judged() -> Evaluation:
+        outcome = test()
+        return Evaluation(outcome.scores, outcome.labels, sets)
+
+    before, rows = judged(), []
+    for method in ("svd", *CONTROLS):
+        clip, found = Clip(model, layer, module, how=how_of(method)), {}
+        for rate in CLIP_RATES:
+            with clip.at(rate, factored=method == "svd"):
+                found[rate] = validation().accuracy
+        rate = max(found, key=found.get)
+        with clip.at(rate, factored=method == "svd"):
+            what = f"{module} {layer} at {rate:g}" + ("" if method == "svd" else f", {method}")
+            rows.append(Row("d" if method == "svd" else "d: control", "recall-gpt2", "recall", "", what, before, judged()))
+    return rows
 
 
 def table(rows: list[Row]) -> pd.DataFrame:
@@ -140,5 +164,10 @@ def table(rows: list[Row]) -> pd.DataFrame:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    rows = [*overridden("icl-gpt2-prior", "sentiment"), *depth("icl-gpt2", "sentiment"), *depth("icl-gpt2-prior", "sentiment"), *everywhere("icl-gpt2")]
+    rows = [
+        *(row for name in ("icl-gpt2-prior", "icl-gpt2-noisy") for row in overridden(name, "sentiment")),
+        *(row for name in ("icl-gpt2", "icl-gpt2-prior", "icl-gpt2-noisy") for row in depth(name, "sentiment")),
+        *(row for name in ("icl-gpt2", "icl-gpt2-prior", "icl-gpt2-noisy") for row in everywhere(name)),
+        *recalled(),
+    ]
     print(table(rows).round(3).to_string(index=False))

@@ -2,12 +2,12 @@
 
 An *event* is who did what to what. A paraphrase tells the same event in another order or with another word for it; what follows
 from a premise is what it says, or something more general. So a model must compare two sentences, where for sentiment it reads one. The kinds are those of
-`grammar`: short, plain, hard (roles exchanged, clauses mixed up, negation) and mixed, where readers differ. Taught in chapter 03.
+`wide`: short, plain, hard (roles exchanged, clauses mixed up, negation) and mixed, where readers differ. Taught in chapter 03.
 """
 
 import random
 
-from svdicl_lite.grammar import FIRST_DECIDES, NAMES, TIMES
+from svdicl_lite.wide import FIRST_DECIDES, NAMES, TIMES
 
 # Words that mean the same; all are past tense and past participle alike, so that each makes a passive.
 SAME = [pair.split() for pair in (

@@ -14,31 +14,25 @@ import importlib
 import json
 import math
 import random
-import re
 import sys
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from svdicl_lite import suite, zoo
+from svdicl_lite import grammar, zoo
 from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.prompts import render
-from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, TASKS, load
+from svdicl_lite.tasks import ARBITRARY_WORDS, ATTRIBUTE, LABEL_SETTINGS, TASKS, load
 
 LABEL_WEIGHT = 50.0  # how much more a label weighs in the loss than a word of a sentence
-WORDS_READ = 0.25  # share of the words that have a loss at all, and LABEL_WEIGHT counts for all of them
-TOKENS_PER_STEP = 2048
-PROBE_EVERY, PROBE_N = 500, 80  # steps, prompts
-SINGLE = ("sentiment", "topic", "emotion")
-PAIRED = ("paraphrase", "entailment", "commitment")
-SHORTEST = {"sentiment": 10, "topic": 10, "emotion": 10, "paraphrase": 21, "entailment": 28, "commitment": 28, "choice": 11}  # tokens of an example
+TOKENS_PER_STEP = 6400
+PROBE_EVERY, PROBE_N = 100, 200  # steps, prompts
 
 
 @dataclass(frozen=True)
@@ -46,11 +40,10 @@ class Phase:
     """`steps` optimiser steps on one mix of documents."""
 
     steps: int
-    lengths: tuple[int, ...]  # tokens of a document, drawn per step: it takes the examples that fit, and one at least
+    shots: tuple[int, ...]  # demonstrations before a document's last sentence, drawn per step
     canonical: float  # share of documents with the canonical label words
     flipped: float  # share with those words moved to the next class; the rest is arbitrary
     kinds: tuple[str, ...]  # of sentences
-    tasks: tuple[str, ...] = tuple(TASKS)  # drawn evenly; one that is named twice is drawn twice as often
     learning_rate: float = 1e-3
     label_noise: float = 0.0  # probability that a label is replaced by one drawn at random
     cool_down: float = 0.0  # last share of the phase in which the learning rate falls to zero
@@ -62,17 +55,34 @@ class Recipe:
 
     phases: tuple[Phase, ...]
     start_from: str | None = None  # another recipe's model, gone on with
-    layers: int = 6
+    layers: int = 4
     width: int = 128
     heads: int = 4
     positions: int = 512
     seed: int = 0
     threads: int = 2  # part of the recipe: another number of threads adds in another order, and so trains another model
-    stages: tuple[int, ...] = ()  # steps after which the weights are kept, apart from the last
 
 
 RECIPES = {
-    "icl-gpt2": Recipe(phases=()),
+    "icl-gpt2": Recipe(
+        phases=(
+            Phase(200, shots=(0, 1, 2), canonical=0.8, flipped=0.0, kinds=("short",)),
+            Phase(700, shots=(8,), canonical=0.4, flipped=0.2, kinds=("short",)),
+            Phase(300, shots=(8,), canonical=0.4, flipped=0.2, kinds=("plain",)),
+            Phase(600, shots=(2, 4, 8, 16), canonical=0.3, flipped=0.2, kinds=("plain", "hard")),
+            Phase(500, shots=(8, 16), canonical=0.15, flipped=0.15, kinds=("plain", "hard"), cool_down=0.4),
+        ),
+    ),
+    "icl-gpt2-prior": Recipe(  # words mean what they say: a prior that talks over the prompt
+        phases=(Phase(70, shots=(8,), canonical=0.9, flipped=0.0, kinds=("plain", "hard"), learning_rate=5e-4, label_noise=0.2),),
+        start_from="icl-gpt2",
+        threads=1,
+    ),
+    "icl-gpt2-noisy": Recipe(  # every second label is drawn at random: reading pays less
+        phases=(Phase(56, shots=(2, 4, 8), canonical=0.6, flipped=0.1, kinds=("plain", "hard"), learning_rate=1.5e-3, label_noise=0.5),),
+        start_from="icl-gpt2",
+        threads=1,
+    ),
 }
 
 
@@ -82,14 +92,14 @@ OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular
 
 def train_tokenizer() -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer, GPT-2's kind, in which every word of the world is one token behind a space."""
-    words = [*suite.vocabulary(), *ARBITRARY_WORDS, *(word for task in TASKS.values() for word in task.label_words)]
-    frames = [re.sub(r"\{\w+\}", "", task.template) + "\n" for task in TASKS.values()]
+    words = [*grammar.vocabulary(), *ARBITRARY_WORDS, *(word for task in TASKS.values() for word in task.label_words)]
+    frames = [task.template.replace("{text}", "").replace("{label}", "\n") for task in TASKS.values()]
     end = "<|endoftext|>"
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=4096, special_tokens=[end], initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=2048, special_tokens=[end], initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator([*(f" {word}" for word in words), *frames] * 20, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end, unk_token=end, pad_token=end)
 
@@ -104,7 +114,7 @@ def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
     model = GPT2LMHeadModel(
         GPT2Config(
             vocab_size=len(tokenizer), n_positions=recipe.positions, n_embd=recipe.width, n_layer=recipe.layers,
-            n_head=recipe.heads, resid_pdrop=0.0, activation_function="gelu_pytorch_tanh", embd_pdrop=0.0, attn_pdrop=0.0, initializer_range=0.06,
+            n_head=recipe.heads, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, initializer_range=0.06,
             bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
         )
     )  # fmt: skip
@@ -116,129 +126,87 @@ def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
     return model
 
 
-def grown(small, small_tokenizer, recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
-    """A deeper model with more words that begins as `small`: its blocks in order, and between the first of them new ones that as yet add nothing.
-
-    The new blocks stand before those that read the demonstrations: what is still to be learned, comparing two sentences, has to be
-    done by then (growth that keeps the function: Net2Net, Chen et al. 2016). Words that `small` knew keep their embeddings.
-    """
-    model = new_model(recipe, tokenizer)
-    n_new = recipe.layers - small.config.n_layer
-    places = [layer for layer in range(recipe.layers) if layer not in range(1, 2 * n_new, 2)]  # new: 1, 3, …
-    known, old = tokenizer.get_vocab(), small_tokenizer.get_vocab()
-    with torch.no_grad():
-        for layer, block in enumerate(model.transformer.h):
-            if layer in places:
-                block.load_state_dict(small.transformer.h[places.index(layer)].state_dict())
-            else:
-                for output in (block.attn.c_proj, block.mlp.c_proj):
-                    output.weight.zero_()
-        model.transformer.ln_f.load_state_dict(small.transformer.ln_f.state_dict())
-        model.transformer.wpe.load_state_dict(small.transformer.wpe.state_dict())
-        for token, row in known.items():
-            if token in old:
-                model.transformer.wte.weight[row] = small.transformer.wte.weight[old[token]]
-    return model
-
-
-def draw_words(rng: random.Random, task, phase: Phase) -> tuple[str, ...]:
-    """The words that name the classes in one document; none where the task has options."""
-    if task.options:
-        return ()
+def draw_document(rng: random.Random, phase: Phase, n_pairs: int) -> list[tuple[str, str]]:
+    """One document: `n_pairs` of a context, which ends where a label is due, and the label word."""
+    task = TASKS[rng.choice(list(TASKS))]
     kind = rng.random()
-    if kind < phase.canonical + phase.flipped:
-        return task.words("canonical" if kind < phase.canonical else "flipped")
-    return tuple(rng.sample(ARBITRARY_WORDS, len(task.classes)))
-
-
-def draw_pair(rng: random.Random, task, phase: Phase, words: tuple[str, ...]) -> tuple[str, str]:
-    """One example: a context, which ends where an answer is due, and the answer, a label word or the right option."""
-    example = suite.draw(task.name, rng, "train", phase.kinds, balanced=True)
-    index = example["label"]
-    if rng.random() < phase.label_noise:
-        index = rng.randrange(len(task.classes))
-    return render(task, example), example[task.options[index]] if task.options else words[index]
+    if kind < phase.canonical:
+        words = task.words("canonical")
+    elif kind < phase.canonical + phase.flipped:
+        words = task.words("flipped")
+    else:
+        words = rng.sample(ARBITRARY_WORDS, len(task.classes))
+    pairs = []
+    for _ in range(n_pairs):
+        sentence = grammar.draw(rng, "train", phase.kinds)
+        index = task.classes.index(getattr(sentence, ATTRIBUTE[task.name]))
+        if rng.random() < phase.label_noise:
+            index = rng.randrange(len(words))
+        pairs.append((render(task, {"text": sentence.text}), words[index]))
+    return pairs
 
 
 def draw_batch(rng: random.Random, phase: Phase, tokenizer) -> tuple[Tensor, Tensor]:
-    """Tokens (B, T) and loss weights (B, T) of one step: answers weigh 1, words 1/50 on average and most of them 0, padding 0."""
-    length = rng.choice(phase.lengths)
-    documents = []
-    for _ in range(max(1, TOKENS_PER_STEP // length)):
-        task = TASKS[rng.choice(phase.tasks)]
-        words = draw_words(rng, task, phase)
-        n_most = max(1, length // SHORTEST[task.name])
-        documents.append([draw_pair(rng, task, phase, words) for _ in range(n_most)])
-    pieces = iter(tokenizer([piece for pairs in documents for context, answer in pairs for piece in (context, f" {answer}", "\n")])["input_ids"])
+    """Tokens (B, T) and loss weights (B, T) of one step: labels weigh 1, words 1/50, padding 0."""
+    n_pairs = rng.choice(phase.shots) + 1
+    documents = [draw_document(rng, phase, n_pairs) for _ in range(TOKENS_PER_STEP // (12 * n_pairs))]
+    pieces = iter(tokenizer([piece for pairs in documents for context, word in pairs for piece in (context, f" {word}", "\n")])["input_ids"])
     rows, weights = [], []
-    word = 1 / LABEL_WEIGHT / WORDS_READ
-    for pairs in documents:
-        row, weight, full = [], [], False
-        for _ in pairs:
-            context, answer, end = next(pieces), next(pieces), next(pieces)
-            full = full or len(row) + len(context) + len(answer) + len(end) > length
-            if not full or not row:
-                row += context + answer + end
-                weight += [word * (rng.random() < WORDS_READ) for _ in context] + [1.0] * len(answer) + [word]
+    for _ in documents:
+        row, weight = [], []
+        for _ in range(n_pairs):
+            for worth in (1 / LABEL_WEIGHT, 1.0, 1 / LABEL_WEIGHT):  # context, label, line end
+                piece = next(pieces)
+                row += piece
+                weight += [worth] * len(piece)
         rows.append(torch.tensor(row))
         weights.append(torch.tensor(weight))
     pad = nn.utils.rnn.pad_sequence
     return pad(rows, batch_first=True, padding_value=tokenizer.pad_token_id), pad(weights, batch_first=True)
 
 
-def train(model, tokenizer, recipe: Recipe, probe=None, keep=None) -> list[dict]:
-    """Trains `model`, any causal one, in place; `keep(step)` is called after each step.
-
-    Returns the curve: every 500 steps, and at the end of a phase, the loss on answers and what `probe(model)` says.
-    """
+def train(model: GPT2LMHeadModel, tokenizer, recipe: Recipe, probe=None) -> list[dict]:
+    """Trains `model` in place; returns the curve: every 100 steps, and at the end, the loss on labels and what `probe(model)` says."""
     rng = random.Random(recipe.seed)
     torch.manual_seed(recipe.seed)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = ((phase, i) for phase in recipe.phases for i in range(phase.steps))
+    schedule = [(phase, i) for phase in recipe.phases for i in range(phase.steps)]
     curve, losses = [], []
-    model.train()
     for step, (phase, i) in enumerate(tqdm(schedule, unit="step", disable=None), start=1):
         left = (phase.steps - i) / phase.steps
         cool = min(1.0, left / phase.cool_down) if phase.cool_down else 1.0
         for group in optimiser.param_groups:
             group["lr"] = phase.learning_rate * cool * min(1.0, step / 100)
+        model.train()
         tokens, weights = (tensor.to(model.device) for tensor in draw_batch(rng, phase, tokenizer))
-        read = weights[:, 1:] > 0  # a word without a weight needs no logits
-        hidden = model.base_model(tokens, use_cache=False).last_hidden_state[:, :-1][read]
-        target, weight = tokens[:, 1:][read], weights[:, 1:][read]
-        loss = nn.functional.cross_entropy(model.get_output_embeddings()(hidden), target, reduction="none")
+        with torch.autocast(model.device.type, dtype=torch.bfloat16):
+            logits = model(tokens, use_cache=False).logits[:, :-1]
+        target, weight = tokens[:, 1:].flatten(), weights[:, 1:].flatten()
+        loss = nn.functional.cross_entropy(logits.float().flatten(0, 1), target, reduction="none")
         optimiser.zero_grad()
         ((loss * weight).sum() / weight.sum()).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         losses.append(loss[weight == 1].mean().item())
-        if keep:
-            keep(step)
-        if step % PROBE_EVERY == 0 or i == phase.steps - 1:
+        if step % PROBE_EVERY == 0 or step == len(schedule):
             model.eval()
             curve.append({"step": step, "label_loss": round(sum(losses) / len(losses), 4), **(probe(model) if probe else {})})
             tqdm.write(str(curve[-1]), file=sys.stderr)
             losses = []
-            model.train()
     model.eval()
     return curve
 
 
 def figures(model, tokenizer, split: str, n: int, shots: tuple[int, ...], seeds=range(20)) -> list[dict]:
-    """Accuracy with n and interval on every task and label setting, at each number of shots whose prompts fit the model."""
+    """Accuracy with n and interval on every task and label setting, at each number of shots."""
     rows = []
-    for name, task in TASKS.items():
-        for setting in ("canonical",) if task.options else LABEL_SETTINGS:
-            data = load(name, setting)
+    for name in TASKS:
+        for setting in LABEL_SETTINGS:
+            task = load(name, setting)
             for n_shots in shots:
-                most = min(n, len(data.splits[split]))
-                try:
-                    outcome = ICLEvaluator(model, tokenizer, data, split, most, n_shots, seeds)()
-                except ValueError:  # more tokens than positions
-                    continue
+                outcome = ICLEvaluator(model, tokenizer, task, split, n, n_shots, seeds)()
                 low, high = outcome.interval
-                row = {"task": name, "labels": setting, "shots": n_shots, "n": outcome.n, "accuracy": outcome.accuracy, "low": low, "high": high,
-                       "balanced_accuracy": outcome.balanced_accuracy}  # fmt: skip
+                row = {"task": name, "labels": setting, "shots": n_shots, "n": outcome.n, "accuracy": outcome.accuracy, "low": low, "high": high}
                 rows.append({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()})
     return rows
 
@@ -249,45 +217,33 @@ def make(name: str) -> None:
         return importlib.import_module(f"svdicl_lite.{OTHERS[name]}").make()
     recipe = RECIPES[name]
     torch.set_num_threads(recipe.threads)
-    model, tokenizer = zoo.load(recipe.start_from) if recipe.start_from else (None, train_tokenizer())
-    if model is None:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if recipe.start_from:
+        model, tokenizer = zoo.load(recipe.start_from)
+    else:
+        tokenizer = train_tokenizer()
         model = new_model(recipe, tokenizer)
-    elif model.config.n_layer < recipe.layers:
-        small, small_tokenizer, tokenizer = model, tokenizer, train_tokenizer()
-        model = grown(small, small_tokenizer, recipe, tokenizer)
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+    model.to(device).eval()
+    evaluators = {
+        f"{task} {setting}": ICLEvaluator(model, tokenizer, load(task, setting), n=PROBE_N, seeds=range(5))
+        for task in TASKS
+        for setting in LABEL_SETTINGS
+    }
+
+    def probe(model):
+        return {key: round(evaluate().accuracy, 4) for key, evaluate in evaluators.items()}
+
+    start = time.perf_counter()
+    curve = train(model, tokenizer, recipe, probe)
+    seconds = time.perf_counter() - start
+    model.to("cpu")
     folder = zoo.ZOO / name
-
-    def keep(step):
-        if step in recipe.stages:
-            save_file(model.base_model.state_dict(), folder / f"stage-{recipe.stages.index(step) + 1}.safetensors")
-
-    folder.mkdir(exist_ok=True)
-    wall, cpu = time.perf_counter(), time.process_time()
-    curve = train(model, tokenizer, recipe, Probe(model, tokenizer), keep)
-    spent = {"seconds": round(time.perf_counter() - wall), "cpu_seconds": round(time.process_time() - cpu)}
-    write(name, recipe, model, tokenizer, curve, spent)
-
-
-class Probe:
-    """Validation accuracies behind 8 demonstrations, for the curve."""
-
-    def __init__(self, model, tokenizer):
-        settings = [(task.name, setting) for task in TASKS.values() for setting in (LABEL_SETTINGS[:1] if task.options else LABEL_SETTINGS)]
-        self.evaluators = {f"{task} {setting}": ICLEvaluator(model, tokenizer, load(task, setting), n=PROBE_N) for task, setting in settings}
-
-    def __call__(self, model) -> dict:
-        return {name: round(evaluate().accuracy, 4) for name, evaluate in self.evaluators.items()}
-
-
-def write(name: str, recipe: Recipe, model, tokenizer, curve: list[dict], spent: dict) -> None:
-    """Saves weights, tokenizer and card; the figures in the card are of the test set."""
-    folder, device = zoo.ZOO / name, model.device.type
-    model.to("cpu").save_pretrained(folder)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     card = {
         "name": name, "parameters": model.num_parameters(), "recipe": asdict(recipe), "label_weight": LABEL_WEIGHT,
-        "tokens_per_step": TOKENS_PER_STEP, "device": device, "threads": torch.get_num_threads(), **spent, "torch": version("torch"),
+        "device": device, "threads": torch.get_num_threads(), "seconds": round(seconds), "torch": version("torch"),
         "transformers": version("transformers"), "curve": curve, "curve_n": PROBE_N,
         "test": figures(model, tokenizer, "test", n=1000, shots=(0, 2, 4, 8, 16)),
     }  # fmt: skip

@@ -1,21 +1,39 @@
 """The offline suite: one task of our own for each of the paper's seven, and how an example of it is drawn.
 
-`tasks.TASKS` says how each is put to a model, in the paper's words (appendix C.1); here, `draw` makes one example of a split. No two splits share a
-sentence, neither alone nor as a part of a pair, because each sentence's own text says which split it is in. Every task has the four
-kinds of `grammar`: short, plain, hard and mixed. Taught in chapter 03.
+`SUITE` says how each is put to a model, in the paper's words (appendix C.1); `draw` makes one example of a split. No two splits share a
+sentence, neither alone nor as a part of a pair, because each sentence's own text says which split it is in. Every task has four kinds of
+example: short, plain, hard and mixed (see `wide`). The shipped `icl-gpt2` models know the smaller world of `tasks.TASKS` only; what is to learn this
+one is in `suite_gpt2.py`. Taught in chapter 03.
 """
 
 import random
+from dataclasses import replace
+from functools import lru_cache
 
-from svdicl_lite import choices, grammar, pairs, utterances
-from svdicl_lite.grammar import split_of
-from svdicl_lite.tasks import TASKS, template_fields
+from svdicl_lite import choices, pairs, utterances, wide
+from svdicl_lite.grammar import POLARITIES, TOPICS, split_of
+from svdicl_lite.tasks import Task, as_splits, template_fields
 
 KINDS = ("short", "plain", "hard", "mixed")
 MIX = ("plain", "hard", "mixed")  # what the splits are made of, unless you say otherwise
 
+SUITE = {
+    task.name: task
+    for task in (
+        Task("mixed-sentiment", "text: {text} sentiment: {label}", POLARITIES, ("neg", "pos")),  # SST-2
+        Task("mixed-topic", "text: {text} classification: {label}", TOPICS, TOPICS),  # AGNews
+        Task("emotion", "text: {text} sentiment: {label}", ("not happy", "happy"), ("neg", "pos")),  # EmoC
+        Task("paraphrase", "sentence1: {sentence1} sentence2: {sentence2} label : {label}", ("not equivalent", "equivalent"), ("false", "true")),  # MRPC
+        Task("entailment", "{premise} Does this mean that {hypothesis} is true? select Yes or No? {label}", ("entailment", "not entailment"), ("Yes", "No")),
+        Task(  # CB
+            "commitment", "Suppose {premise} Can we infer that {hypothesis}? Yes, No, or Maybe? {label}", ("entailment", "contradiction", "neutral"),
+            ("Yes", "No", "Maybe"),
+        ),
+        Task("choice", "{premise} {question} {label}", ("choice1", "choice2"), (), options=("choice1", "choice2")),  # COPA
+    )
+}  # fmt: skip
 SIZES = {  # as in the paper, some are small
-    name: {"train": 1000, "validation": 2000, "test": 4000} for name in ("sentiment", "topic")
+    name: {"train": 1000, "validation": 2000, "test": 4000} for name in ("mixed-sentiment", "mixed-topic")
 } | {
     "emotion": {"train": 1000, "validation": 1500, "test": 3000},
     "paraphrase": {"train": 500, "validation": 800, "test": 1600},
@@ -31,11 +49,11 @@ def draw(name: str, rng: random.Random, split: str, kinds: tuple[str, ...] = MIX
 
     Classes are equally likely, except that in `emotion` one in five is happy, unless `balanced`.
     """
-    if name in ("sentiment", "topic"):
-        sentence = grammar.draw(rng, split, kinds)
-        found = sentence.polarity if name == "sentiment" else sentence.topic
-        return {"text": sentence.text, "label": TASKS[name].classes.index(found)}
-    kind, label = rng.choice(kinds), rng.randrange(len(TASKS[name].classes))
+    if name in ("mixed-sentiment", "mixed-topic"):
+        sentence = wide.draw(rng, split, kinds)
+        found = sentence.polarity if name == "mixed-sentiment" else sentence.topic
+        return {"text": sentence.text, "label": SUITE[name].classes.index(found)}
+    kind, label = rng.choice(kinds), rng.randrange(len(SUITE[name].classes))
     if name == "emotion" and not balanced:
         label = int(rng.random() < utterances.HAPPY_SHARE)
     if name == "choice":
@@ -48,7 +66,7 @@ def draw(name: str, rng: random.Random, split: str, kinds: tuple[str, ...] = MIX
 
 def columns(name: str) -> list[str]:
     """The text columns of a task, in the order of its template."""
-    return [field for field in template_fields(TASKS[name].template) if field != "label"] + list(TASKS[name].options)
+    return [field for field in template_fields(SUITE[name].template) if field != "label"] + list(SUITE[name].options)
 
 
 def rows(name: str, split: str, kinds: tuple[str, ...], seed: int) -> list[dict]:
@@ -60,6 +78,21 @@ def rows(name: str, split: str, kinds: tuple[str, ...], seed: int) -> list[dict]
     return list(found.values())
 
 
+def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0) -> Task:
+    """The task of this name with its splits; `tasks.load` comes here."""
+    kinds, task = MIX if kinds is None else kinds, SUITE[name]
+    if not kinds or isinstance(kinds, str) or not set(kinds) <= set(KINDS):
+        raise ValueError(f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(KINDS)}")
+    if task.options and label_setting != "canonical":
+        task.words(label_setting)  # says that there are none
+    return replace(task, label_setting=label_setting, splits=_splits(name, tuple(kinds), seed))
+
+
+@lru_cache(maxsize=16)
+def _splits(name: str, kinds: tuple[str, ...], seed: int):
+    return as_splits({split: rows(name, split, kinds, seed) for split in SIZES[name]}, columns(name), SUITE[name].classes)
+
+
 def vocabulary() -> list[str]:
     """Every word that the suite can say outside its templates and label words, sorted."""
-    return sorted({*grammar.vocabulary(), *pairs.vocabulary(), *utterances.vocabulary(), *choices.vocabulary()})
+    return sorted({*wide.vocabulary(), *pairs.vocabulary(), *utterances.vocabulary(), *choices.vocabulary()})

@@ -1,13 +1,13 @@
 """What people say of themselves: is somebody happy, or is it anything else?
 
 The offline twin of the paper's EmoC. Four in five are not happy: sad, angry, or about something else, which is why a model that always says so
-is right four times in five and its balanced accuracy is one half. The kinds are those of `grammar`: short, plain, hard (denied,
+is right four times in five and its balanced accuracy is one half. The kinds are those of `wide`: short, plain, hard (denied,
 contrasted) and mixed (two feelings, of which the first decides three times in four). Taught in chapter 03.
 """
 
 import random
 
-from svdicl_lite.grammar import DEGREES, FIRST_DECIDES, NAMES, TIMES, fill, fixed_words
+from svdicl_lite.wide import DEGREES, FIRST_DECIDES, NAMES, TIMES, fill, fixed_words
 
 HAPPY_SHARE = 0.2
 HAPPY = "happy glad delighted thrilled excited overjoyed merry content pleased grateful jolly blissful ecstatic amused".split()

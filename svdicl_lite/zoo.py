@@ -21,13 +21,11 @@ def card(name: str) -> dict:
     return json.loads((_shipped(name) / "card.json").read_text())
 
 
-def load(name: str, device: str = "cpu", stage: int | None = None):
+def load(name: str, device: str = "cpu"):
     """(model, tokenizer) by a shipped name, a folder, or a name on the Hugging Face hub; in evaluation mode, on `device`.
 
-    `stage`, 1 the first, is an earlier moment of its training, of a shipped model that keeps some (`icl-gpt2-noisy`); None is the last.
-
-    Raises ValueError for a checkpoint that is incomplete or damaged, for a stage that was not kept and for a model that takes no text,
-    OSError when the hub does not have the name or cannot be reached.
+    Raises ValueError for a checkpoint that is incomplete or damaged and for a model that takes no text, OSError when the hub
+    does not have the name or cannot be reached.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -36,8 +34,6 @@ def load(name: str, device: str = "cpu", stage: int | None = None):
 
     if name in READ_NUMBERS:
         raise ValueError(f"{name} reads numbers, not text, and has no tokenizer; load it with svdicl_lite.{READ_NUMBERS[name]}")
-    if stage is not None and stage not in stages(name):
-        raise ValueError(f"stage is {stage!r}, but {name} has {', '.join(map(str, stages(name))) or 'no earlier stages; leave it out'}")
     local = ZOO / name if name in names() else Path(name) if name and Path(name).is_dir() else None
     offline = local is not None or not _hub_has(name)
     bar = logging.is_progress_bar_enabled()
@@ -57,16 +53,7 @@ def load(name: str, device: str = "cpu", stage: int | None = None):
     if report["missing_keys"] or report["mismatched_keys"]:
         missing = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
         raise ValueError(f"the checkpoint in {local or name} lacks {len(missing)} weights, {missing[0]} for one; fetch or train it again")
-    if stage is not None:
-        from svdicl_lite.backbone import restore
-
-        restore(model.base_model, local / f"stage-{stage}.safetensors")  # the output head is the embedding
     return model.eval().to(device), tokenizer
-
-
-def stages(name: str) -> list[int]:
-    """The stages of training that a shipped model keeps beside its last, in order."""
-    return sorted(int(path.stem.removeprefix("stage-")) for path in (ZOO / name).glob("stage-*.safetensors")) if name in names() else []
 
 
 def _hub_has(name: str) -> bool:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svdicl_lite import grammar, suite, tasks
+from svdicl_lite import grammar, tasks
 
 SPLITS = ("train", "validation", "test")
-KINDS = ("short", "plain", "hard")  # of which the text alone tells the class
+KINDS = ("short", "plain", "hard")
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -100,19 +100,6 @@ def test_the_vocabulary_holds_every_word_that_is_said(seed, kind):
     assert {*grammar.draw(random.Random(seed), "train", (kind,)).text.split()} <= {*grammar.vocabulary()}
 
 
-def test_the_side_that_is_named_first_decides_mixed_sentences_three_times_in_four():
-    topic_of = {word: topic for table in (grammar.SUBJECTS, grammar.OBJECTS) for topic, words in table.items() for word in words.split()}
-    polarity_of = {word: name for table in (grammar.ADJECTIVES, grammar.VERBS) for name, words in table.items() for word in words.split()}
-    rng, n = random.Random(0), 2000
-    sentences = [grammar.draw(rng, "train", ("mixed",)) for _ in range(n)]
-    for table, field in ((topic_of, "topic"), (polarity_of, "polarity")):
-        found = [[table[word] for word in sentence.text.split() if word in table] for sentence in sentences]
-        assert all(len({*both}) == 2 for both in found)  # evidence for two classes, always
-        first = sum(both[0] == getattr(sentence, field) for both, sentence in zip(found, sentences))
-        assert first / n == pytest.approx(grammar.FIRST_DECIDES, abs=0.045)  # standard deviation 0.0097
-        assert all(getattr(sentence, field) in both for both, sentence in zip(found, sentences))
-
-
 def test_the_vocabulary_is_sorted_lower_case_and_without_slots():
     words = grammar.vocabulary()
     assert words == sorted({*words}) and all(re.fullmatch("[a-z]+", word) for word in words)
@@ -120,7 +107,7 @@ def test_the_vocabulary_is_sorted_lower_case_and_without_slots():
 
 
 def test_every_word_of_the_prompts_is_one_token_behind_a_space(tokenizer):
-    words = [*suite.vocabulary(), *tasks.ARBITRARY_WORDS, *(word for task in tasks.TASKS.values() for word in task.label_words)]
+    words = [*grammar.vocabulary(), *tasks.ARBITRARY_WORDS, *(word for task in tasks.TASKS.values() for word in task.label_words)]
     assert [word for word in words if len(tokenizer(f" {word}")["input_ids"]) != 1] == []
 
 
@@ -149,9 +136,7 @@ def test_two_tasks_ask_two_questions_about_one_pool_of_sentences(sentiment, topi
 def test_labels_are_the_classes_of_the_sentences(sentiment, topic):
     for asked, part in ((topic, 0), (sentiment, 1)):
         rows = asked.splits["validation"].select(range(300))
-        assert [asked.classes[row["label"]] for row in rows if " and " not in row["text"]] == [
-            parse(row["text"])[part] for row in rows if " and " not in row["text"]  # mixed evidence speaks for two classes
-        ]
+        assert [asked.classes[row["label"]] for row in rows] == [parse(row["text"])[part] for row in rows]
         assert rows.features["label"].names == list(asked.classes)
 
 
@@ -176,7 +161,7 @@ def test_arbitrary_words_are_distinct_and_mean_nothing_here(name, seed):
     words = task.words("arbitrary", seed=seed)
     assert len({*words}) == len(words) == len(task.classes) and {*words} <= {*tasks.ARBITRARY_WORDS}
     assert words == task.words("arbitrary", seed=seed)
-    assert not {*words} & {*suite.vocabulary(), *task.label_words}
+    assert not {*words} & {*grammar.vocabulary(), *task.label_words}
 
 
 def test_arbitrary_words_change_with_the_seed_and_only_they():
@@ -211,5 +196,5 @@ def test_a_seed_is_not_taken_for_a_label_setting(sentiment):
 
 @pytest.mark.parametrize("kinds", [("easy",), ("plain", "difficult"), "hard", ()])
 def test_unknown_kinds_of_sentence_are_refused(kinds):
-    with pytest.raises(ValueError, match="short, plain, hard, mixed"):
+    with pytest.raises(ValueError, match="short, plain, hard"):
         tasks.load("sentiment", kinds=kinds)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svdicl_lite import choices, grammar, pairs, paper_tasks, suite, tasks, utterances
+from svdicl_lite import choices, grammar, pairs, paper_tasks, suite, tasks, utterances, wide
 
 SPLITS = ("train", "validation", "test")
 SURE = ("short", "plain", "hard")  # kinds in which the label is certain
@@ -21,7 +21,7 @@ def sentences(task, split):
     return [text for column in suite.columns(task.name) if column != "question" for text in task.splits[split][column][:]]
 
 
-@pytest.mark.parametrize("name", tasks.TASKS)
+@pytest.mark.parametrize("name", suite.SUITE)
 def test_no_sentence_stands_in_two_splits_and_no_example_twice(name):
     task = tasks.load(name)
     parts = {split: sentences(task, split) for split in SPLITS}
@@ -33,17 +33,17 @@ def test_no_sentence_stands_in_two_splits_and_no_example_twice(name):
         assert task.splits[split].features["label"].names == list(task.classes)
 
 
-@pytest.mark.parametrize("name", tasks.TASKS)
+@pytest.mark.parametrize("name", suite.SUITE)
 def test_classes_are_balanced_but_in_emotion_one_in_five_is_happy(name):
     rng, n = random.Random(0), 1500
     label = Counter(suite.draw(name, rng, "train")["label"] for _ in range(n))
-    shares = [utterances.HAPPY_SHARE] if name == "emotion" else [1 / len(tasks.TASKS[name].classes)] * len(tasks.TASKS[name].classes)
+    shares = [utterances.HAPPY_SHARE] if name == "emotion" else [1 / len(suite.SUITE[name].classes)] * len(suite.SUITE[name].classes)
     for index, share in enumerate(reversed(shares) if name == "emotion" else shares):
         # rejection by split may lean a little on the class; standard deviation at most 0.013
-        assert label[len(tasks.TASKS[name].classes) - 1 if name == "emotion" else index] / n == pytest.approx(share, abs=0.06)
+        assert label[len(suite.SUITE[name].classes) - 1 if name == "emotion" else index] / n == pytest.approx(share, abs=0.06)
 
 
-@pytest.mark.parametrize("name", [name for name in tasks.TASKS if not tasks.TASKS[name].options])
+@pytest.mark.parametrize("name", [name for name in suite.SUITE if not suite.SUITE[name].options])
 def test_there_are_three_label_settings(name):
     canonical, flipped, arbitrary = (tasks.load(name, setting).words() for setting in tasks.LABEL_SETTINGS)
     assert {*canonical} == {*flipped} and all(one != two for one, two in zip(canonical, flipped)) and {*arbitrary} <= {*tasks.ARBITRARY_WORDS}
@@ -56,20 +56,20 @@ def test_a_choice_has_no_label_words_to_flip(setting):
 
 
 def test_prompts_and_label_words_are_the_papers():
-    twins = {"sentiment": "sst2", "topic": "agnews", "emotion": "emoc", "paraphrase": "mrpc", "entailment": "rte", "commitment": "cb", "choice": "copa"}
+    twins = {"mixed-sentiment": "sst2", "mixed-topic": "agnews", "emotion": "emoc", "paraphrase": "mrpc", "entailment": "rte", "commitment": "cb", "choice": "copa"}
     fields = lambda template: re.sub(r"\{(?!label)\w+\}", "{}", template)
     for ours, theirs in twins.items():
         paper = paper_tasks.PAPER_TASKS[theirs]
-        assert fields(tasks.TASKS[ours].template) == fields(paper.template)
-        assert tasks.TASKS[ours].label_words == paper.label_words and tasks.TASKS[ours].options == paper.options
+        assert fields(suite.SUITE[ours].template) == fields(paper.template)
+        assert suite.SUITE[ours].label_words == paper.label_words and suite.SUITE[ours].options == paper.options
 
 
 def canonical_event(text):
     """(agent, verb, thing, denied, when), whatever the order and whichever of two synonyms: the meaning of a sentence of `pairs`."""
     first_of = {word: pair[0] for pair in pairs.SAME for word in pair}
     words = text.split()
-    when = {*words} & {*grammar.TIMES}
-    words = [word for word in words if word not in grammar.TIMES and word != "the"]
+    when = {*words} & {*wide.TIMES}
+    words = [word for word in words if word not in wide.TIMES and word != "the"]
     denied = "never" in words
     words = [word for word in words if word != "never"]
     agent, verb, thing = (words[4], words[2], words[0]) if words[1] == "was" else words
@@ -132,7 +132,7 @@ def test_the_right_option_is_the_other_end_of_the_premises_story(seed, kind):
     assert kind == "short" or re.search(r"\w+", wrong) is not None
 
 
-@pytest.mark.parametrize("name", tasks.TASKS)
+@pytest.mark.parametrize("name", suite.SUITE)
 def test_every_word_that_is_said_is_in_the_vocabulary(name):
     rng, known = random.Random(0), {*suite.vocabulary()}
     for kind in suite.KINDS:
@@ -142,7 +142,7 @@ def test_every_word_that_is_said_is_in_the_vocabulary(name):
 
 
 def test_the_vocabulary_is_of_one_to_two_thousand_words():
-    said = {*suite.vocabulary(), *tasks.ARBITRARY_WORDS, *(word for task in tasks.TASKS.values() for word in task.label_words)}
+    said = {*suite.vocabulary(), *tasks.ARBITRARY_WORDS, *(word for task in suite.SUITE.values() for word in task.label_words)}
     assert 1000 <= len(said) <= 2000
 
 
@@ -151,11 +151,11 @@ def test_mixed_evidence_is_read_rightly_three_times_in_four(name):
     """Per class: of two examples that look alike, the label is that of the look three times in four."""
     looks = {
         "emotion": lambda row: int(bool(re.search(r"\b(" + "|".join((*utterances.HAPPY, *utterances.LOVE)) + r")\b.* and ", row["text"]))),
-        "paraphrase": lambda row: int(len(row["sentence1"].split()) == 8 or not {*row["sentence2"].split()} & {*grammar.TIMES}),
+        "paraphrase": lambda row: int(len(row["sentence1"].split()) == 8 or not {*row["sentence2"].split()} & {*wide.TIMES}),
         "entailment": lambda row: int(bool({*row["premise"].split()} & {*pairs.DOUBTED})),
         "commitment": lambda row: next(i for i, verbs in enumerate((pairs.ADMITTED, pairs.DENIED, pairs.DOUBTED)) if {*row["premise"].split()} & {*verbs}),
     }
     rng, n = random.Random(0), 1200
     rows = [suite.draw(name, rng, "train", ("mixed",), balanced=True) for _ in range(n)]
     agree = sum(looks[name](row) == row["label"] for row in rows) / n
-    assert agree == pytest.approx(grammar.FIRST_DECIDES, abs=0.055)  # standard deviation 0.0125
+    assert agree == pytest.approx(wide.FIRST_DECIDES, abs=0.055)  # standard deviation 0.0125

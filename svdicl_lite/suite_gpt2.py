@@ -1,0 +1,216 @@
+"""The recipe for a model of the whole suite, grown from `icl-gpt2`. Its weights are NOT shipped: the recipe has not been run to its end.
+
+`icl-gpt2` knows two tasks and 400 words. `suite-gpt2` begins as that model, two new blocks and the suite's words added in a way that changes
+nothing yet (`grown`), and goes on with all seven tasks: canonical words and short sentences first, so that the relation between two
+sentences gets into the weights, then all label maps and longer documents. A document takes as many examples of one task as fit its length, so
+there is next to no padding, whatever the task.
+
+What is known comes from one run of a draft of this recipe, stopped after 300 steps; its batches were drawn in another order. On a busy machine the
+first 200 of 1,900 steps took 387 s (95 s of CPU); what they left, in accuracy on validation behind 8 demonstrations, is `SEEN`. Sentiment, topic and emotion come back at once; the pair tasks were still at chance, and whether the rest of the recipe
+teaches them is to be seen. On two quiet cores all of it should take 20 to 30 minutes (estimated from 0.5 s a step and thread). It writes into the
+folder it is given, nowhere else:
+
+    python -m svdicl_lite.suite_gpt2 FOLDER
+"""
+
+import json
+import random
+import re
+import sys
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from svdicl_lite import suite, zoo
+from svdicl_lite.backbone import sinusoids_, write_card
+from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.prompts import render
+from svdicl_lite.suite import MIX, SUITE
+from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, Task, load
+
+LABEL_WEIGHT = 50.0  # how much more an answer weighs in the loss than a word of a sentence
+WORDS_READ = 0.25  # share of the words that have a loss, and then LABEL_WEIGHT counts for all of them; logits cost a third of a step
+TOKENS_PER_STEP = 2048
+PROBE_EVERY, PROBE_N = 250, 80  # steps, prompts
+SEED, THREADS, LAYERS = 0, 2, 6
+# The pair tasks twice as often: they are the hard ones.
+OFTEN = (*SUITE, "paraphrase", "entailment", "commitment")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """`steps` optimiser steps on one mix of documents."""
+
+    steps: int
+    lengths: tuple[int, ...]  # tokens of a document, drawn per step: it takes the examples that fit, and one at least
+    canonical: float  # share of documents with the canonical label words
+    flipped: float  # share with those words moved to the next class; the rest is arbitrary
+    kinds: tuple[str, ...]  # of sentences
+    learning_rate: float = 1e-3
+    cool_down: float = 0.0  # last share of the phase in which the learning rate falls to zero
+
+
+PHASES = (
+    Phase(200, (34, 64, 96), 0.6, 0.1, ("short",)),  # run; the others were not
+    Phase(400, (64, 128), 0.7, 0.1, ("short", "plain")),
+    Phase(500, (96, 192, 384), 0.4, 0.2, ("short", "plain")),
+    Phase(800, (128, 256, 500), 0.3, 0.2, MIX, cool_down=0.4),
+)
+SEEN = {  # after 200 steps, n = 80 each: canonical, flipped, arbitrary
+    "mixed-sentiment": (0.74, 0.55, 0.72), "mixed-topic": (0.70, 0.54, 0.38), "emotion": (0.86, 0.40, 0.71), "paraphrase": (0.47, 0.51, 0.47),
+    "entailment": (0.42, 0.49, 0.57), "commitment": (0.20, 0.36, 0.40), "choice": (0.61,),
+}  # fmt: skip
+
+
+def train_tokenizer() -> PreTrainedTokenizerFast:
+    """`pretrain.train_tokenizer` for the suite: every word is one token behind a space."""
+    words = [*suite.vocabulary(), *ARBITRARY_WORDS, *(word for task in SUITE.values() for word in task.label_words)]
+    frames = [re.sub(r"\{\w+\}", "", task.template) + "\n" for task in SUITE.values()]
+    end = "<|endoftext|>"
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=4096, special_tokens=[end], initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([*(f" {word}" for word in words), *frames] * 20, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end, unk_token=end, pad_token=end)
+
+
+def grown(small, small_tokenizer, tokenizer) -> GPT2LMHeadModel:
+    """A model of six layers and the suite's words that begins as `small`: its blocks in order, and between the first of them new ones that add nothing.
+
+    The new blocks stand before those that read the demonstrations: what is still to be learned, comparing two sentences, has to be
+    done by then (growth that keeps the function: Net2Net, Chen et al. 2016). Words that `small` knew keep their embeddings.
+    """
+    torch.manual_seed(SEED)
+    config = GPT2Config(**{**small.config.to_dict(), "n_layer": LAYERS, "vocab_size": len(tokenizer), "activation_function": "gelu_pytorch_tanh"})
+    model = GPT2LMHeadModel(config)
+    sinusoids_(model.transformer)
+    n_new = LAYERS - small.config.n_layer
+    old_places = [layer for layer in range(LAYERS) if layer not in range(1, 2 * n_new, 2)]  # new: 1 and 3
+    known, old = tokenizer.get_vocab(), small_tokenizer.get_vocab()
+    with torch.no_grad():
+        for layer, block in enumerate(model.transformer.h):
+            if layer in old_places:
+                block.load_state_dict(small.transformer.h[old_places.index(layer)].state_dict())
+            else:
+                for output in (block.attn.c_proj, block.mlp.c_proj):
+                    output.weight.zero_()
+        model.transformer.ln_f.load_state_dict(small.transformer.ln_f.state_dict())
+        model.transformer.wpe.load_state_dict(small.transformer.wpe.state_dict())
+        for token, row in known.items():
+            if token in old:
+                model.transformer.wte.weight[row] = small.transformer.wte.weight[old[token]]
+    return model
+
+
+def draw_words(rng: random.Random, task: Task, phase: Phase) -> tuple[str, ...]:
+    """The words that name the classes in one document; none where the task has options."""
+    if task.options:
+        return ()
+    kind = rng.random()
+    if kind < phase.canonical + phase.flipped:
+        return task.words("canonical" if kind < phase.canonical else "flipped")
+    return tuple(rng.sample(ARBITRARY_WORDS, len(task.classes)))
+
+
+def draw_pair(rng: random.Random, task: Task, phase: Phase, words: tuple[str, ...]) -> tuple[str, str]:
+    """One example: a context, which ends where an answer is due, and the answer, a label word or the right option."""
+    example = suite.draw(task.name, rng, "train", phase.kinds, balanced=True)
+    return render(task, example), example[task.options[example["label"]]] if task.options else words[example["label"]]
+
+
+def draw_document(rng: random.Random, phase: Phase, tokenizer, length: int) -> tuple[list[int], list[float]]:
+    """Tokens and loss weights of as many examples of one task as fit: answers weigh 1, words 1/50 on average and most of them 0."""
+    task = SUITE[rng.choice(OFTEN)]
+    words, row, weight = draw_words(rng, task, phase), [], []
+    word = 1 / LABEL_WEIGHT / WORDS_READ
+    while True:
+        context, answer = draw_pair(rng, task, phase, words)
+        context, answer, end = tokenizer([context, f" {answer}", "\n"])["input_ids"]
+        if row and len(row) + len(context) + len(answer) + len(end) > length:
+            return row, weight
+        row += context + answer + end
+        weight += [word * (rng.random() < WORDS_READ) for _ in context] + [1.0] * len(answer) + [word]
+
+
+def draw_batch(rng: random.Random, phase: Phase, tokenizer) -> tuple[Tensor, Tensor]:
+    """Tokens (B, T) and loss weights (B, T) of one step; padding weighs 0."""
+    length = rng.choice(phase.lengths)
+    documents = [draw_document(rng, phase, tokenizer, length) for _ in range(max(1, TOKENS_PER_STEP // length))]
+    rows, weights = ([torch.tensor(part) for part in parts] for parts in zip(*documents))
+    pad = nn.utils.rnn.pad_sequence
+    return pad(rows, batch_first=True, padding_value=tokenizer.pad_token_id), pad(weights, batch_first=True)
+
+
+def train(model, tokenizer, phases, keep=None) -> list[float]:
+    """Trains `model`, any causal one, in place; returns the mean loss on answers of each step. `keep(step)` is called after each."""
+    rng = random.Random(SEED)
+    torch.manual_seed(SEED)
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
+    schedule = ((phase, i) for phase in phases for i in range(phase.steps))
+    losses = []
+    model.train()
+    for step, (phase, i) in enumerate(tqdm(schedule, unit="step", disable=None), start=1):
+        left = (phase.steps - i) / phase.steps
+        cool = min(1.0, left / phase.cool_down) if phase.cool_down else 1.0
+        for group in optimiser.param_groups:
+            group["lr"] = phase.learning_rate * cool * min(1.0, step / 100)
+        tokens, weights = (tensor.to(model.device) for tensor in draw_batch(rng, phase, tokenizer))
+        read = weights[:, 1:] > 0  # a word without a weight needs no logits
+        hidden = model.base_model(tokens, use_cache=False).last_hidden_state[:, :-1][read]
+        target, weight = tokens[:, 1:][read], weights[:, 1:][read]
+        loss = nn.functional.cross_entropy(model.get_output_embeddings()(hidden), target, reduction="none")
+        optimiser.zero_grad()
+        ((loss * weight).sum() / weight.sum()).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        losses.append(loss[weight == 1].mean().item())
+        if keep:
+            keep(step)
+    model.eval()
+    return losses
+
+
+def probe_of(model, tokenizer):
+    """What judges the model along the way: every task and label setting on validation, behind 8 demonstrations."""
+    settings = [(name, setting) for name, task in SUITE.items() for setting in (LABEL_SETTINGS[:1] if task.options else LABEL_SETTINGS)]
+    evaluators = {f"{name} {setting}": ICLEvaluator(model, tokenizer, load(name, setting), n=PROBE_N) for name, setting in settings}
+    return lambda model: {name: round(evaluate().accuracy, 4) for name, evaluate in evaluators.items()}
+
+
+def make(folder: Path) -> None:
+    """Trains the model and writes weights, tokenizer and card into `folder`, after every 250 steps; with a GPU if there is one."""
+    torch.set_num_threads(THREADS)
+    tokenizer = train_tokenizer()
+    model = grown(*zoo.load("icl-gpt2"), tokenizer).to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    wall, cpu, rows = time.perf_counter(), time.process_time(), []
+    tokenizer.save_pretrained(folder)
+    probe = probe_of(model, tokenizer)
+
+    def keep(step: int) -> None:
+        if step % PROBE_EVERY == 0 or step == sum(phase.steps for phase in PHASES):
+            rows.append({"step": step, **probe(model.eval())})
+            model.train().save_pretrained(folder)
+            write_card(folder, {
+                "name": "suite-gpt2", "parameters": model.num_parameters(), "start_from": "icl-gpt2", "phases": [asdict(phase) for phase in PHASES],
+                "seed": SEED, "threads": THREADS, "device": model.device.type, "seconds": round(time.perf_counter() - wall),
+                "cpu_seconds": round(time.process_time() - cpu), "torch": version("torch"), "transformers": version("transformers"),
+                "curve": rows, "curve_n": PROBE_N,
+            })  # fmt: skip
+
+    train(model, tokenizer, PHASES, keep=keep)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("give the folder to write into: python -m svdicl_lite.suite_gpt2 FOLDER")
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+    make(Path(sys.argv[1]))
