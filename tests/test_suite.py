@@ -35,12 +35,11 @@ def test_no_sentence_stands_in_two_splits_and_no_example_twice(name):
 
 @pytest.mark.parametrize("name", suite.SUITE)
 def test_classes_are_balanced_but_in_emotion_one_in_five_is_happy(name):
-    rng, n = random.Random(0), 1500
-    label = Counter(suite.draw(name, rng, "train")["label"] for _ in range(n))
-    shares = [utterances.HAPPY_SHARE] if name == "emotion" else [1 / len(suite.SUITE[name].classes)] * len(suite.SUITE[name].classes)
-    for index, share in enumerate(reversed(shares) if name == "emotion" else shares):
-        # rejection by split may lean a little on the class; standard deviation at most 0.013
-        assert label[len(suite.SUITE[name].classes) - 1 if name == "emotion" else index] / n == pytest.approx(share, abs=0.06)
+    rng, n, classes = random.Random(0), 1500, suite.SUITE[name].classes
+    found = Counter(suite.draw(name, rng, "train")["label"] for _ in range(n))
+    expected = (1 - utterances.HAPPY_SHARE, utterances.HAPPY_SHARE) if name == "emotion" else [1 / len(classes)] * len(classes)
+    for index, share in enumerate(expected):
+        assert found[index] / n == pytest.approx(share, abs=0.06)  # a draw that is of another split is made anew, which leans a little; s.d. 0.013
 
 
 @pytest.mark.parametrize("name", [name for name in suite.SUITE if not suite.SUITE[name].options])
@@ -129,7 +128,6 @@ def test_the_right_option_is_the_other_end_of_the_premises_story(seed, kind):
     assert choices.QUESTIONS[1 - half] == row["question"]
     right, wrong = row[f"choice{row['label'] + 1}"], row[f"choice{2 - row['label']}"]
     assert place(right) == (story, 1 - half) and place(wrong) != place(right)
-    assert kind == "short" or re.search(r"\w+", wrong) is not None
 
 
 @pytest.mark.parametrize("name", suite.SUITE)
@@ -151,7 +149,7 @@ def test_mixed_evidence_is_read_rightly_three_times_in_four(name):
     """Per class: of two examples that look alike, the label is that of the look three times in four."""
     looks = {
         "emotion": lambda row: int(bool(re.search(r"\b(" + "|".join((*utterances.HAPPY, *utterances.LOVE)) + r")\b.* and ", row["text"]))),
-        "paraphrase": lambda row: int(len(row["sentence1"].split()) == 8 or not {*row["sentence2"].split()} & {*wide.TIMES}),
+        "paraphrase": lambda row: int(not {*row["sentence2"].split()} & {*wide.TIMES}),
         "entailment": lambda row: int(bool({*row["premise"].split()} & {*pairs.DOUBTED})),
         "commitment": lambda row: next(i for i, verbs in enumerate((pairs.ADMITTED, pairs.DENIED, pairs.DOUBTED)) if {*row["premise"].split()} & {*verbs}),
     }
