@@ -75,5 +75,7 @@ vendor:  # MathJax anew, from npm; then write its version into book/_ext/vendor/
 	@cp _build/npm/package/LICENSE _build/npm/package/es5/tex-chtml-full.js $(MATHJAX)/
 	@cp -r _build/npm/package/es5/output/chtml/fonts/woff-v2 $(MATHJAX)/output/chtml/fonts/
 
+include book/teaching/slides.mk
+
 clean:
 	rm -rf _build
