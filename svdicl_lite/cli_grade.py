@@ -19,7 +19,7 @@ def grade(
     out: Annotated[Path, Option(help="Folder for grades.csv, canvas.csv, moodle.csv, short_answers.csv and feedback/.")],
     built: Annotated[Path, Option(help="Folder that make assignments filled.")] = Path("_build/assignments"),
     seconds: Annotated[float, Option(min=1, help="The most that one submission may take.")] = 600,
-    cell_seconds: Annotated[int, Option(min=1, help="The most that one cell may take.")] = 30,
+    cell_seconds: Annotated[int, Option(min=1, help="The most that one cell of the learner may take.")] = 60,
     test_seconds: Annotated[int, Option(min=1, help="The most that one test may take.")] = 10,
     memory_gb: Annotated[float, Option(min=0.5, help="Of its own that one process may have.")] = 4,
     file_mb: Annotated[int, Option(min=1, help="The size of one file that may be written.")] = 100,
