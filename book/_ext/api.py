@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def _chapters() -> dict[str, str]:
+def chapter_labels() -> dict[str, str]:
     """Number of a chapter → its label."""
     found = {path.name[:2]: re.search(r"^\((ch-[\w-]+)\)=", path.read_text(), re.M) for path in (ROOT / "chapters").glob("[0-9][0-9]_*.md")}
     return {number: label[1] for number, label in found.items() if label}
@@ -40,6 +40,6 @@ def _module(name: str) -> str:
 
 def setup(app):
     app.setup_extension("sphinx.ext.autodoc")
-    app.svdicl_chapters = _chapters()
+    app.svdicl_chapters = chapter_labels()
     app.connect("autodoc-process-docstring", _fit)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,15 +1,18 @@
 """What the build gathers for two pages: the model cards from the zoo, and what each chapter took, from its executed notebook.
 
-`% gathered models` in `book/models.md` and `% gathered status` in `book/status.md` give way to it.
+`% gathered models` in `book/models.md` and `% gathered status` in `book/status.md` give way to it. In the paper map, `chapter NN`
+becomes a link once that chapter exists.
 """
 
 import json
+import re
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from api import chapter_labels
 
 from svdicl_lite import zoo
 
@@ -95,6 +98,9 @@ def _gather(app, docname, source) -> None:
     for name, gather in (("models", _models), ("status", _status)):
         if docname == f"book/{name}":
             source[0] = source[0].replace(f"% gathered {name}", gather(Path(app.srcdir)))
+    if docname == "book/paper_map":
+        labels = chapter_labels()
+        source[0] = re.sub(r"\b[Cc]hapter (\d\d)", lambda found: f"{{ref}}`{labels[found[1]]}`" if found[1] in labels else found[0], source[0])
 
 
 def setup(app):
