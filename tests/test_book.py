@@ -1,5 +1,6 @@
 """The built book: complete, without a warning or a failed cell, and asking no other host."""
 
+import json
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -56,6 +57,24 @@ def test_no_page_asks_another_host(pages):
         asked = [tag.get("src") or tag.get("href") for tag in page.select("script[src], link[href], img[src], iframe[src], source[src]") if tag.get("rel") != ["canonical"]]
         assert not [url for url in asked if urlsplit(url).netloc], name
         assert "cdn." not in "".join(tag.get_text() for tag in page.select("script:not([src])")), name
+
+
+def test_every_widget_view_has_its_state_from_the_notebook_to_the_page(pages):
+    kind = "application/vnd.jupyter.widget-{}+json"
+    shown = 0
+    for chapter in CHAPTERS:
+        notebook = json.loads((ROOT / f"_build/ci/chapters/{chapter}.ipynb").read_text())
+        kept = notebook["metadata"].get("widgets", {}).get(kind.format("state"), {}).get("state", {})
+        outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
+        views = [data[kind.format("view")]["model_id"] for data in outputs if kind.format("view") in data]
+        page = pages[f"chapters/{chapter}.html"]
+        in_page = [json.loads(script.string)["model_id"] for script in page.find_all("script", type=kind.format("view"))]
+        states = [script.string for script in page.find_all("script", type=kind.format("state"))]
+        assert set(views) <= kept.keys() and in_page == views, chapter
+        assert all(view in states[0] and "<" not in states[0] for view in views), chapter
+        assert len(page.select(".widget-stand-in table")) == len(page.select(".widget-stand-in img")) == len(views), chapter
+        shown += len(views)
+    assert shown
 
 
 def test_every_internal_link_leads_somewhere(pages):
