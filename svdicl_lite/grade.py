@@ -79,9 +79,13 @@ def grade_one(notebook, name: str, autograder: Path, limits: dict, seconds: floa
     with tempfile.TemporaryDirectory(prefix="svdicl-grade-", ignore_cleanup_errors=True) as fresh:
         fresh = Path(fresh)
         nbformat.write(notebook, fresh / f"{name}.ipynb")
-        (fresh / "tmp").mkdir()
+        for folder in ("tmp", "quick"):
+            (fresh / folder).mkdir()
+        # Importing otter imports jsonschema, which would compile a grammar of web addresses: most of what grading a small notebook takes.
+        (fresh / "quick/rfc3987_syntax.py").write_text("raise ImportError('nobody checks web addresses here')\n")
         env = {key: os.environ[key] for key in ("PATH", "LANG", "LD_LIBRARY_PATH", "OMP_WAIT_POLICY") if key in os.environ}
-        env |= {"HOME": str(fresh), "TMPDIR": str(fresh / "tmp"), "PYTHONPATH": str(Path(__file__).parents[1]), "SVDICL_GUARD": json.dumps(limits), "SVDICL_RUN": mark}
+        path = os.pathsep.join([str(fresh / "quick"), str(Path(__file__).parents[1])])
+        env |= {"HOME": str(fresh), "TMPDIR": str(fresh / "tmp"), "PYTHONPATH": path, "SVDICL_GUARD": json.dumps(limits), "SVDICL_RUN": mark}
         command = [sys.executable, "-m", "svdicl_lite.grade", str(fresh / f"{name}.ipynb"), str(autograder.resolve()), str(fresh / "result.json")]
         with open(fresh / "log", "w") as log:
             worker = subprocess.Popen(command, cwd=fresh, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
