@@ -16,6 +16,7 @@ ALLOWED = re.compile(
     | ξ\ ?[=≥≤]\ ?0(?:\.\d+)?(?:\ and\ 0\.\d+)?|\bat\ 0\.\d+(?:\ alike)?|\brate\ 0\b   # candidate rates
     | \b\d+(?:-|\ )bits?\b|\b(?:[23])-[dD]\b|float\d+|bfloat\d+          # formats
     | \bGPT-?2\b|\bGPT-J(?:-\dB)?\b|LLaMA-?2(?:-\dB)?\b|SST-2|Remarks?\ \d|Exercise\ \d|[Ll]ayers?\ \d|Lectures?\ [\d,\ and]+|section\ [\d.]+|[Cc]hapters?\ \d+
+    | \bFigures?\ \d|λ\ =\ [\d.]+|(?<!\S)[+−]1\b                             # a setting; the ends of a scale
     | \b(?:width|order|rank|degree|side|class(?:es)?)\ (?:of\ )?\d+\b|\b\d+\ (?:×|x)\ \d+\b|k\ =\ \d  # sizes that the text sets
     """,
     re.X,
