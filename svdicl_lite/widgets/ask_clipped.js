@@ -62,7 +62,7 @@ function typed(model, name, label, tag, attributes) {
 }
 
 const bar = (share, look) =>
-  h("td", { "data-share": share }, h("span", { class: `bar ${look}`, style: `width: calc(${share.toFixed(4)} * (100% - 4.8em))` }), percent(share));
+  h("td", { "data-share": share }, h("span", { class: `bar ${look}`, style: `--share: ${share.toFixed(4)}` }), percent(share));
 
 export default {
   async render({ model, el }) {

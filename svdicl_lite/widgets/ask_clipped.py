@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from functools import cached_property
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -54,8 +55,9 @@ class AskClippedModel(Widget):
             label_words=", ".join(starts[0]["words"]),
         )  # fmt: skip
 
+    @cached_property
     def probabilities(self) -> pd.DataFrame:
-        """What the real model says to the first prompt: a row a clip rate, a column a label word, and all other tokens together."""
+        """What the real model says to the first prompt, clipped where the widget was made: a row a clip rate, a column a label word, and all other tokens."""
         task = tasks.load(*STARTS[0])
         words = task.words()
         prompts = encode(self.tokenizer, task, words, self.first, [task.splits["test"][0]])
@@ -68,10 +70,10 @@ class AskClippedModel(Widget):
         return pd.DataFrame(rows)
 
     def table(self) -> pd.DataFrame:
-        return self.probabilities().map(lambda share: f"{share:.4g}")
+        return self.probabilities.map(lambda share: f"{share:.4g}")
 
     def figure(self) -> plt.Figure:
-        told = self.probabilities()
+        told = self.probabilities
         fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
         for word, mark in zip(told.columns[1:], ("o-", "s--", "^:")):
             ax.plot(range(len(told)), told[word], mark, label=word)
@@ -82,7 +84,7 @@ class AskClippedModel(Widget):
         return fig
 
     def alt(self) -> str:
-        told, right = self.probabilities(), self.starts[0]["queries"][0]
+        told, right = self.probabilities, self.starts[0]["queries"][0]
         said = ", ".join(f"{word} {told[word].iloc[0]:.2f} without a clip and {told[word].iloc[-1]:.2f} at 0.995" for word in told.columns[1:-1])
         return (
             f"The probabilities of the label words behind {self.starts[0]['name']} demonstrations and the query “{right[0]}”, at eight clip rates of "
