@@ -39,7 +39,6 @@ def grade(
         autograder = grading.built(built, assignment)
         described = grading.manifest(autograder)
         gradebook.by_hand(out, described["questions"])  # complains about impossible points before anything is run
-        out.mkdir(parents=True, exist_ok=True)
         graded = list(grading.grade_all(submissions, autograder, out, limits, seconds, lambda all: tqdm(all, "grading", disable=not sys.stderr.isatty())))
         rows = gradebook.write(out, described, graded)
     except (ValueError, OSError, ImportError) as error:

@@ -48,11 +48,13 @@ def grade_all(folder: Path, autograder: Path, out: Path, limits: dict, seconds: 
         import otter  # noqa: F401
     except ImportError:
         raise ImportError("grading needs otter-grader, which is not installed: pip install -e '.[assignments]' in the repository") from None
-    assignment = manifest(autograder)
+    assignment, submissions = manifest(autograder), find(folder)
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{str(out)!r} lies among the submissions, and would be taken for one; name a folder beside them")
     kept = out / "results"
     kept.mkdir(parents=True, exist_ok=True)
     manual = [question["name"] for question in assignment["questions"] if question["manual"]]
-    for submission in progress(find(folder)):
+    for submission in progress(submissions):
         result = {"status": "refused", "reason": "", "seconds": 0, "questions": {}, "answers": {}, "flags": [], "stopped": [], "errors": []}
         result["file"] = str(submission.paths[-1].relative_to(folder)) if submission.paths else ""
         if len(submission.paths) > 1:

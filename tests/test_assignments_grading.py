@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import shutil
 import sys
 import time
 import zipfile
@@ -270,14 +269,21 @@ def test_points_that_cannot_be_are_refused_before_anything_is_graded(batch, tmp_
 
 
 def test_nothing_to_grade_is_one_sentence_and_exit_code_1(batch, tmp_path):
+    (tmp_path / "empty").mkdir()
     for folder, number, sentence in (
-        (tmp_path, "01", "is empty; it should hold a notebook"),
+        (tmp_path / "empty", "01", "is empty; it should hold a notebook"),
         (tmp_path / "gone", "01", "is not a folder"),
         (batch.submissions, "77", "there is no assignment '77'"),
     ):
         done = CliRunner().invoke(app, ["grade", str(folder), "--assignment", number, "--out", str(tmp_path / "out"), "--built", str(batch.built)])
         assert done.exit_code == 1 and sentence in done.stderr and done.stderr.count("\n") == 1
-        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        assert not (tmp_path / "out").exists()
+
+
+def test_grades_among_the_submissions_are_refused(batch):
+    done = CliRunner().invoke(app, ["grade", str(batch.submissions), "--assignment", "01", "--out", str(batch.submissions / "grades"), "--built", str(batch.built)])
+    assert done.exit_code == 1 and "lies among the submissions" in done.stderr
+    assert not (batch.submissions / "grades").exists()
 
 
 def test_grading_without_otter_names_the_extra(batch, tmp_path, monkeypatch):
