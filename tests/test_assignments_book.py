@@ -14,7 +14,8 @@ sys.path.insert(0, str(ROOT / "book/_ext"))
 from masters import masters, squeezed  # noqa: E402
 
 MASTERS = masters()
-TAUGHT = squeezed("\n".join(path.read_text() for folder in ("chapters", "svdicl_lite", "book") for path in (ROOT / folder).rglob("*") if path.suffix in (".md", ".py") and "assignments" not in path.parts and "_ext" not in path.parts))  # fmt: skip
+LESSONS = [path for folder in ("chapters", "svdicl_lite", "book") for path in (ROOT / folder).rglob("*") if not {"assignments", "_ext"} & set(path.parts)]
+TAUGHT = squeezed("\n".join(path.read_text() for path in LESSONS if path.suffix in (".md", ".py")))
 
 
 def leaks(text):
