@@ -204,7 +204,7 @@ def test_a_widget_has_a_stand_in_and_is_small_enough_and_open_to_all(browser, na
     with opened(browser, page_url, width=390, reduced_motion="reduce") as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert axe_faults(page) == []
-        page.evaluate("document.documentElement.dataset.theme = 'dark'; document.body.style = 'background: #121212; --pst-color-text-base: #ced6dd'")
+        page.evaluate("document.documentElement.dataset.theme = 'dark'; document.body.style = 'background: #121212; color: #ced6dd; --pst-color-text-base: #ced6dd'")
         assert axe_faults(page) == []
         controls = page.locator(".svdicl :is(input, select, button, textarea)").all()
         assert controls and all(control.evaluate("c => (c.labels.length || c.ariaLabel) && c.tabIndex === 0") for control in controls)

@@ -46,10 +46,12 @@ def _drop_outside_scripts(app, pagename, templatename, context, doctree):
     ]
 
 
-def _name_folded_cells_by_what_they_show(app, pagename, templatename, context, doctree):
-    """myst-nb calls every one of them "Toggle hidden content", which hides from a screen reader what is in it."""
+def _mend_roles_and_names(app, pagename, templatename, context, doctree):
+    """myst-nb calls every folded cell "Toggle hidden content", which hides from a screen reader what is in it; docutils calls the
+    references a list, but what is in it no items."""
     if "body" in context:
-        context["body"] = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        body = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        context["body"] = body.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
 
 
 def setup(app):
@@ -57,6 +59,6 @@ def setup(app):
     app.connect("builder-inited", _copy_vendor)
     app.connect("doctree-read", _show_widget_and_stand_in)
     app.connect("html-page-context", _escape_widget_state, priority=900)
-    app.connect("html-page-context", _name_folded_cells_by_what_they_show)
+    app.connect("html-page-context", _mend_roles_and_names)
     app.connect("html-page-context", _drop_outside_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
