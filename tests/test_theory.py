@@ -11,9 +11,13 @@ from svdicl_lite.theory import (
     implicit_update, linear_attention, noise_covariance, noise_spectrum, prompt, softmax_attention, softmax_update, trajectory, update_bound,
 )  # fmt: skip
 
-# float64 rounds at 2.2e-16. What is compared here has entries of order one, made of sums of some hundred products, so errors stay near 1e-14;
+# float64 rounds at 2.2e-16. What is compared here is scaled to entries of order one, made of sums of some hundred products, so errors stay near 1e-14;
 # 1e-10 is what the identities are promised to, and leaves a factor of thousands.
-EXACT = {"rtol": 0, "atol": 1e-10}
+
+
+def same(found, told):
+    """An identity in double precision: to 1e-10 of the largest entry, or of one, if that is more."""
+    torch.testing.assert_close(found, told, rtol=0, atol=1e-10 * max(1.0, told.abs().max().item()))
 
 
 def normal(*shape, seed=0, scale=1.0):
@@ -34,7 +38,7 @@ def cases(draw):
 def test_lemma_1_attention_is_a_linear_layer_after_one_update_of_rank_at_most_the_number_of_demonstrations(case):
     layers, H, n_shots = case
     update = implicit_update(layers[0], H[..., :n_shots])
-    torch.testing.assert_close(linear_attention(layers[0], H, n_shots), H + update @ H, **EXACT)
+    same(linear_attention(layers[0], H, n_shots), H + update @ H)
     assert (torch.linalg.matrix_rank(update) <= n_shots).all()
 
 
@@ -42,7 +46,7 @@ def test_attention_is_the_sum_over_demonstrations_that_the_paper_writes():
     layer, H = Layer(normal(3, 3), normal(2, 3, seed=1), normal(2, 3, seed=2)), normal(3, 5, seed=3)
     for q in range(5):
         told = H[:, q] + sum((layer.K @ H[:, i]) @ (layer.Q @ H[:, q]) * (layer.V @ H[:, i]) for i in range(4))
-        torch.testing.assert_close(linear_attention(layer, H, 4)[:, q], told, **EXACT)
+        same(linear_attention(layer, H, 4)[:, q], told)
 
 
 def test_a_query_moves_nothing_but_itself():
@@ -58,10 +62,10 @@ def test_theorem_1_every_token_leaves_layer_t_as_the_trajectory_says(case):
     layers, H, n_shots = case
     hidden, before = H, torch.zeros_like(trajectory(layers, H[..., :n_shots])[0].W)
     for layer, step in zip(layers, trajectory(layers, H[..., :n_shots]), strict=True):
-        torch.testing.assert_close(step.H, hidden[..., :n_shots], **EXACT)
+        same(step.H, hidden[..., :n_shots])
         hidden = linear_attention(layer, hidden, n_shots)
-        torch.testing.assert_close(hidden, H + step.W @ H, **EXACT)
-        torch.testing.assert_close(step.W, before + step.gradient, **EXACT)
+        same(hidden, H + step.W @ H)
+        same(step.W, before + step.gradient)
         before = step.W
 
 
@@ -96,7 +100,7 @@ def test_gradient_descent_follows_autograds_gradient():
     for W, after in zip(path := gradient_descent(xs, ys, 0.2, 3, normal(2, 3, seed=2)), path[1:]):
         W = W.clone().requires_grad_()
         (gradient,) = torch.autograd.grad((xs @ W.T - ys).square().sum() / (2 * 8), W)
-        torch.testing.assert_close(after, W.detach() - 0.2 * gradient, **EXACT)
+        same(after, W.detach() - 0.2 * gradient)
 
 
 @pytest.mark.parametrize("wrong", [{"n_shots": 1}, {"n_shots": 9}, {"learning_rate": -0.2}])
@@ -115,15 +119,15 @@ def test_batches_of_prompts_are_the_prompts_one_by_one():
     xs, ys, queries = normal(3, 6, 2), normal(3, 6, 1, seed=1), normal(3, 2, 2, seed=2)
     tokens, path = prompt(xs, ys, queries), gradient_descent(xs, ys, 0.1, 2)
     for i in range(3):
-        torch.testing.assert_close(tokens[i], prompt(xs[i], ys[i], queries[i]), **EXACT)
-        torch.testing.assert_close(path[2][i], gradient_descent(xs[i], ys[i], 0.1, 2)[2], **EXACT)
+        same(tokens[i], prompt(xs[i], ys[i], queries[i]))
+        same(path[2][i], gradient_descent(xs[i], ys[i], 0.1, 2)[2])
 
 
 def test_features_multiply_to_the_series_of_the_exponential():
     k, q = normal(3, 4, scale=0.6), normal(3, 5, seed=1, scale=0.6)
     for degree in (0, 1, 4):
         told = sum((k.T @ q) ** p / math.factorial(p) for p in range(degree + 1))
-        torch.testing.assert_close(exponential_features(k, degree).T @ exponential_features(q, degree), told, **EXACT)
+        same(exponential_features(k, degree).T @ exponential_features(q, degree), told)
         assert exponential_features(k, degree).shape == (math.comb(3 + degree, degree), 4)
 
 
@@ -132,8 +136,8 @@ def test_softmax_attention_is_an_update_on_features_of_rank_at_most_the_number_o
     update, z = softmax_update(layer, H[:, :n_shots], degree := 30)
     features = exponential_features(layer.Q @ H, degree)
     told = H + update @ features / (z @ features)
-    torch.testing.assert_close(softmax_attention(layer, H, n_shots), told, **EXACT)
-    torch.testing.assert_close(told, torch.stack([H[:, t] + layer.V @ H[:, :n_shots] @ torch.softmax(H[:, :n_shots].T @ layer.K.T @ layer.Q @ H[:, t], 0) for t in range(7)], 1), **EXACT)
+    same(softmax_attention(layer, H, n_shots), told)
+    same(told, torch.stack([H[:, t] + layer.V @ H[:, :n_shots] @ torch.softmax(H[:, :n_shots].T @ layer.K.T @ layer.Q @ H[:, t], 0) for t in range(7)], 1))
     assert torch.linalg.matrix_rank(update) == n_shots
 
 
@@ -142,7 +146,7 @@ def test_the_gradients_of_the_demonstrations_average_to_the_step(case):
     layers, H, n_shots = case
     before = None
     for layer, step in zip(layers, trajectory(layers, H[..., :n_shots])):
-        torch.testing.assert_close(demonstration_gradients(layer, step.H, before).mean(-3), step.gradient, **EXACT)
+        same(demonstration_gradients(layer, step.H, before).mean(-3), step.gradient)
         before = step.W
 
 
@@ -152,14 +156,14 @@ def test_the_noise_covariance_is_that_of_all_ways_to_draw_the_shots(shots):
     means = torch.stack([gradients[list(chosen)].mean(0).flatten() for chosen in combinations(range(6), shots)])
     around = means - gradients.mean(0).flatten()
     C = noise_covariance(gradients, shots)
-    torch.testing.assert_close(C, around.T @ around / len(means), **EXACT)
-    torch.testing.assert_close(torch.linalg.eigvalsh(C).flip(0), noise_spectrum(gradients, shots), **EXACT)  # D = 4 < N = 6
+    same(C, around.T @ around / len(means))
+    same(torch.linalg.eigvalsh(C).flip(0), noise_spectrum(gradients, shots))  # D = 4 < N = 6
 
 
 def test_the_spectrum_of_few_gradients_is_that_of_their_wide_covariance():
     gradients = normal(5, 3, 3)
     C = torch.linalg.eigvalsh(noise_covariance(gradients, 2)).flip(0)
-    torch.testing.assert_close(C[:5], noise_spectrum(gradients, 2), **EXACT)
+    same(C[:5], noise_spectrum(gradients, 2))
     assert noise_spectrum(gradients, 2)[4] == 0 and C[4:].abs().max() < 1e-14  # centred: one direction fewer than there are gradients
 
 
