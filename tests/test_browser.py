@@ -64,8 +64,9 @@ def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, th
         page.set_viewport_size({"width": 390, "height": 844})
         page.wait_for_timeout(800)  # the theme then makes what now scrolls reachable from the keyboard
         assert overflow(page) == 0
+        # (a wide table scrolls within its own frame)
         cut = page.eval_on_selector_all(
-            ".widget p, .widget label, .widget figcaption, .widget td, .widget text", "nodes => nodes.filter(n => n.getBoundingClientRect().right > innerWidth + 1).map(n => n.textContent)"
+            ".widget p, .widget label, .widget figcaption, .widget text", "nodes => nodes.filter(n => n.getBoundingClientRect().right > innerWidth + 1).map(n => n.textContent)"
         )
         assert cut == []
         assert axe_faults(page) == []

@@ -11,7 +11,7 @@ import pytest
 import torch
 from browsers import axe_faults, chromium, opened, static_page, values
 from bs4 import BeautifulSoup
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state, embed_data
 from PIL import Image
 
 from svdicl_lite.evaluate import ICLEvaluator
@@ -199,7 +199,7 @@ def test_a_widget_has_a_stand_in_and_is_small_enough_and_open_to_all(browser, na
     assert data["text/html"].count("<img ") == data["text/html"].count('alt="') == 1 and len(widget.alt()) > 80
     assert isinstance(widget.table(), pd.DataFrame) and len(BeautifulSoup(data["text/html"], "html.parser").select("tbody tr")) == len(widget.table())
     assert Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", data["text/html"])[1]))).size[0] > 400
-    assert len(json.dumps(embed_data(views=[widget], drop_defaults=False)["manager_state"])) < 300_000
+    assert len(json.dumps(embed_data(views=[widget], state=dependency_state([widget], drop_defaults=False))["manager_state"])) < 300_000
     page_url = static_page(widget, tmp_path)
     with opened(browser, page_url, width=390, reduced_motion="reduce") as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
