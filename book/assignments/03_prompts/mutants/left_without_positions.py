@@ -1,6 +1,6 @@
 # points: 21
 # Pads on the left with a mask, but lets positions count the padding.
-# --- q4
+# --- q6
 def batch_scores(model, prompts, label_tokens, pad=0):
     longest = max(map(len, prompts))
     padded = torch.tensor([[pad] * (longest - len(p)) + p for p in prompts])

@@ -1,6 +1,6 @@
 # points: 22
 # Takes every token equal to `pad` for padding, also where the prompt itself holds one.
-# --- q4
+# --- q6
 def batch_scores(model, prompts, label_tokens, pad=0):
     longest = max(map(len, prompts))
     padded = torch.tensor([p + [pad] * (longest - len(p)) for p in prompts])

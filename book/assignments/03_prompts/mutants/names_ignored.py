@@ -1,5 +1,5 @@
 # points: 22
 # Scores the words in their own meaning, whatever they were called in the prompt.
-# --- q6
+# --- q5
 def accuracy(scores, labels, names):
     return float((scores.argmax(1) == labels).mean())

@@ -1,5 +1,5 @@
 # points: 23
 # Uses the permutation backwards; with two classes nobody can tell.
-# --- q6
+# --- q5
 def accuracy(scores, labels, names):
     return float((np.array(names)[scores.argmax(1)] == labels).mean())

@@ -1,5 +1,5 @@
 # points: 23
 # Adds the preference instead of taking it off.
-# --- q5
+# --- q4
 def calibrated_answer(score, demonstrations, query):
     return int(np.argmax(score(demonstrations, query) + score(demonstrations, "")))

@@ -1,6 +1,6 @@
 # points: 24
 # Sorts the prompts by length and leaves the rows so.
-# --- q4
+# --- q6
 def batch_scores(model, prompts, label_tokens, pad=0):
     prompts = sorted(prompts, key=len)
     longest = len(prompts[-1])

@@ -1,6 +1,6 @@
 # points: 31
 # Tries each layer without the clips kept before, so what it keeps was never tried together.
-# --- q5
+# --- q6
 def greedy(evaluate, layers, rates):
     kept, best = {}, evaluate({})
     for layer in sorted(layers, reverse=True):

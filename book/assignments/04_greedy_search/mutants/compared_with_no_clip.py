@@ -1,6 +1,6 @@
 # points: 31
 # Compares every clip with the unclipped model instead of the best so far.
-# --- q5
+# --- q6
 def greedy(evaluate, layers, rates):
     base, kept = evaluate({}), {}
     best = base

@@ -1,6 +1,6 @@
 # points: 29
 # Tries every layer alone, and puts together what was never tried together.
-# --- q5
+# --- q6
 def greedy(evaluate, layers, rates):
     base, kept = evaluate({}), {}
     for layer in sorted(layers, reverse=True):

@@ -1,6 +1,6 @@
 # points: 31
 # Draws other examples for every rate: rates that answer alike seem to differ.
-# --- q4
+# --- q5
 def optimism(pool, size, n_draws, seed):
     rng = np.random.default_rng(seed)
     truth, excess = pool.mean(1), []

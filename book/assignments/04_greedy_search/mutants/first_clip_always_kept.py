@@ -1,6 +1,6 @@
 # points: 30
 # Never asks how good the model is without a clip, so that some clip is always kept.
-# --- q5
+# --- q6
 def greedy(evaluate, layers, rates):
     kept, best = {}, 0.0
     for layer in sorted(layers, reverse=True):

@@ -1,6 +1,6 @@
 # points: 31
 # In the order in which the layers were named.
-# --- q5
+# --- q6
 def greedy(evaluate, layers, rates):
     kept, best = {}, evaluate({})
     for layer in layers:

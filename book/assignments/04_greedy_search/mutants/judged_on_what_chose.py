@@ -1,6 +1,6 @@
 # points: 29
 # Judges the winner on the examples that chose it, and finds no optimism.
-# --- q4
+# --- q5
 def optimism(pool, size, n_draws, seed):
     rng = np.random.default_rng(seed)
     excess = []

@@ -1,6 +1,6 @@
 # points: 27
 # Notes the new accuracy before it compares, so that no layer is ever left alone.
-# --- q5
+# --- q6
 def greedy(evaluate, layers, rates):
     kept, history = {}, [evaluate({})]
     for layer in sorted(layers, reverse=True):

@@ -1,6 +1,6 @@
 # points: 31
 # From the first layer to the last.
-# --- q5
+# --- q6
 def greedy(evaluate, layers, rates):
     kept, best = {}, evaluate({})
     for layer in sorted(layers):
