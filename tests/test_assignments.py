@@ -19,6 +19,7 @@ from masters import Master, masters, score  # noqa: E402
 
 FOLDER = Path(os.environ.get("MASTERS", ROOT / "book/assignments")).resolve()  # a private one is proved in the same way
 MASTERS = {master.name: master for master in masters(FOLDER)}
+OURS = FOLDER == ROOT / "book/assignments"
 FIRST = Master(ROOT / "book/assignments/01_svd")
 each = pytest.mark.parametrize("name", MASTERS)
 each_mutant = pytest.mark.parametrize("name, mutant", [(name, mutant.path.stem) for name, master in MASTERS.items() for mutant in master.mutants])
@@ -59,8 +60,11 @@ def possible(master):
     return sum(question.possible for question in master.questions if not question.manual)
 
 
-def test_there_are_assignments():
-    assert MASTERS and [name[:2] for name in MASTERS] == [f"{number:02d}" for number in range(1, len(MASTERS) + 1)]
+def test_each_assignment_has_a_number_of_its_own():
+    numbers = [name[:2] for name in MASTERS]
+    assert numbers and len(set(numbers)) == len(numbers), f"{FOLDER} holds {list(MASTERS)}"
+    if OURS:
+        assert numbers == ["01", "02", "03", "04", "05", "06"]
 
 
 @each
@@ -69,9 +73,13 @@ def test_assignment_has_what_every_assignment_has(name):
     text = (master.folder / "master.md").read_text()
     for wanted in ("**You will be able to**", "**It takes**", "**Before you start:**", "**Misconceptions.**", "**Timing.**"):
         assert wanted in text, f"{name} lacks {wanted!r}"
-    assert re.search(r"It takes\*\* about \d+ minutes", text) and re.search(r"start:\*\* chapters? \d\d", text)
+    assert re.search(r"start:\*\* chapters? \d\d", text)
     assert 5 <= len(master.questions) <= 8
     assert 1 <= sum(question.manual for question in master.questions) <= 2
+    marks = re.findall(r"^## Question \d\. .+\n\n\*(★+|Short answer), (\d+) minutes\.\*$", text, re.MULTILINE)
+    stars = [len(mark) for mark, _ in marks if "★" in mark]
+    assert len(marks) == len(master.questions) and stars == sorted(stars) and len(set(stars)) == 3, f"{name}: difficulties {stars} should rise from ★ to ★★★"
+    assert sum(int(minutes) for _, minutes in marks) == int(re.search(r"It takes\*\* about (\d+) minutes", text)[1])
     for question in master.questions:
         if not question.manual:
             assert {test.hidden for test in question.tests} == {True, False}, f"{name}, {question.name} needs public and hidden tests"
@@ -166,15 +174,31 @@ def test_master_with_two_tests_of_one_name_is_refused(tmp_path):
         Master(folder)
 
 
-def test_make_assignments_builds_the_same_bytes_again(built):
-    done = subprocess.run(["make", "assignments"], cwd=ROOT, capture_output=True, text=True)  # another process: another hash seed, another hour
+BUILD = [sys.executable, "book/_ext/assignments.py"]
+
+
+def test_the_command_builds_the_same_bytes_again(built, tmp_path):
+    # Another process: another hash seed, another hour. Private masters must not be built over: theirs go into a folder of their own.
+    command, out = (["make", "assignments"], ROOT / "_build/assignments") if OURS else ([*BUILD, str(tmp_path), "--masters", str(FOLDER)], tmp_path)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in [master.name for master in masters()]:
-        one = built[name] if FOLDER == ROOT / "book/assignments" else pytest.skip("a private folder is built by hand")
-        files = sorted(path.name for path in one.folder.iterdir())
+    for name in MASTERS:
+        files = sorted(path.name for path in built[name].folder.iterdir())
         assert files == [f"{name}-{kind}" for kind in ("autograder.zip", "notes.md", "solution.ipynb", "student.zip")]
         for file in files:
-            assert (one.folder / file).read_bytes() == (ROOT / "_build/assignments" / name / file).read_bytes(), f"{name}/{file}"
+            assert (built[name].folder / file).read_bytes() == (out / name / file).read_bytes(), f"{name}/{file}"
+
+
+@pytest.mark.parametrize(
+    "there, arguments, sentence",
+    [((), [], "holds no master, only: nothing"), (("07_x/master.md",), ["07"], "otter.yml"), (("07_x/master.md", "otter.yml"), ["08"], "holds no master 08, only: 07_x")],
+)
+def test_a_private_folder_that_cannot_be_built_says_why(tmp_path, there, arguments, sentence):
+    for name in there:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((FIRST.folder / "master.md").read_text().replace("name: 01_svd", "name: 07_x"))
+    done = subprocess.run([*BUILD, str(tmp_path / "out"), *arguments, "--masters", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 @each
@@ -195,6 +219,7 @@ def test_autograder_is_what_gradescope_and_otter_expect(name, built):
         names = set(archive.namelist())
         config = json.loads(archive.read("otter_config.json"))
         environment = archive.read("environment.yml").decode()
+    assert {f"svdicl_lite/zoo/{model}/model.safetensors" for model in re.findall(r'zoo\.load\("([\w-]+)"\)', (MASTERS[name].folder / "master.md").read_text())} <= names
     assert {"run_autograder", "run_otter.py", "setup.sh", "otter_config.json", "environment.yml", "assignment.json", "svdicl_lite/guard.py"} <= names
     assert config["assignment_name"] == name and config["plugins"] == ["svdicl_lite.guard.Guard"] and config["show_hidden"] is False
     assert re.search(r"otter-grader.*==7", environment) and re.search(r"\btorch==\d", environment)

@@ -43,7 +43,9 @@ def build(master: Master, out: Path) -> Path:
     autograder |= {"assignment.json": json.dumps(_manifest(master, student), indent=1, ensure_ascii=False) + "\n"}
     autograder |= {f"svdicl_lite/{path.name}": path.read_text() for path in MODULE.glob("*.py") if path.name != "__init__.py"}
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    autograder["svdicl_lite/__init__.py"] = f'"""The module without its models, for the grader."""\n\n__version__ = "{version}"\n'
+    autograder["svdicl_lite/__init__.py"] = f'"""The module, for the grader, with the models its assignment names."""\n\n__version__ = "{version}"\n'
+    for path in _models(master):
+        autograder[f"svdicl_lite/{path.relative_to(MODULE).as_posix()}"] = path.read_bytes()
     _zip(folder / f"{master.name}-student.zip", {f"{master.name}/{name}": text for name, text in handout.items()})
     _zip(folder / f"{master.name}-autograder.zip", autograder)
     (folder / f"{master.name}-solution.ipynb").write_text(solution)
@@ -79,6 +81,12 @@ def _tidied(path, name):
         cell.metadata.get("tags", [])[:] = [ANSWER if tag == "otter_assign_solution_cell" else tag for tag in cell.metadata.get("tags", [])]
     notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "otter": notebook.metadata.otter, "language_info": {"name": "python"}}
     return nbformat.writes(notebook) + "\n"
+
+
+def _models(master):
+    """The files of the shipped models that a master loads by name: Gradescope has none of its own."""
+    text = (master.folder / "master.md").read_text()
+    return sorted(path for path in (MODULE / "zoo").glob("*/*") if f'"{path.parent.name}"' in text)
 
 
 def _manifest(master, student):
@@ -120,10 +128,13 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     parser.add_argument("--masters", type=Path, default=ROOT / "book/assignments", help="folder of the masters; ours if left out")
     parser.add_argument("numbers", nargs="*", help="NN of those to build; all if left out")
-    args = parser.parse_args()
-    wanted = [master for master in masters(args.masters) if not args.numbers or master.name[:2] in args.numbers]
+    args = parser.parse_intermixed_args()
     try:
+        found = masters(args.masters)
+        wanted = [master for master in found if not args.numbers or master.name[:2] in args.numbers]
+        if not wanted:
+            raise ValueError(f"{str(args.masters)!r} holds no master {' '.join(args.numbers)}".rstrip() + f", only: {', '.join(master.name for master in found) or 'nothing'}")
         for master in tqdm(wanted, desc="assignments", disable=not sys.stderr.isatty()):
             print(build(master, args.out))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.exit(str(error))
