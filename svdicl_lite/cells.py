@@ -48,7 +48,7 @@ def judged(
     back, and into the journal, as a whole. Threads take turns, since a clip is a change of the one model they have.
     """
     cells = sorted(cells, key=lambda cell: cell.layer)  # stable: within a layer the order given
-    known = {} if journal is None else {cell: journal.get(cell_key(evaluator.split, cell)) for cell in cells}
+    known = {} if journal is None else {cell: journal.get(cell_key(evaluator, cell)) for cell in cells}
     todo = [cell for cell in dict.fromkeys(cells) if known.get(cell) is None]
     layers = [list(group) for _, group in groupby(todo, key=lambda cell: cell.layer)]
     fresh = _here(evaluator, layers) if map is None else _elsewhere(evaluator, layers, map)
@@ -56,7 +56,7 @@ def judged(
         if known.get(cell) is None:
             known[cell] = next(fresh)
             if journal is not None:
-                journal.add(cell_key(evaluator.split, cell), known[cell])
+                journal.add(cell_key(evaluator, cell), known[cell])
         yield cell, evaluator.outcome(known[cell])
 
 
@@ -93,6 +93,6 @@ def _one_layer(experiment, split: str, cells: list[Cell]) -> list[np.ndarray]:
         return list(_here(experiment.evaluator(split), [cells]))
 
 
-def cell_key(split: str, cell: Cell) -> dict:
+def cell_key(evaluator: ICLEvaluator, cell: Cell) -> dict:
     """What a journal knows the cell by."""
-    return {"split": split, **asdict(cell)}
+    return {"split": evaluator.split, "prompts": evaluator.digest, **asdict(cell)}

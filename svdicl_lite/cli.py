@@ -5,9 +5,6 @@ cannot be done (one sentence says why), 2 the command line itself is wrong, 130 
 Whatever takes long to import is imported by the commands. Taught in chapter 13.
 """
 
-import sys
-import time
-
 import typer
 
 from svdicl_lite import cli_grade
@@ -15,6 +12,7 @@ from svdicl_lite.cli_options import (
     AsJson, Device, Dtype, Expert, Factored, Guard, JournalFile, Labels, LayerChoice, Layers, MaxLoss, Method, Model, Module, Modules, NTest,
     NValidation, NewFolder, OneLayer, Out, PAPER_RATES, Rate, Rates, Reduction, Seed, Sets, Shots, TaskName, TopK, Workers,
 )  # fmt: skip
+from svdicl_lite.cli_run import experiment_of, judges_of, number, rates_of, run, task_and_labels
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False,
@@ -33,7 +31,7 @@ def condition(
     JSON: matrices (layer, role, sigma_max, sigma_min, condition_number, stable_rank; null where infinite or undefined), chosen_layer (null
     if a matrix is singular), note, module, expert, top_k, reduction, model, device, dtype, seconds.
     """
-    expert = _number(expert)
+    expert = number(expert)
 
     def work(journal, map):
         from svdicl_lite.cli_report import Report
@@ -55,7 +53,7 @@ def condition(
         rows = table.to_dict("records")
         return Report({**document, "matrices": rows, "chosen_layer": chosen, "note": note}, rows, note)
 
-    _run("condition", work, as_json, out)
+    run("condition", work, as_json, out)
 
 
 @app.command(short_help="All layers × modules × clip rates.", epilog="Example: svdicl sweep --model icl-gpt2 --task sentiment --labels flipped --module mlp --workers 2 --journal sweep.jsonl")
@@ -70,13 +68,13 @@ def sweep(
     JSON: cells (layer, module, clip_rate, n, accuracy, low, high, balanced_accuracy; low and high are Wilson's 95 % interval), method,
     expert, experiment, seconds. A search of the same experiment can go on from the same journal.
     """
-    rates, expert = _rates(clip_rates), _number(expert)
+    rates, expert = rates_of(clip_rates), number(expert)
 
     def work(journal, map):
         from svdicl_lite import search
         from svdicl_lite.cli_report import Report, by_rate, experiment_row, judged_row
 
-        validation = experiment().evaluator("validation")
+        validation = judges["validation"]()
         table = search.sweep(validation.model, validation, layer or None, module, rates, expert, method, seed, journal, map).to_dict("records")
         cells = [{**{name: row[name] for name in ("layer", "module", "clip_rate")}, **judged_row(row["evaluation"])} for row in table]
         document = {"experiment": experiment_row(experiment()), "method": method, "expert": expert, "cells": cells}
@@ -85,8 +83,9 @@ def sweep(
         outcomes = [({"judge": "validation", **{name: row[name] for name in ("layer", "module", "clip_rate")}}, row["evaluation"]) for row in table]
         return Report(document, by_rate(cells), note, outcomes)
 
-    experiment = _experiment(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
-    _run("sweep", work, as_json, out, experiment, journal, workers)
+    experiment = experiment_of(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+    judges = judges_of(experiment, "validation")
+    run("sweep", work, as_json, out, lambda: experiment().identity(), judges, journal, workers)
 
 
 @app.command(short_help="Algorithm 1: choose on validation, judge on test.", epilog="Example: svdicl search --model icl-gpt2-noisy --task sentiment --labels flipped --module mlp --sets 4")
@@ -104,7 +103,7 @@ def search(
     (sign flips, null for one set), verdict, experiment, seconds. The methods drop-block (the layer passes on what it gets) and calibration
     have no rates, journal or workers: module, expert and clip_rate are null then and validation is empty; so is layer for calibration.
     """
-    rates, expert, layer = _rates(clip_rates), _number(expert), {"auto": None, "random": "random"}.get(layer, _number(layer))
+    rates, expert, layer = rates_of(clip_rates), number(expert), {"auto": None, "random": "random"}.get(layer, number(layer))
     if isinstance(layer, str) and layer != "random":
         raise typer.BadParameter(f"{layer!r} is neither auto, random nor a number", param_hint="--layer")
 
@@ -112,7 +111,7 @@ def search(
         from svdicl_lite.cli_report import Report, compared_row, experiment_row, interval, judged_row
         from svdicl_lite.search import WITHOUT_RATE, control, search_clip_rate
 
-        validation, test = (experiment().evaluator(split) for split in ("validation", "test"))
+        validation, test = judges["validation"](), judges["test"]()
         if method in WITHOUT_RATE:
             if expert is not None or workers is not None:
                 raise ValueError(f"method {method!r} is of a whole model, done here; leave --expert and --workers out")
@@ -139,8 +138,9 @@ def search(
         outcomes += [({"judge": "test", **place, "clip_rate": rate}, outcome) for rate, outcome in tested.items()]
         return Report(document, rows, str(result), outcomes)
 
-    experiment = _experiment(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
-    _run("search", work, as_json, out, experiment, journal, workers)
+    experiment = experiment_of(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+    judges = judges_of(experiment, "validation", "test")
+    run("search", work, as_json, out, lambda: experiment().identity(), judges, journal, workers)
 
 
 @app.command(short_help="Clip layer after layer, keep what helps.", epilog="Example: svdicl greedy --model icl-gpt2 --task sentiment --labels flipped --module mlp --guard topic --max-loss 0.03")
@@ -155,7 +155,7 @@ def greedy(
     JSON: steps (layer, module, clip_rate, validation and guard: n, accuracy, low, high, balanced_accuracy, or null), n_tried, guard,
     guard_labels, max_loss; and, as for search, validation_before … p_value_by_set, verdict, experiment, seconds.
     """
-    rates, (guard_task, guard_labels) = _rates(clip_rates), _task_and_labels(guard)
+    rates, (guard_task, guard_labels) = rates_of(clip_rates), task_and_labels(guard)
 
     def guarding():
         from dataclasses import replace
@@ -169,8 +169,8 @@ def greedy(
         from svdicl_lite.cli_report import Report, compared_row, experiment_row, interval, judged_row
         from svdicl_lite.greedy import greedy_search
 
-        validation, test = (experiment().evaluator(split) for split in ("validation", "test"))
-        judge = guarding().evaluator("validation") if guard else None
+        validation, test = judges["validation"](), judges["test"]()
+        judge = judges["guard"]() if guard else None
         result = greedy_search(validation.model, validation, test, module, layer or None, rates, judge, max_loss, journal)
         steps = [
             {"layer": step.cell.layer, "module": step.cell.module, "clip_rate": step.cell.clip_rate, "validation": judged_row(step.validation),
@@ -189,8 +189,9 @@ def greedy(
         outcomes += [({"judge": "test", "clips": 0}, result.test_before), ({"judge": "test", "clips": len(steps)}, result.test_after)]
         return Report({**document, **compared_row(result), "verdict": result.verdict()}, rows, str(result), outcomes)
 
-    experiment = _experiment(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
-    _run("greedy", work, as_json, out, experiment, journal, identity=identity, guarding=guarding)
+    experiment = experiment_of(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+    judges = {**judges_of(experiment, "validation", "test"), "guard": lambda: guarding().evaluator("validation")}
+    run("greedy", work, as_json, out, identity, judges, journal)
 
 
 @app.command(short_help="Clip for good and write the model.", epilog="Example: svdicl clip --model icl-gpt2-noisy --layer 3 --module mlp --clip-rate 0.95 --out clipped")
@@ -203,7 +204,7 @@ def clip(
     JSON: matrices (matrix, shape, rank), layer, module, expert, clip_rate, factored (the layers that became two thin ones), parameters_before,
     parameters, bytes, out, load (how to load it), model, seconds.
     """
-    expert = _number(expert)
+    expert = number(expert)
 
     def work(journal, map):
         from svdicl_lite import zoo
@@ -239,66 +240,7 @@ def clip(
         dense = "; no matrix became smaller as two thin ones" if factored and not thin else ""
         return Report(document, rows, f"{before:,} parameters → {document['parameters']:,}{dense}\nload it by {load}")
 
-    _run("clip", work, as_json)
-
-
-def _experiment(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype):
-    """What makes the `Experiment`, once torch has been imported."""
-
-    def experiment():
-        from svdicl_lite.experiment import Experiment
-
-        if sets < 1:
-            raise ValueError(f"sets is {sets}, but must be 1 or more")
-        seeds = tuple(range(seed * sets, (seed + 1) * sets))  # those of another seed are others
-        return Experiment(model, task, labels, shots, seeds, n_validation, n_test, device, dtype)
-
-    return experiment
-
-
-def _run(command, work, as_json, out=None, experiment=None, journal=None, workers=None, identity=None, guarding=None) -> None:
-    """Does the work between a journal and its workers, and shows the report; an error becomes one sentence."""
-    start, kept, code = time.monotonic(), None, 0
-    try:
-        from svdicl_lite import cli_report
-        from svdicl_lite.journal import Journal
-        from svdicl_lite.workers import workers as working
-
-        if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-        try:
-            with working(workers) as map, Journal(journal, (identity or experiment().identity)() if journal else {}) as kept:
-                report = work(kept, map)
-        except KeyboardInterrupt:
-            evaluators = {"guard": lambda: guarding().evaluator("validation")}
-            report = cli_report.partial(kept, lambda judge: evaluators.get(judge, lambda: experiment().evaluator(judge))())
-            code = 130
-        report.show(command, time.monotonic() - start, as_json, out)
-    except (ValueError, IndexError, TypeError, OSError, ImportError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):  # torch's way to say it of any device; others are faults of ours
-            raise
-        if isinstance(error, (MemoryError, RuntimeError)):
-            error = f"out of memory ({str(error).partition('. ')[0][:160]}); take fewer --shots, another --device, or a smaller model"
-        print(f"svdicl {command}: {' '.join(str(error).split())}", file=sys.stderr)
-        code = 1
-    raise typer.Exit(code)
-
-
-def _rates(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(rate) for rate in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 0,0.5,0.9", param_hint="--clip-rates") from None
-
-
-def _number(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.removeprefix("-").isdecimal() else text
-
-
-def _task_and_labels(text: str | None) -> tuple[str | None, str]:
-    """TASK:LABELS, or TASK alone, in which a colon may be part of a path."""
-    task, colon, labels = (text or "").rpartition(":")
-    return (task, labels) if colon and labels in ("canonical", "flipped", "arbitrary") else (text, "canonical")
+    run("clip", work, as_json)
 
 
 app.command("grade", short_help="Grade what learners handed in.", epilog=cli_grade.EPILOG)(cli_grade.grade)

@@ -94,14 +94,19 @@ def by_rate(cells: list[dict]) -> list[dict]:
     return list(rows.values())
 
 
-def partial(journal: Journal | None, evaluator: Callable) -> Report:
-    """What was finished when the search was broken off; `evaluator(judge)` are those whose scores the journal holds."""
+def partial(journal: Journal | None, judges: dict[str, Callable]) -> Report:
+    """What was finished when the search was broken off, as far as the evaluators that `judges` make have judged it.
+
+    A journal may hold more: the test of a search that came before this sweep, on other prompts perhaps.
+    """
     cells = []
     for key, scores in journal.entries() if journal is not None else ():
         judge = key.get("judge") or key["split"]
+        if judge not in judges or judges[judge]().digest != key["prompts"]:
+            continue
         where = {name: key[name] for name in ("layer", "module", "clip_rate") if name in key}
         after = {"clips_before": len(key["after"])} if "after" in key else {}
-        cells.append({"judge": judge, **after, **where, **judged_row(evaluator(judge).outcome(scores))})
+        cells.append({"judge": judge, **after, **where, **judged_row(judges[judge]().outcome(scores))})
     rows = [{**{name: cell.get(name) for name in ("judge", "layer", "module", "clip_rate")}, "accuracy": interval(cell), "n": cell["n"]} for cell in cells]
     return Report({"interrupted": True, "cells": cells}, rows, f"broken off; {len(cells)} cells are finished")
 

@@ -5,7 +5,9 @@ answer. `ICLEvaluator` makes the prompts once and judges the model as it is when
 `svdicl_lite.scores`; `from_layer` judges it again and again while one layer changes (`svdicl_lite.replay`). Taught in chapter 03.
 """
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,18 +19,8 @@ from svdicl_lite.stats import Interval, wilson_interval
 from svdicl_lite.tasks import Task
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model answered, example by example."""
-
-    scores: np.ndarray  # (N, C) logits of the label words where the label is due
-    labels: np.ndarray  # (N,) right classes
-    demonstration_sets: np.ndarray | None = None  # (N,) which set of demonstrations stood before each; None if one before all
-
-    @property
-    def predictions(self) -> np.ndarray:
-        """(N,) the class of the highest score; the first one wins a tie."""
-        return self.scores.argmax(1)
+class Answers:
+    """Right or wrong, example by example. What inherits this has `predictions` and `labels`, (N,) each."""
 
     @property
     def correct(self) -> np.ndarray:
@@ -48,13 +40,27 @@ class Evaluation:
         """Wilson's 95 % interval of the accuracy."""
         return wilson_interval(self.correct.sum(), self.n)
 
+    def __str__(self) -> str:
+        return f"{self.accuracy:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}], n = {self.n:,}"
+
+
+@dataclass(frozen=True)
+class Evaluation(Answers):
+    """What a model answered, example by example."""
+
+    scores: np.ndarray  # (N, C) logits of the label words where the label is due
+    labels: np.ndarray  # (N,) right classes
+    demonstration_sets: np.ndarray | None = None  # (N,) which set of demonstrations stood before each; None if one before all
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """(N,) the class of the highest score; the first one wins a tie."""
+        return self.scores.argmax(1)
+
     @property
     def balanced_accuracy(self) -> float:
         """Mean over the classes of the share that was found: 1/C for a model that always gives one answer."""
         return float(np.mean([self.correct[self.labels == label].mean() for label in np.unique(self.labels)]))
-
-    def __str__(self) -> str:
-        return f"{self.accuracy:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}], n = {self.n:,}"
 
 
 class ICLEvaluator:
@@ -73,6 +79,8 @@ class ICLEvaluator:
             raise ValueError("seeds is empty, but the evaluator needs at least one seed to draw demonstrations by")
         if not len(seeds) <= n <= len(task.splits[split]):
             size = len(task.splits[split])
+            if size == 0:
+                raise ValueError(f"task {task.name!r} has no {split} examples, so nothing can be judged on them; a sweep needs none but validation's")
             raise ValueError(f"n is {n}, but must be between {len(seeds)} (one per seed) and {size}, the size of {task.name}'s {split} split")
         if model.dtype == torch.float16 and model.device.type == "cpu":
             raise ValueError("the model is in float16, which a CPU has no fast arithmetic for; take model.float() or model.bfloat16(), or a CUDA device")
@@ -95,6 +103,11 @@ class ICLEvaluator:
             self.groups.append(prompts)
         self.plans = [Plan(prompts, batch_size) for prompts in self.groups]
         self.demonstration_sets = np.repeat(np.arange(len(seeds)), [len(prompts.tokens) for prompts in self.groups])
+
+    @cached_property
+    def digest(self) -> str:
+        """Of every prompt, with its label tokens and its answer: two evaluators that share it ask the same."""
+        return hashlib.sha256(repr(self.groups).encode()).hexdigest()[:16]
 
     def __call__(self) -> Evaluation:
         """Runs the model on every prompt."""

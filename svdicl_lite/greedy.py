@@ -66,7 +66,7 @@ def greedy_search(
     replays, clips = {}, {}
 
     def judge(evaluator: ICLEvaluator, name: str, cell: Cell) -> Evaluation:
-        key = {"judge": name, "after": [asdict(step.cell) for step in steps], **asdict(cell)}
+        key = {"judge": name, "prompts": evaluator.digest, "after": [asdict(step.cell) for step in steps], **asdict(cell)}
         if journal is None or (scores := journal.get(key)) is None:
             if (name, cell.layer) not in replays:  # made before the clip is on
                 replays[name, cell.layer] = evaluator.from_layer(cell.layer)
@@ -78,7 +78,7 @@ def greedy_search(
         return evaluator.outcome(scores)
 
     def tested(steps: list[Step]) -> Evaluation:  # those in force
-        key = {"judge": "test", "after": [asdict(step.cell) for step in steps]}
+        key = {"judge": "test", "prompts": test.digest, "after": [asdict(step.cell) for step in steps]}
         if journal is None or (scores := journal.get(key)) is None:
             scores = test().scores
             if journal is not None:

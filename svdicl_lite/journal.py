@@ -86,7 +86,9 @@ class Journal:
             raise ValueError(f"{self.path} is no journal of a search, or is damaged before its last line; name another file") from None
         wanted = json.loads(json.dumps(identity))
         if written != wanted:
-            other = next((name for name in wanted if not isinstance(written, dict) or written.get(name) != wanted[name]), "content")
+            written = written if isinstance(written, dict) else {}
+            differ = (name for name in {**wanted, **written} if name not in wanted or name not in written or written[name] != wanted[name])
+            other = next(differ, "content")
             raise ValueError(f"the journal {self.path} is of another search (it differs in {other!r}); name another file")
         if torn:
             self.file.truncate(sum(len(line) + 1 for line in lines))

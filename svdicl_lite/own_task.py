@@ -6,7 +6,8 @@ or, so that a command line needs one name only, a toml file that says the same, 
 
     template = "review: {text} verdict: {label}"
     label_column = "stars"                    # `label` if left out
-    data = "reviews.csv"                      # or three files: data = {train = "a.csv", validation = "b.csv", test = "c.csv"}
+    data = "reviews.csv"                      # or three files: data = {train = "a.csv", validation = "b.csv", test = "c.csv"},
+                                              # of which a sweep, which only looks, can do without test
     [label_words]                             # label = word, in the order of the classes
     1 = "bad"
     5 = "good"
@@ -66,6 +67,7 @@ def load(
     if len(files) == 1:
         rows = {split: {key: label for key, label in rows[""].items() if _split_of(key, seed) == split} for split in SPLITS}
     _check_splits(path, rows)
+    rows.setdefault("test", {})
     classes = tuple(label_words)
     parts = {
         split: [{**dict(zip(columns, key)), "label": classes.index(label)} for key, label in rows[split].items()] for split in SPLITS
@@ -87,8 +89,8 @@ def _read_toml(path: Path):
         raise ValueError(f"{path.name} {what}; it needs template, label_words and data, and may say label_column")
     data = {"": said["data"]} if isinstance(said["data"], str) else said["data"]
     named = isinstance(data, dict) and all(isinstance(file, str) for file in data.values())
-    if not named or (set(data) != {""} and set(data) != set(SPLITS)):
-        raise ValueError(f"{path.name} says data = {said['data']!r}, but it must be one file or one each for {', '.join(SPLITS)}")
+    if not named or set(data) not in ({""}, set(SPLITS[:2]), set(SPLITS)):
+        raise ValueError(f"{path.name} says data = {said['data']!r}, but it must be one file or one each for {', '.join(SPLITS)}; only test may be left out")
     files = {split: path.parent / file for split, file in data.items()}
     return said["template"], said["label_words"], said.get("label_column", "label"), files
 
@@ -195,7 +197,7 @@ def _check_splits(path: Path, rows: dict[str, dict]) -> None:
     if empty:
         n, lacking = sum(map(len, rows.values())), " and ".join(empty)
         raise ValueError(f"{path.name} has {n} different texts, of which none falls to {lacking}; give more, or name three files in a .toml")
-    for one, other in combinations(SPLITS, 2):
+    for one, other in combinations(rows, 2):
         shared = rows[one].keys() & rows[other].keys()
         if shared:
             text = min(shared)[0][:60]

@@ -21,7 +21,8 @@ from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from svdicl_lite import backbone, zoo
 from svdicl_lite.clip import Clip
-from svdicl_lite.stats import Interval, mcnemar, wilson_interval
+from svdicl_lite.evaluate import Evaluation
+from svdicl_lite.stats import mcnemar
 from svdicl_lite.svd import CLIP_RATES
 
 NAME = "recall-gpt2"
@@ -84,34 +85,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokens)
 
 
-@dataclass(frozen=True)
-class Recall:
-    """What a model said behind the last trigger, sequence by sequence."""
-
-    scores: np.ndarray  # (N, 64) logits
-    labels: np.ndarray  # (N,) the answers
-
-    @property
-    def predictions(self) -> np.ndarray:
-        return self.scores.argmax(1)
-
-    @property
-    def correct(self) -> np.ndarray:
-        """(N,) bool: the sequence's answer was said."""
-        return self.predictions == self.labels
-
-    @property
-    def n(self) -> int:
-        return len(self.labels)
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.correct.mean())
-
-    @property
-    def interval(self) -> Interval:
-        """Wilson's 95 % interval of the accuracy."""
-        return wilson_interval(self.correct.sum(), self.n)
+class Recall(Evaluation):
+    """What a model said behind the last trigger, sequence by sequence: logits (N, 64), and the answers (N,) as labels."""
 
     @property
     def noise_share(self) -> float:

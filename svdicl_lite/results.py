@@ -58,12 +58,13 @@ class Comparison:
         return sign_flip_test(self.gain_by_set)
 
     def verdict(self) -> str:
-        """Three lines: accuracy on test before and after, the gain with its interval and p-value, and what validation had promised."""
+        """Four lines: accuracy on test before and after, balanced accuracy, the gain with its interval and p-value, and what validation had promised."""
         low, high = self.gain_interval
         before, after = self.test_before, self.test_after
+        shown = " → ".join("{:.3f} [{:.3f}, {:.3f}]".format(outcome.accuracy, *outcome.interval) for outcome in (before, after))
         return (
-            f"test accuracy {before.accuracy:.3f} → {after.accuracy:.3f}, n = {after.n:,}; "
-            f"balanced {before.balanced_accuracy:.3f} → {after.balanced_accuracy:.3f}, chance {1 / after.scores.shape[1]:.3g}\n"
+            f"test accuracy {shown}, n = {after.n:,}\n"
+            f"balanced accuracy {before.balanced_accuracy:.3f} → {after.balanced_accuracy:.3f}, chance {1 / after.scores.shape[1]:.3g}\n"
             f"gain {self.test_gain:+.3f} [{low:+.3f}, {high:+.3f}], McNemar p = {self.p_value:.2g}\n"
             f"validation promised {self.validation_gain:+.3f}, n = {self.validation_after.n:,}; optimism {self.optimism:+.3f}"
         )

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import GPT2Model
 
 from svdicl_lite import backbone, zoo
-from svdicl_lite.stats import Interval, wilson_interval
+from svdicl_lite.evaluate import Answers
 from svdicl_lite.tables import CLASSES, COLUMNS, SEEDS, SETS, Prompt, draw_tables, prompts
 
 NAME = "tab-gpt2"
@@ -65,29 +65,11 @@ class TableClassifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a classifier answered on one table, query by query."""
+class Outcome(Answers):
+    """What a classifier answered on one table, query by query. The interval is for "test", where no row is asked twice."""
 
     predictions: np.ndarray  # (Q,)
     labels: np.ndarray  # (Q,)
-
-    @property
-    def correct(self) -> np.ndarray:
-        """(Q,) bool."""
-        return self.predictions == self.labels
-
-    @property
-    def n(self) -> int:
-        return len(self.labels)
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.correct.mean())
-
-    @property
-    def interval(self) -> Interval:
-        """Wilson's 95 % interval; for "test", where no row is asked twice."""
-        return wilson_interval(self.correct.sum(), self.n)
 
 
 def judge(predict, asked: list[Prompt]) -> Outcome:

@@ -138,7 +138,8 @@ def as_splits(parts: dict[str, list[dict]], columns: list[str], classes: tuple[s
     from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
     features = Features({**{column: Value("string") for column in columns}, "label": ClassLabel(names=list(classes))})
-    return DatasetDict({split: Dataset.from_list(rows, features=features) for split, rows in parts.items()})
+    by_column = lambda rows: {name: [row[name] for row in rows] for name in features}  # from_list knows no empty list
+    return DatasetDict({split: Dataset.from_dict(by_column(rows), features=features) for split, rows in parts.items()})
 
 
 def _check_label_setting(label_setting: str) -> None:

@@ -1,9 +1,12 @@
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -249,6 +252,30 @@ def test_validation_and_test_that_overlap_are_refused(tiny, tmp_path):
     assert "stand in both validation and test" in refused("search", "--model", tiny, "--task", tmp_path / "mine.toml", *SMALL[2:])
 
 
+def test_a_sweep_needs_no_test_rows(tiny, tmp_path):
+    for name, words in (("train", "red blue"), ("validation", "green grey")):
+        rows = [f"{i} {word},{i % 2}" for i in range(8) for word in words.split()]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *rows]))
+    (tmp_path / "mine.toml").write_text(
+        'template = "text: {text} sentiment: {label}"\ndata = {train = "train.csv", validation = "validation.csv"}\n[label_words]\n0 = "neg"\n1 = "pos"\n'
+    )
+    common = ["--model", tiny, "--task", tmp_path / "mine.toml", "--shots", 2, "--n-validation", 16, "--clip-rates", "0,0.9", "--layer", 0]
+    found = answer("sweep", *common, "--module", "mlp", "--journal", tmp_path / "j")
+    assert [cell["n"] for cell in found["cells"]] == [16, 16]
+    assert "task 'mine' has no test examples" in refused("search", *common, "--journal", tmp_path / "j")
+
+
+def test_a_search_goes_on_from_a_sweep_whatever_its_test(tiny, tmp_path):
+    common = ["--model", tiny, *SMALL, "--layer", 1, "--module", "mlp", "--journal", tmp_path / "j"]
+    swept, lines = answer("sweep", *common), lambda: len((tmp_path / "j").read_text().splitlines()) - 1
+    assert lines() == 3
+    found = answer("search", *common, "--n-test", 30)
+    n_tested = len({0.0, found["clip_rate"]})
+    assert [row["accuracy"] for row in found["validation"]] == [cell["accuracy"] for cell in swept["cells"]] and lines() == 3 + n_tested
+    assert answer("search", *common, "--n-test", 24)["test_before"]["n"] == 24 and lines() == 3 + 2 * n_tested
+    assert answer("search", *common, "--n-test", 30) | {"seconds": 0} == found | {"seconds": 0} and lines() == 3 + 2 * n_tested
+
+
 def test_a_journal_of_another_search_is_refused(tiny, tmp_path):
     command = ["sweep", "--model", tiny, *SMALL, "--layer", 0, "--journal", tmp_path / "j"]
     first = answer(*command)
@@ -272,7 +299,7 @@ def test_help_has_an_example_that_the_command_understands_and_the_keys_of_its_js
     assert result.exit_code == 0 and "JSON: " in help
     example = help.partition("Example: svdicl ")[2].split()
     asked = []
-    monkeypatch.setattr(cli, "_run", lambda name, *args, **kwargs: asked.append(name))
+    monkeypatch.setattr(cli, "run", lambda name, *args, **kwargs: asked.append(name))
     assert run(*example).exit_code == 0 and asked == [command]
 
 
@@ -285,6 +312,14 @@ def test_every_key_of_the_json_is_in_the_help(tiny, tmp_path):
             help_of_search = " ".join(run("search", "--help").stdout.split())
             said |= set(help_of_search.partition("JSON: ")[2].replace(",", " ").replace(";", " ").split())
         assert set(answer(command, "--model", tiny, *arguments)) - {"command", "version"} <= said, command
+
+
+def test_the_commands_of_the_readme_are_understood(monkeypatch):
+    lines = re.findall(r"^svdicl (.*)", (Path(__file__).parents[1] / "README.md").read_text(), re.M)
+    asked = []
+    monkeypatch.setattr(cli, "run", lambda name, *args, **kwargs: asked.append(name))
+    assert all(run(*shlex.split(line, comments=True)).exit_code == 0 for line in lines)
+    assert asked == ["condition", "search", "sweep", "greedy", "clip"]
 
 
 def test_help_comes_without_waiting_for_torch():
@@ -314,16 +349,44 @@ def test_ctrl_c_prints_what_is_finished_and_keeps_it(tiny, tmp_path, monkeypatch
     assert result.exit_code == 130 and "broken off; 4 cells are finished" in result.stdout and "0.9" in result.stdout
 
 
+def test_what_another_command_left_in_the_journal_is_not_in_the_partial_table(tiny, tmp_path, monkeypatch):
+    common = ["--model", tiny, *SMALL, "--layer", 1, "--module", "mlp", "--journal", tmp_path / "j"]
+    answer("search", *common)
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    for name in ("sweep", "search_clip_rate"):
+        monkeypatch.setattr(f"svdicl_lite.search.{name}", interrupted)
+    for command, judges in ((["sweep"], {"validation"}), (["search"], {"validation", "test"}), (["search", "--n-test", 30], {"validation"})):
+        result = run(command[0], *common, *command[1:], "--json")
+        assert result.exit_code == 130 and {cell["judge"] for cell in json.loads(result.stdout)["cells"]} == judges
+
+
+def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypatch):
+    from svdicl_lite import cli_report
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("svdicl_lite.experiment.Experiment.evaluator", interrupted)
+    result = run("sweep", "--model", tiny, *SMALL)
+    assert (result.exit_code, result.stdout) == (130, "broken off; 0 cells are finished\n")
+    monkeypatch.setattr(cli_report, "partial", interrupted)  # a second one
+    result = run("sweep", "--model", tiny, *SMALL)
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "svdicl sweep: broken off\n")
+
+
 def test_a_real_ctrl_c_ends_with_130_and_a_partial_table(tiny, tmp_path):
     command = [sys.executable, "-m", "svdicl_lite.cli", "sweep", "--model", tiny, "--task", "topic", "--n-validation", "200", "--n-test", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     run = subprocess.Popen([*command, "--journal", tmp_path / "j"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300  # torch alone takes a minute to import where others take the processor
     while not (tmp_path / "j").exists() or (tmp_path / "j").read_bytes().count(b"\n") < 3:
         assert run.poll() is None and time.monotonic() < deadline
         time.sleep(0.001)
     run.send_signal(signal.SIGINT)
-    stdout, stderr = run.communicate(timeout=60)
+    stdout, stderr = run.communicate(timeout=300)
     n = len((tmp_path / "j").read_text().splitlines()) - 1
     assert run.returncode == 130 and "Traceback" not in stderr
     assert any(f"broken off; {finished} cells are finished" in stdout for finished in (n, n + 1))  # it may fall between done and written

@@ -74,10 +74,14 @@ def test_the_identity_is_the_same_in_every_process_that_means_the_same(experimen
     assert experiment.identity() == experiment.here().identity() == identity
 
 
-@pytest.mark.parametrize("change", [{"task": "topic"}, {"labels": "flipped"}, {"seeds": (1,)}, {"n_shots": 3}, {"n_test": 9}, {"dtype": "bfloat16"}])
+@pytest.mark.parametrize("change", [{"task": "topic"}, {"labels": "flipped"}, {"seeds": (1,)}, {"n_shots": 3}, {"n_validation": 7}, {"dtype": "bfloat16"}])
 def test_the_identity_differs_when_the_search_does(experiment, change):
     other, own = replace(experiment, **change).identity(), experiment.identity()
     assert other != own and all((other[digest] != own[digest]) == moved for digest, moved in (("weights", "dtype" in change), ("prompts", "dtype" not in change)))
+
+
+def test_the_identity_does_not_feel_the_test_set_by_which_nothing_is_chosen(experiment):
+    assert replace(experiment, n_test=10**9).identity() == experiment.identity()  # more than there are: no such evaluator can be made
 
 
 def test_one_weight_is_enough_to_make_another_identity(experiment):

@@ -139,6 +139,13 @@ def test_a_toml_may_name_three_files(tmp_path):
     assert task.dropped == {"train": 0, "validation": 0, "test": 2}
 
 
+def test_test_may_be_left_out(tmp_path):
+    for i, split in enumerate(SPLITS[:2]):
+        write_csv(tmp_path / f"{split}.csv", rows_of(10, 10 * i))
+    task = tasks.load(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS[:2]}))
+    assert [len(task.splits[split]) for split in SPLITS] == [10, 10, 0] and task.splits["test"].features == task.splits["train"].features
+
+
 def test_a_text_in_two_of_three_files_is_refused(tmp_path):
     for one, other in combinations(SPLITS, 2):
         parts = {split: rows_of(10, 10 * i) for i, split in enumerate(SPLITS)}
@@ -272,6 +279,7 @@ def test_a_toml_and_arguments_are_not_mixed(tmp_path):
         ({"colour": "red"}, "a.toml says 'colour', which means nothing here"),
         ({"data": {"train": "a.csv", "test": "a.csv"}}, "but it must be one file or one each for train, validation, test"),
         ({"data": {"train": "a.csv", "test": "a.csv", "validation": 3}}, "but it must be one file or one each"),
+        ({"data": {"train": "a.csv"}}, "for train, validation, test; only test may be left out"),
         ({"data": "a.parquet"}, "a.parquet cannot be read; data end in .csv, .json, .jsonl"),
         ({"label_words": "good"}, "label_words is 'good', but must say a word for each label"),
     ],

@@ -1,11 +1,15 @@
+import io
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from svdicl_lite.clip import clipped
 from svdicl_lite.evaluate import Evaluation, ICLEvaluator
+from svdicl_lite.greedy import greedy_search
 from svdicl_lite.matrices import matrices
-from svdicl_lite.search import check_clip_rates, condition_table, search_clip_rate, select_layer, sweep
+from svdicl_lite.search import check_clip_rates, condition_table, layer_of, search_clip_rate, select_layer, sweep
 from svdicl_lite.stats import mcnemar, paired_bootstrap
 from svdicl_lite.svd import CLIP_RATES, rank_at, singular_values
 
@@ -121,7 +125,7 @@ def test_the_verdict_is_that_of_the_paired_tests_on_the_test_set(model):
     before, after = np.arange(20) < 3, np.arange(20) < 14
     assert result.p_value == mcnemar(before, after) < 0.01
     assert result.gain_interval == paired_bootstrap(before, after)
-    for part in ("mlp of layer 2 at ξ = 0.5", "0.150 → 0.700", "gain +0.550", "n = 20", "validation promised +0.300"):
+    for part in ("mlp of layer 2 at ξ = 0.5", "test accuracy 0.150 [0.052, 0.360] → 0.700 [0.481, 0.855], n = 20", "balanced accuracy 0.150 → 0.700", "gain +0.550", "n = 20", "validation promised +0.300"):
         assert part in str(result)
 
 
@@ -165,6 +169,27 @@ def test_search_by_real_evaluators_finds_what_evaluating_by_hand_finds(model, fi
     assert np.array_equal(result.test_before.scores, tested[0].scores)
     np.testing.assert_allclose(result.test_after.scores, tested[result.clip_rate].scores, rtol=0, atol=1e-4)  # thin layers round otherwise
     assert fingerprint(model) == before
+
+
+def test_a_random_layer_is_drawn_by_the_seed(model):
+    layers = [layer_of(model, "mlp", "random", 2, "max", None, seed) for seed in range(40)]
+    assert {*layers} == {0, 1, 2} and layers == [layer_of(model, "mlp", "random", 2, "max", None, seed) for seed in range(40)]
+
+
+def test_work_on_a_terminal_shows_how_long_it_will_last_and_elsewhere_nothing(model, tokenizer, sentiment, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    validation, test = (ICLEvaluator(model, tokenizer, sentiment, split, n=4, n_shots=0, seeds=(0,)) for split in ("validation", "test"))
+    for stderr, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr("sys.stderr", stderr)
+        condition_table(model)
+        search_clip_rate(model, validation, test, layer=1, clip_rates=(0, 0.5))
+        sweep(model, validation, clip_rates=(0, 0.5))
+        greedy_search(model, validation, test, layers=(1,), clip_rates=(0, 0.5))
+        for bar in ("singular values:.*3/3", "validation:.*2/2", "sweep:.*12/12", "greedy:.*2/2"):
+            assert bool(re.search(bar + r" \[\d\d:\d\d<", stderr.getvalue())) == shown  # time gone < time to go
 
 
 @pytest.mark.parametrize("top_k, layer", [(1, 0), (2, 1), (3, 2)])

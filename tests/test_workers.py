@@ -45,15 +45,18 @@ def whoami(number):
     time.sleep(0.3 if number == 0 else 0)  # the first is the slowest, and still comes first
     import torch
 
-    return number, os.getpid(), torch.get_num_threads()
+    from svdicl_lite import experiment
+
+    return number, os.getpid(), torch.get_num_threads(), experiment._load.cache_info().misses
 
 
-def test_processes_answer_as_this_one_does_and_in_order(experiment):
+def test_processes_answer_as_this_one_does_in_order_and_load_the_model_once(experiment):
     with workers(2) as map:
         check_same_answers(experiment, map)
         answers = list(map(whoami, range(6)))
-    assert [number for number, *_ in answers] == [*range(6)]
-    assert os.getpid() not in {pid for _, pid, _ in answers} and {threads for *_, threads in answers} == {1}
+    numbers, pids, threads, loads = zip(*answers)
+    assert numbers == (*range(6),) and os.getpid() not in pids and {*threads} == {1}
+    assert max(loads) == 1  # five tasks, three layers of a sweep and two of a search, were for the two of them
 
 
 def test_dask_answers_as_this_process_does(experiment):
