@@ -12,20 +12,25 @@ from ipywidgets.embed import embed_data
 from test_chapters import ROOT
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+SETTLED = """!document.querySelector('script[type="text/after-paint"]') && (!window.MathJax || window.MathJax.startup?.promise?.then(() => true))"""
 VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]'
+
+
+def executable(bundled):
+    """The path of the system's Chromium, or `bundled`, where `playwright install chromium` puts one. Without either the tests skip, and under CI fail."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", str(bundled)))), None)
+    if not found:
+        say = "NO BROWSER: the widgets and pages are NOT tested; `make chromium` fetches one"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(say)
+    return found
 
 
 @contextmanager
 def chromium():
-    """The system's Chromium, or the one that `playwright install chromium` brings. Without either the tests skip, and under CI fail."""
     from playwright.sync_api import sync_playwright
 
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
-        if not found and not os.path.exists(playwright.chromium.executable_path):
-            say = "NO BROWSER: the widgets and pages are NOT tested; `make chromium` fetches one"
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(say)
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=executable(playwright.chromium.executable_path), args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -45,6 +50,7 @@ def opened(browser, url, width=1280, theme="light", **context):
     page.route(lambda asked: not asked.startswith((home, "blob:", "data:")), lambda route: route.abort())
     page.goto(url)
     page.wait_for_function(f"document.querySelectorAll('.widget > .svdicl').length >= document.querySelectorAll('{VIEW}').length || document.querySelector('.alone')")
+    page.wait_for_function(SETTLED)
     yield page
     context.close()
 
@@ -77,6 +83,17 @@ def values(page, marks):
           };
           return [scale('x', 'cx', Number(node.getAttribute('cx'))), scale('y', 'cy', Number(node.getAttribute('cy')))];
         })""",
+    )
+
+
+def moving(page):
+    """What moves, or would move at a change, by the page's style sheets or its scripts: "tag.class" an element, "animation" for one that runs."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll(":not(mjx-container *)")].flatMap((node) => [null, "::before", "::after"].flatMap((part) => {
+          const { animationName, transitionDuration, scrollBehavior } = getComputedStyle(node, part);
+          const moves = animationName !== "none" || transitionDuration.split(", ").some((time) => parseFloat(time) > 0) || scrollBehavior === "smooth";
+          return moves ? [`${node.localName}.${node.getAttribute("class")}${part ?? ""}`] : [];
+        })).concat(document.getAnimations().map(() => "animation"))"""
     )
 
 

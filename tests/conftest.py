@@ -1,10 +1,11 @@
-"""What the unit tests share: the tokenizer, the tasks, and a random GPT-2 too small to wait for."""
+"""What tests share: a browser, the tokenizer, the tasks, and a random GPT-2 too small to wait for."""
 
 import copy
 import hashlib
 
 import pytest
 import torch
+from browsers import chromium
 from hypothesis import settings
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -13,6 +14,13 @@ from svdicl_lite import pretrain, tasks
 torch.set_num_threads(1)  # on matrices this small a second thread only costs
 settings.register_profile("unit", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("unit")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, anew for each file: as long as it is open, Playwright's event loop runs, and beside it no other can (nbclient's, say)."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ import yaml
 from bs4 import BeautifulSoup
 from test_chapters import CHAPTERS, ROOT, make
 
+from svdicl_lite import widgets
+
 HTML = ROOT / "_build/ci/_build/html"
 
 
@@ -75,6 +77,39 @@ def test_every_widget_view_has_its_state_from_the_notebook_to_the_page(pages):
         assert len(page.select(".widget-stand-in table")) == len(page.select(".widget-stand-in img")) == len(views), chapter
         shown += len(views)
     assert shown
+
+
+def test_all_seven_widgets_are_in_the_book(pages):
+    found = {
+        model["state"]["_anywidget_id"].rpartition(".")[2]
+        for page in pages.values()
+        for script in page.find_all("script", type="application/vnd.jupyter.widget-state+json")
+        for model in json.loads(script.string)["state"].values()
+        if model["model_module"] == "anywidget"
+    }
+    assert found == set(widgets.__all__) and len(found) == 7
+
+
+def test_text_waits_for_no_script(pages):
+    """In the head no script but deferred ones; the widgets' data, and scripts that the text does not need, behind all of it."""
+    for name, page in pages.items():
+        if name == "search.html":  # whose text is made by scripts
+            continue
+        assert not [tag for tag in page.head.find_all("script", src=True) if not tag.has_attr("defer") and tag.get("type") != "text/after-paint"], name
+        scripts = [tag for tag in page.find_all("script", src=True) for slow in ("fontawesome", "mathjax", "widgets.js") if slow in tag["src"]]
+        assert scripts and all(tag["type"] == "text/after-paint" for tag in scripts), name
+        assert not page.head.find_all("script", type="application/vnd.jupyter.widget-state+json"), name
+        assert not page.main.find_all("script", type="application/vnd.jupyter.widget-state+json"), name
+
+
+def test_a_picture_has_its_place_before_it_comes(pages):
+    seen = 0
+    for name, page in pages.items():
+        for image in page.select("article img[src*='_images/']"):
+            if not image["src"].endswith(".svg") and not image.get("style"):
+                assert image["loading"] == "lazy" and int(image["width"]) > 0 < int(image["height"]), f"{name}: {image}"
+                seen += 1
+    assert seen > 10
 
 
 def test_every_internal_link_leads_somewhere(pages):

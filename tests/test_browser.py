@@ -6,17 +6,11 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from browsers import VIEW, axe_faults, chromium, opened
+from browsers import VIEW, axe_faults, moving, opened
 from test_chapters import CHAPTERS, ROOT, make
 
 HTML = ROOT / "_build/ci/_build/html"
 PAGES = ["book/intro", "book/references", "search", *(f"chapters/{chapter}" for chapter in CHAPTERS)]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +68,8 @@ def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, th
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard(browser, sites, name):
-    with opened(browser, f"{sites['file']}/{name}.html") as page:
+def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard_and_without_motion_if_so_asked(browser, sites, name):
+    with opened(browser, f"{sites['file']}/{name}.html", reduced_motion="reduce") as page:
         states = {}
         for script in page.locator('script[type="application/vnd.jupyter.widget-state+json"]').all():
             states |= json.loads(script.text_content())["state"]
@@ -83,6 +77,11 @@ def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard
         assert [states[view]["model_module"] for view in views] == ["anywidget"] * len(views)
         widgets = page.locator(".widget > .svdicl").all()
         assert len(widgets) == len(views)
+        page.evaluate("""() => {
+            const ask = window.requestAnimationFrame;
+            window.framesAsked = 0;
+            window.requestAnimationFrame = (...what) => { window.framesAsked++; return ask(...what); };
+        }""")
         for widget in widgets:
             for slider in widget.locator("input[type=range]").all():
                 before = looks(widget)
@@ -92,6 +91,38 @@ def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard
                 page.keyboard.press("ArrowRight")
                 page.wait_for_timeout(300)
                 assert looks(widget) != before, f"{slider.get_attribute('id')} of {widget.get_attribute('aria-label')} moved and nothing changed"
+        assert moving(page) == []
+        if widgets:
+            page.wait_for_timeout(300)  # what is said aloud comes 400 ms behind the last movement
+            frames = page.evaluate("framesAsked")
+            still = [looks(widget) for widget in widgets]
+            page.wait_for_timeout(300)
+            assert [looks(widget) for widget in widgets] == still, "a widget moves by itself"
+            assert page.evaluate("framesAsked") == frames, "a script draws frame after frame"
+
+
+def test_who_did_not_ask_for_it_has_motion_and_who_did_has_none_whatever_the_style_sheets_say(browser, sites):
+    """That is, the test above would see a movement, and a new one would not come through."""
+    page_with_widget = f"chapters/{CHAPTERS[0]}"
+    with opened(browser, f"{sites['file']}/{page_with_widget}.html") as page:
+        assert moving(page)
+        page.emulate_media(reduced_motion="reduce")
+        assert moving(page) == []
+        page.add_style_tag(content="@keyframes turn { to { rotate: 1turn } } .svdicl p, .bd-article p { animation: turn 1s infinite; transition: color 1s }")
+        assert moving(page) == []
+        page.emulate_media(reduced_motion="no-preference")
+        assert {"animation", "p.says"} <= set(moving(page))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_first_picture_has_the_reader_s_colours_though_no_script_file_has_come(browser, sites, theme):
+    context = browser.new_context(color_scheme=theme)
+    page = context.new_page()
+    page.route("**/*.js*", lambda route: route.abort())
+    page.goto(f"{sites['file']}/chapters/{CHAPTERS[0]}.html")
+    assert page.locator("html").get_attribute("data-theme") == theme
+    assert page.locator("h1").is_visible() and not page.locator(".admonition.dropdown > p:not(.admonition-title)").first.is_visible()
+    context.close()
 
 
 def test_in_print_and_without_scripts_a_figure_takes_each_widgets_place(browser, sites):

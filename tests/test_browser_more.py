@@ -5,18 +5,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from browsers import axe_faults, chromium, opened, static_page
+from browsers import axe_faults, opened, static_page
 
 from svdicl_lite.stats import wilson_interval
 from svdicl_lite.svd import CLIP_RATES
 from svdicl_lite.widgets import BoundExplorer, GradientStep, SearchStepper
 from svdicl_lite.widgets.search_stepper import first_of
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

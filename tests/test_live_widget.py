@@ -9,7 +9,6 @@ import urllib.request
 
 import nbformat
 import pytest
-from browsers import chromium
 
 CODE = (
     "import torch\nfrom svdicl_lite.widgets import RankSlider\nwidget = RankSlider(torch.eye(20), torch.eye(20))\nwidget",
@@ -42,30 +41,29 @@ def lab(tmp_path):
     server.wait(20)
 
 
-def test_a_drag_reaches_python_and_pythons_change_reaches_the_page(lab):
-    with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 1400})
-        page.set_default_timeout(60_000)
-        page.goto(lab)
-        page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
-        page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status=idle], .jp-Notebook-ExecutionIndicator[data-status=idle]")
+def test_a_drag_reaches_python_and_pythons_change_reaches_the_page(browser, lab):
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    page.set_default_timeout(60_000)
+    page.goto(lab)
+    page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
+    page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status=idle], .jp-Notebook-ExecutionIndicator[data-status=idle]")
+    page.keyboard.press("Shift+Enter")
+    slider = page.locator(".svdicl input[type=range]")
+    slider.wait_for()
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    dragged = float(slider.input_value())
+    assert 0.4 < dragged < 0.6
+    slider.focus()
+    page.keyboard.press("ArrowRight")  # which JupyterLab must not take for its own
+    moved = float(slider.input_value())
+    assert moved == pytest.approx(dragged + 0.005) and slider.evaluate("node => node === document.activeElement")
+    for cell, wanted in ((1, f"python has {moved}"), (2, "python set 0.25")):
+        page.locator(".jp-CodeCell .cm-content").nth(cell).click()
         page.keyboard.press("Shift+Enter")
-        slider = page.locator(".svdicl input[type=range]")
-        slider.wait_for()
-        box = slider.bounding_box()
-        page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 2, steps=5)
-        page.mouse.up()
-        dragged = float(slider.input_value())
-        assert 0.4 < dragged < 0.6
-        slider.focus()
-        page.keyboard.press("ArrowRight")  # which JupyterLab must not take for its own
-        moved = float(slider.input_value())
-        assert moved == pytest.approx(dragged + 0.005) and slider.evaluate("node => node === document.activeElement")
-        for cell, wanted in ((1, f"python has {moved}"), (2, "python set 0.25")):
-            page.locator(".jp-CodeCell .cm-content").nth(cell).click()
-            page.keyboard.press("Shift+Enter")
-            page.locator(".jp-OutputArea-output", has_text=wanted).wait_for()
-        page.wait_for_function("document.querySelector('.svdicl input[type=range]').value === '0.25'")
-        assert "ξ = 0.250" in page.locator(".svdicl .says").inner_text()
+        page.locator(".jp-OutputArea-output", has_text=wanted).wait_for()
+    page.wait_for_function("document.querySelector('.svdicl input[type=range]').value === '0.25'")
+    assert "ξ = 0.250" in page.locator(".svdicl .says").inner_text()

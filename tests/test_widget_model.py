@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from browsers import chromium, opened, static_page
+from browsers import opened, static_page
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from svdicl_lite import grammar, tasks, zoo
@@ -33,12 +33,6 @@ RUN = """async ({ code, config, weights, prompts, clips }) => {
   }
   return [read.map(({ logits }) => [...logits]), said];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

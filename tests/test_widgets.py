@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from browsers import axe_faults, chromium, opened, static_page, values
+from browsers import axe_faults, opened, static_page, values
 from bs4 import BeautifulSoup
 from ipywidgets.embed import dependency_state, embed_data
 from PIL import Image
@@ -22,12 +22,6 @@ from svdicl_lite.tasks import load
 from svdicl_lite.widgets import ClipExplorer, RankSlider, SpectrumBrowser
 from svdicl_lite.widgets.house import script
 from svdicl_lite.widgets.rank_slider import shrunk
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Makes the HTML book ask no other host, and its widgets run without a kernel.
 
-MathJax comes from `vendor/`, scripts that point outside are left out, and pages with widgets get `book/assets/widgets.js`.
+MathJax comes from `vendor/`, scripts that point outside are left out, and pages with widgets get `book/assets/widgets.js`. Both are begun
+behind the first picture of a page: `book/_templates/layout.html`.
 """
 
 from pathlib import Path
@@ -13,7 +14,8 @@ VENDOR = Path(__file__).parent / "vendor"
 
 def _use_local_scripts(app, config):
     config.mathjax_path = "vendor/mathjax/tex-chtml-full.js"
-    config.nb_ipywidgets_js = {"widgets.js": {"defer": "defer"}}  # instead of require.js and html-manager from a CDN
+    config.mathjax_options = {"type": "text/after-paint"}
+    config.nb_ipywidgets_js = {"widgets.js": {"type": "text/after-paint"}}  # instead of require.js and html-manager from a CDN
 
 
 def _show_widget_and_stand_in(app, doctree):

@@ -2,7 +2,7 @@
 
 A notebook leaves two kinds of script elements in its page that no browser runs: the state of all widgets, and a view wherever one
 stands. An anywidget's state holds its own code, which is imported from memory, since a page opened from a folder cannot import
-files. (Loaded by offline.py, on pages that have such a state alone.) */
+files. (Loaded by offline.py, on pages that have such a state alone, behind their first picture.) */
 (() => {
   const found = (kind) => [...document.querySelectorAll(`script[type="application/vnd.jupyter.widget-${kind}+json"]`)];
   const states = Object.assign({}, ...found("state").map((script) => JSON.parse(script.textContent).state));

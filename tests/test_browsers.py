@@ -1,0 +1,39 @@
+"""The browser of the tests: where none can be had the tests of pages and widgets are skipped for all to see, and under CI they fail."""
+
+import pytest
+from browsers import executable
+from test_chapters import make
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """The path at which Playwright has put no Chromium, on a machine without any."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path / "chrome-linux/chrome"
+
+
+@pytest.mark.parametrize("ci", [None, "", "false"])
+def test_without_a_browser_the_tests_skip_and_say_so(nowhere, monkeypatch, ci, request):
+    monkeypatch.delenv("CI", raising=False) if ci is None else monkeypatch.setenv("CI", ci)
+    with pytest.raises(pytest.skip.Exception, match="NO BROWSER: the widgets and pages are NOT tested; `make chromium` fetches one"):
+        executable(nowhere)
+    assert "-ra" in request.config.inicfg["addopts"]  # which lists each test that was skipped, with what it said
+
+
+def test_without_a_browser_continuous_integration_fails(nowhere, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="NO BROWSER"):
+        executable(nowhere)
+
+
+def test_the_system_s_browser_comes_before_the_one_that_playwright_brings(nowhere, monkeypatch):
+    nowhere.parent.mkdir()
+    nowhere.touch(0o755)
+    assert executable(nowhere) == str(nowhere)
+    (nowhere.parents[1] / "google-chrome").touch(0o755)
+    assert executable(nowhere) == str(nowhere.parents[1] / "google-chrome")
+
+
+def test_the_test_command_fetches_a_browser_where_there_is_none():
+    asked = make("-n", "test").stdout
+    assert asked.index("playwright install chromium") < asked.index("-m pytest")
