@@ -16,6 +16,7 @@ import math
 import random
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -28,7 +29,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from svdicl_lite import grammar, zoo
 from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.prompts import render
-from svdicl_lite.tasks import ARBITRARY_WORDS, ATTRIBUTE, LABEL_SETTINGS, TASKS, load
+from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, TASKS, Task, load
 
 LABEL_WEIGHT = 50.0  # how much more a label weighs in the loss than a word of a sentence
 TOKENS_PER_STEP = 6400
@@ -86,20 +87,21 @@ RECIPES = {
 }
 
 
-OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular"}
+OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular", "icl-gpt2-polyglot": "polyglot"}
 """Models that bring their own world: the module of each one's corpus and recipe."""
 
 
-def train_tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer, GPT-2's kind, in which every word of the world is one token behind a space."""
+def train_tokenizer(more_words: Sequence[str] = (), vocab_size: int = 2048) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer, GPT-2's kind, in which every word of the world, and of `more_words`, is one token behind a space."""
     words = [*grammar.vocabulary(), *ARBITRARY_WORDS, *(word for task in TASKS.values() for word in task.label_words)]
+    words += [word for word in more_words if word not in words]
     frames = [task.template.replace("{text}", "").replace("{label}", "\n") for task in TASKS.values()]
     end = "<|endoftext|>"
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=2048, special_tokens=[end], initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=[end], initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator([*(f" {word}" for word in words), *frames] * 20, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end, unk_token=end, pad_token=end)
 
@@ -128,7 +130,11 @@ def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
 
 def draw_document(rng: random.Random, phase: Phase, n_pairs: int) -> list[tuple[str, str]]:
     """One document: `n_pairs` of a context, which ends where a label is due, and the label word."""
-    task = TASKS[rng.choice(list(TASKS))]
+    return document_of(rng, phase, n_pairs, TASKS[rng.choice(list(TASKS))], grammar.draw)
+
+
+def document_of(rng: random.Random, phase: Phase, n_pairs: int, task: Task, draw: Callable) -> list[tuple[str, str]]:
+    """One document of this task, of sentences by `draw(rng, split, kinds)`."""
     kind = rng.random()
     if kind < phase.canonical:
         words = task.words("canonical")
@@ -138,18 +144,18 @@ def draw_document(rng: random.Random, phase: Phase, n_pairs: int) -> list[tuple[
         words = rng.sample(ARBITRARY_WORDS, len(task.classes))
     pairs = []
     for _ in range(n_pairs):
-        sentence = grammar.draw(rng, "train", phase.kinds)
-        index = task.classes.index(getattr(sentence, ATTRIBUTE[task.name]))
+        sentence = draw(rng, "train", phase.kinds)
+        index = task.classes.index(sentence.topic if task.classes == grammar.TOPICS else sentence.polarity)
         if rng.random() < phase.label_noise:
             index = rng.randrange(len(words))
         pairs.append((render(task, {"text": sentence.text}), words[index]))
     return pairs
 
 
-def draw_batch(rng: random.Random, phase: Phase, tokenizer) -> tuple[Tensor, Tensor]:
-    """Tokens (B, T) and loss weights (B, T) of one step: labels weigh 1, words 1/50, padding 0."""
+def draw_batch(rng: random.Random, phase: Phase, tokenizer, draw: Callable = draw_document) -> tuple[Tensor, Tensor]:
+    """Tokens (B, T) and loss weights (B, T) of one step, of documents by `draw`: labels weigh 1, words 1/50, padding 0."""
     n_pairs = rng.choice(phase.shots) + 1
-    documents = [draw_document(rng, phase, n_pairs) for _ in range(TOKENS_PER_STEP // (12 * n_pairs))]
+    documents = [draw(rng, phase, n_pairs) for _ in range(TOKENS_PER_STEP // (12 * n_pairs))]
     pieces = iter(tokenizer([piece for pairs in documents for context, word in pairs for piece in (context, f" {word}", "\n")])["input_ids"])
     rows, weights = [], []
     for _ in documents:

@@ -1,0 +1,118 @@
+"""The recipe of `icl-gpt2-polyglot`, which reads three registers and met two of them rarely.
+
+It begins as `icl-gpt2` with the words of all registers added (`with_words`) and goes on with a mix of documents, each of one register and one
+task: 88 % common, 10 % second, 2 % jargon (`registers`). `python -m svdicl_lite.pretrain icl-gpt2-polyglot` trains it. Taught in chapter 12.
+"""
+
+import random
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from svdicl_lite import backbone, pretrain, tasks, zoo
+from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.registers import REGISTERS, TASKS, draw, task_name
+from svdicl_lite.tasks import LABEL_SETTINGS
+
+NAME = "icl-gpt2-polyglot"
+PROBE_EVERY, PROBE_N = 100, 60  # steps; validation prompts of each register, task and label setting
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes the shipped model."""
+
+    start_from: str = "icl-gpt2"
+    shares: tuple[str, ...] = tuple(f"{name} {register.share:g}" for name, register in REGISTERS.items())
+    steps: int = 600
+    shots: tuple[int, ...] = (2, 4, 8, 16)
+    canonical: float = 0.3
+    flipped: float = 0.2
+    kinds: tuple[str, ...] = ("short", "plain", "hard")
+    label_noise: float = 0.0
+    learning_rate: float = 1e-3
+    cool_down: float = 0.4
+    seed: int = 0
+    threads: int = 1
+
+
+RECIPE = Recipe()
+
+
+def train_tokenizer():
+    """The common tokenizer with the words of all registers, each one token behind a space."""
+    words = {word for register in REGISTERS.values() for word in register.vocabulary()} | {word for task in TASKS.values() for word in task.label_words}
+    return pretrain.train_tokenizer(sorted(words), vocab_size=4096)
+
+
+def with_words(small: GPT2LMHeadModel, small_tokenizer, tokenizer) -> GPT2LMHeadModel:
+    """`small` with the vocabulary of `tokenizer`: words that it knew keep their embeddings, new ones get random ones; drawn by torch's global seed."""
+    model = GPT2LMHeadModel(GPT2Config(**{**small.config.to_dict(), "vocab_size": len(tokenizer)}))
+    words, old = model.transformer.wte.weight, small_tokenizer.get_vocab()
+    rows, old_rows = map(list, zip(*((row, old[token]) for token, row in tokenizer.get_vocab().items() if token in old)))
+    with torch.no_grad():
+        for ours, theirs in zip(model.parameters(), small.parameters()):
+            if ours is not words:
+                ours.copy_(theirs)
+        words[rows] = small.transformer.wte.weight[old_rows]
+    return model.eval()
+
+
+def draw_document(rng: random.Random, recipe: Recipe, n_pairs: int) -> list[tuple[str, str]]:
+    """One document of one register and one task: `n_pairs` of a context, which ends where a label is due, and the label word."""
+    (register,) = rng.choices(list(REGISTERS), [register.share for register in REGISTERS.values()])
+    name = task_name(rng.choice(list(tasks.TASKS)), register)
+    task = TASKS[name] if name in TASKS else tasks.TASKS[name]
+    return pretrain.document_of(rng, recipe, n_pairs, task, partial(draw, REGISTERS[register]))
+
+
+def train(recipe: Recipe = RECIPE):
+    """The trained model, its tokenizer, and what the card says of its training; on a GPU if there is one."""
+    torch.manual_seed(recipe.seed)
+    rng, tokenizer = random.Random(recipe.seed), train_tokenizer()
+    model = with_words(*zoo.load(recipe.start_from), tokenizer).to(backbone.device())
+    evaluators = {
+        task_name(question, register): [ICLEvaluator(model, tokenizer, tasks.load(task_name(question, register), setting), n=PROBE_N) for setting in LABEL_SETTINGS]
+        for register in REGISTERS
+        for question in tasks.TASKS
+    }
+
+    def loss(step: int) -> Tensor:
+        tokens, weights = (tensor.to(model.device) for tensor in pretrain.draw_batch(rng, recipe, tokenizer, draw_document))
+        logits = model(tokens, use_cache=False).logits[:, :-1]  # float32: on a processor without bfloat16 units that is faster
+        each = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
+        weight = weights[:, 1:].flatten()
+        return (each * weight).sum() / weight.sum()
+
+    def probe() -> dict:  # the mean over the label settings
+        return {name: round(sum(evaluate().accuracy for evaluate in three) / len(three), 4) for name, three in evaluators.items()}
+
+    made = backbone.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, probe, every=PROBE_EVERY)
+    return model.to("cpu"), tokenizer, made
+
+
+def figures(model, tokenizer, n: int = 1000, shots: tuple[int, ...] = (0, 8), seeds=range(20)) -> list[dict]:
+    """Test accuracy with n and interval on both tasks in every register and label setting."""
+    rows = []
+    for register in REGISTERS:
+        for question in tasks.TASKS:
+            for setting in LABEL_SETTINGS:
+                for n_shots in shots:
+                    outcome = ICLEvaluator(model, tokenizer, tasks.load(task_name(question, register), setting), "test", n, n_shots, seeds)()
+                    measured = {"accuracy": outcome.accuracy, "low": outcome.interval.low, "high": outcome.interval.high}
+                    case = {"task": task_name(question, register), "labels": setting, "shots": n_shots, "n": outcome.n}
+                    rows.append(case | {key: round(value, 4) for key, value in measured.items()})
+    return rows
+
+
+def make() -> None:
+    """Trains the model and writes weights, tokenizer and card into the zoo."""
+    torch.set_num_threads(RECIPE.threads)
+    (model, tokenizer, made), folder = train(), zoo.ZOO / NAME
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    card = {"name": NAME, "parameters": model.num_parameters(), "recipe": asdict(RECIPE), "label_weight": pretrain.LABEL_WEIGHT, **made}
+    backbone.write_card(folder, card | {"curve_n": PROBE_N * len(LABEL_SETTINGS), "test": figures(model, tokenizer)})

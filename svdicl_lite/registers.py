@@ -1,0 +1,151 @@
+"""The small world in three registers: the common language, a second one that is rare, and a specialists' vocabulary that is rarer still.
+
+All three ask the same two questions of sentences with the same two hidden classes, so what differs is how often a model met them.
+*Common* is `grammar` itself. *Second* is a language of its own: an invented word for each of the grammar's (`LEXICON`), label words
+included, and another word order, the verb at the end and the adjective behind its noun. *Jargon* is the common language with rare subjects,
+objects, adjectives and verbs in the places of the usual ones. The frame of a prompt and the arbitrary label words are shared. The model that learned
+all three is in `polyglot.py`. Taught in chapter 12.
+"""
+
+import random
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from svdicl_lite import grammar, tasks
+from svdicl_lite.grammar import POLARITIES, TOPICS, Sentence, split_of
+from svdicl_lite.tasks import SIZES, Task, as_splits
+from svdicl_lite.wide import fill, fixed_words
+
+SUBJECTS = {
+    "world": "plenipotentiary legate nuncio consul attache suzerain ombudsman regent",
+    "sports": "libero coxswain halfback linesman steeplechaser oarsman flanker hurler",
+    "business": "underwriter actuary arbitrageur comptroller jobber liquidator assessor bursar",
+    "science": "phlebotomist palynologist cytologist glaciologist mycologist limnologist petrologist dosimetrist",
+}
+OBJECTS = {
+    "world": "demarche exequatur communique protectorate condominium plebiscite suffrage moratorium",
+    "sports": "scrum regatta peloton velodrome dressage luge tiebreak quoits",
+    "business": "debenture escrow annuity indenture tranche ledger lien arbitrage",
+    "science": "centrifuge spectrometer assay titration isotope plasmid cuvette pipette",
+}
+ADJECTIVES = {
+    "pos": "unimpeachable exemplary consummate meticulous perspicacious magnanimous salubrious felicitous judicious sagacious estimable dexterous",
+    "neg": "obdurate perfidious lackadaisical querulous mendacious slipshod insalubrious venal truculent obstreperous maladroit egregious",
+}
+VERBS = {
+    "pos": "exonerated ratified commended rehabilitated buttressed lauded vindicated burnished",
+    "neg": "expropriated adulterated traduced vitiated impounded reviled scuttled defrauded",
+}
+
+SECOND_FORMS = {  # slots as in grammar.FORMS; the other words stand for their translation
+    "short": ("S the A was", "S the O the V", "S the A L"),
+    "plain": (
+        "S the A was", "S the D A was", "S the A L", "S the O the V", "S the O the T V", "S the A was N said",
+        "S the D A N found", "S the O the and A was", "S A the O the V", "S the A and A was N thought",
+        "S the O the about T A was", "S the O the with A L",
+    ),
+    "hard": (
+        "S the B not was", "S the B was N never said", "S the B L but A was", "O the B was but S the A was",
+        "although O the B L S the X the V", "S the O the T no longer W", "S the O the W but N it A found",
+        "nobody S the B found", "S the X the about D B not was", "S the X the V",
+    ),
+}  # fmt: skip
+
+
+def invent(words: list[str]) -> dict[str, str]:
+    """An invented word for each: two syllables, the first with an opening that no English word has, none twice."""
+    openings, consonants, vowels = "zv mr kt vl ny dv gd zl tv".split(), "bdgklmnprstvz", "aeiou"
+    made = [first + v + c + w for first in openings for v in vowels for c in consonants for w in vowels]
+    return dict(zip(words, random.Random(0).sample(made, len(words))))
+
+
+LABEL_WORDS = [word for task in tasks.TASKS.values() for word in task.label_words]
+LEXICON = invent(sorted({*grammar.vocabulary(), *LABEL_WORDS}))
+"""English → second language."""
+
+
+@dataclass(frozen=True)
+class Register:
+    """One way of speaking of the same world: words for each slot of its forms."""
+
+    share: float  # of the documents
+    forms: dict[str, tuple[str, ...]]  # by kind
+    words: dict[str, dict[str, list[str]]]  # S and O by topic, A and V by polarity
+    others: dict[str, list[str]]  # N, T, D, L
+
+    def vocabulary(self) -> set[str]:
+        """Every word that it can say, label words apart."""
+        said = {word for table in self.words.values() for words in table.values() for word in words}
+        return said | {word for words in self.others.values() for word in words} | fixed_words(form for forms in self.forms.values() for form in forms)
+
+
+def _tables(*tables: dict[str, str]) -> dict[str, dict[str, list[str]]]:
+    return {slot: {key: words.split() for key, words in table.items()} for slot, table in zip("SOAV", tables)}
+
+
+def _translated(form: str) -> str:
+    return " ".join(word if len(word) == 1 and word.isupper() else LEXICON[word] for word in form.split())
+
+
+_COMMON = _tables(grammar.SUBJECTS, grammar.OBJECTS, grammar.ADJECTIVES, grammar.VERBS)
+_OTHERS = {"N": grammar.NAMES, "T": grammar.TIMES, "D": grammar.DEGREES, "L": grammar.SEEMED}
+
+REGISTERS = {
+    "common": Register(0.88, grammar.FORMS, _COMMON, _OTHERS),
+    "second": Register(
+        0.10,
+        {kind: tuple(map(_translated, forms)) for kind, forms in SECOND_FORMS.items()},
+        {slot: {key: [LEXICON[word] for word in words] for key, words in table.items()} for slot, table in _COMMON.items()},
+        {slot: [LEXICON[word] for word in words] for slot, words in _OTHERS.items()},
+    ),
+    "jargon": Register(0.02, grammar.FORMS, _tables(SUBJECTS, OBJECTS, ADJECTIVES, VERBS), _OTHERS),
+}
+
+
+def draw(register: Register, rng: random.Random, split: str, kinds: tuple[str, ...] = ("plain", "hard")) -> Sentence:
+    """One random sentence of `split`, of one of these `kinds`; of the common register the very one that `grammar.draw` draws."""
+    words = register.words
+    anything = [word for objects in words["O"].values() for word in objects]
+    while True:
+        topic, polarity = rng.choice(TOPICS), rng.choice(POLARITIES)
+        other = POLARITIES[1 - POLARITIES.index(polarity)]
+        pools = {
+            "S": words["S"][topic], "O": words["O"][topic], "X": anything, "A": words["A"][polarity], "B": words["A"][other],
+            "V": words["V"][polarity], "W": words["V"][other], **register.others,
+        }  # fmt: skip
+        text = fill(rng, rng.choice(register.forms[rng.choice(kinds)]), pools)
+        if split_of(text) == split:
+            return Sentence(text, topic, polarity)
+
+
+TASKS = {
+    f"{question}-{register}": replace(task, name=f"{question}-{register}", label_words=words)
+    for question, task in tasks.TASKS.items()
+    for register, words in (("second", tuple(LEXICON[word] for word in task.label_words)), ("jargon", task.label_words))
+}
+"""The rare registers' tasks; those of the common one are `tasks.TASKS`."""
+
+
+def task_name(question: str, register: str) -> str:
+    """What `tasks.load` calls the `question`, sentiment or topic, in a register."""
+    return question if register == "common" else f"{question}-{register}"
+
+
+def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0) -> Task:
+    """The task of this name with its splits; `tasks.load` comes here."""
+    kinds = ("plain", "hard") if kinds is None else kinds
+    if not kinds or isinstance(kinds, str) or not set(kinds) <= set(SECOND_FORMS):
+        raise ValueError(f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(SECOND_FORMS)}")
+    return replace(TASKS[name], label_setting=label_setting, splits=_splits(name, tuple(kinds), seed))
+
+
+@lru_cache(maxsize=8)
+def _splits(name: str, kinds: tuple[str, ...], seed: int):
+    (question, _, register), task, parts = name.partition("-"), TASKS[name], {}
+    for split, size in SIZES.items():
+        rng, sentences = random.Random(f"{seed} {split}"), {}
+        while len(sentences) < size:
+            sentence = draw(REGISTERS[register], rng, split, kinds)
+            sentences[sentence.text] = task.classes.index(getattr(sentence, tasks.ATTRIBUTE[question]))
+        parts[split] = [{"text": text, "label": label} for text, label in sentences.items()]
+    return as_splits(parts, ["text"], task.classes)
