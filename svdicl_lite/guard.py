@@ -79,7 +79,7 @@ def restarting(base, limits, stopped, errors):
 
     class Restarting(base):
         def preprocess(self, nb, resources=None, km=None):
-            self.shutdown_kernel = "immediate"
+            self.shutdown_kernel, self.startup_timeout = "immediate", 300
             while True:
                 try:
                     return super().preprocess(nb, resources, km)

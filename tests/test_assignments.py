@@ -131,6 +131,7 @@ def test_nothing_secret_is_handed_out(name, built):
         assert MASTERS[name].leaks(path.read_text()) == [], path
         assert "hidden=True" not in path.read_text()
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in built[name].student.cells)
+    assert "autograder" not in "".join(cell.source for cell in built[name].student.cells), "a learner would take the public checks for all there are"
     assert "grader.check" in "".join(cell.source for cell in built[name].student.cells)
 
 

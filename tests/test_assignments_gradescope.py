@@ -47,6 +47,7 @@ def run(folder, archive, notebook):
     (folder / "bin/rfc3987_syntax.py").write_text("raise ImportError('a slow import of jsonschema that nobody needs')\n")
     path = os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
     env = {"PATH": path, "HOME": str(folder), "PYTHONPATH": str(folder / "bin"), "OMP_WAIT_POLICY": "PASSIVE", "LANG": "C.UTF-8"}
+    env["SVDICL_GUARD"] = json.dumps({"cell_seconds": 300, "test_seconds": 60})  # a busy machine is no defect
     done = subprocess.run(["bash", there / "source/run_autograder"], cwd=folder, env=env, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found = json.loads((there / "results/results.json").read_text())

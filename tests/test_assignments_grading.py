@@ -3,8 +3,11 @@
 import csv
 import json
 import os
+import re
+import shlex
 import sys
 import time
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -298,6 +301,21 @@ def test_help_tells_the_exit_codes():
         assert code in text
 
 
+def test_the_image_to_grade_in_is_made_of_what_is_there_and_its_command_is_one():
+    text = (ROOT / "book/assignments/Dockerfile").read_text()
+    copied = {name for line in re.findall(r"^COPY (.+) /\S+$", text, re.MULTILINE) for name in line.split()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert copied == {"requirements.lock", "pyproject.toml", project["readme"], *project["license-files"], "svdicl_lite"} and all((ROOT / name).exists() for name in copied)
+    command = re.search(r"^docker run .+?\n```", (ROOT / "book/assignments/README.md").read_text(), re.MULTILINE | re.DOTALL)[0].removesuffix("```")
+    words = shlex.split(command)
+    mounted = {word.split(":")[1] for flag, word in zip(words, words[1:]) if flag == "-v"}
+    assert {"--rm", "--init"} < set(words) and words[words.index("--network") + 1] == "none"
+    arguments = words[words.index("svdicl-grade") + 1 :]
+    assert {word for word in arguments if word.startswith("/")} == mounted == {"/built", "/submissions", "/grades"}
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 1 and "there is no assignment '01' in '/built'" in done.stderr, done.output  # understood, though not in a container
+
+
 def blank_of(batch):
     return read(next(one for one in find(batch.submissions) if one.learner == "blank"), "01_svd")
 
@@ -313,6 +331,19 @@ def test_a_submission_that_fills_the_disk_is_stopped(batch, monkeypatch):
     monkeypatch.setattr(grade, "DISK_MB", 0)
     result = grade.grade_one(blank_of(batch), "01_svd", grade.built(batch.built, "01_svd"), {}, 100)
     assert result["status"] == "stopped" and result["reason"] == "it wrote more than 0 MB"
+
+
+@pytest.mark.parametrize("reason, runs", [(f"{grade.ACCIDENT}: no kernel came up", 2), ("it took longer than 1 s in all", 1)])
+def test_only_an_accident_of_the_grader_is_tried_again(tmp_path, monkeypatch, reason, runs):
+    built, calls = assignments.build(MASTER, tmp_path / "built"), []
+    stopped = {"status": "stopped", "reason": reason, "seconds": 1, "questions": {}, "flags": [], "stopped": [], "errors": []}
+    monkeypatch.setattr(grade, "grade_one", lambda *_: calls.append(1) or stopped)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/ada.ipynb").write_text((built / "01_svd-solution.ipynb").read_text())
+    for _ in range(2):
+        ((_, result),) = grade.grade_all(tmp_path / "in", built / "01_svd-autograder.zip", tmp_path / "out", {}, 1)
+        assert result["status"] == "stopped" and result["reason"] == reason
+    assert len(calls) == runs
 
 
 def test_ctrl_c_says_how_to_go_on(batch, tmp_path, monkeypatch):
