@@ -61,21 +61,18 @@ def judged(
 
 
 def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[np.ndarray]:
-    judge = unclipped = None
+    judge, known = None, {}  # what leaves the same model is judged once: no clip, whatever the place, and rates that leave the same ranks
     for cells in layers:
         judge = evaluator.from_layer(cells[0].layer, below=judge)
-        for _, same in groupby(cells, key=lambda cell: cell.place):
+        for place, same in groupby(cells, key=lambda cell: cell.place):
             clip = None
             for cell in same:
                 clip = clip or cell.clip(evaluator.model)
-                if cell.clip_rate == 0 and unclipped is not None:  # the model as it is, whatever the place: judged once
-                    yield unclipped
-                    continue
-                with clip.at(cell.clip_rate, factored=cell.method == "svd"):
-                    scores = judge(cell.module).scores
-                if cell.clip_rate == 0:
-                    unclipped = scores
-                yield scores
+                left = (place, clip.ranks(cell.clip_rate)) if cell.clip_rate else "all"
+                if left not in known:
+                    with clip.at(cell.clip_rate, factored=cell.method == "svd"):
+                        known[left] = judge(cell.module).scores
+                yield known[left]
 
 
 def _elsewhere(evaluator: ICLEvaluator, layers: list[list[Cell]], map: Callable) -> Iterator[np.ndarray]:

@@ -43,14 +43,18 @@ class Clip:
         self.factors = _factor(self.matrices)
         self._holders = {matrix: model.get_submodule(matrix.name) for matrix in self.matrices}
 
+    def ranks(self, clip_rate: float) -> tuple[int, ...]:
+        """What is left of each matrix."""
+        return tuple(rank_at(len(factors.S), clip_rate) for factors in self.factors)
+
     @torch.no_grad()
     def apply(self, clip_rate: float, skip: Collection[Matrix] = ()) -> None:
         """Writes the clipped matrices into the model, all but those in `skip`, always cut from the original factors; rate 0 writes
         nothing."""
         self._check(clip_rate)
-        for matrix, factors in zip(self.matrices, self.factors):
+        for matrix, factors, rank in zip(self.matrices, self.factors, self.ranks(clip_rate)):
             if clip_rate and matrix not in skip:
-                matrix.write(self.how(factors, rank_at(len(factors.S), clip_rate)))
+                matrix.write(self.how(factors, rank))
 
     @contextmanager
     def at(self, clip_rate: float, factored: bool = False):
@@ -79,8 +83,8 @@ class Clip:
         if self.how is not SVD.truncate:
             raise ValueError("only a clip made with how=SVD.truncate is a product of thin factors; leave factored out for this one")
         thin = {}
-        for matrix, factors in zip(self.matrices, self.factors):
-            (m, n), rank = matrix.weight.shape, rank_at(len(factors.S), clip_rate)
+        for matrix, factors, rank in zip(self.matrices, self.factors, self.ranks(clip_rate)):
+            m, n = matrix.weight.shape
             if matrix.whole and clip_rate > 0 and rank * (m + n) < m * n:
                 holder = self._holders[matrix]
                 thin[matrix] = ThinLinear(m, n, rank, bias=holder.bias is not None)

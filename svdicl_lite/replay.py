@@ -14,7 +14,7 @@ from torch import nn
 from transformers import DynamicCache
 
 from svdicl_lite.matrices import attention, blocks, roles_of
-from svdicl_lite.scores import Plan, fused, patched, run_batch, run_batches, run_prefixes
+from svdicl_lite.scores import End, Plan, fused, patched, run_batch, run_batches, run_prefixes
 
 
 class Stop(Exception):
@@ -40,17 +40,18 @@ class Replay:
         """(N, C) for each plan, the model as it is now; `module` is where in `layer` it may have changed."""
         roles = set(roles_of(module))
         attention_same = self.attention is not None and not roles & {"q", "k", "v", "o"}
-        keys_same = self.layer == len(blocks(self.model)) - 1 and not roles & {"k", "v"}
+        end = End.of(self.model)
+        keys_same = self.layer == end.number and not roles & {"k", "v"}
         with torch.inference_mode(), fused(self.model), self._replaying(attention_same):
-            prefixes = self.prefixes if keys_same else self._prefixes(self.layer + attention_same)
+            prefixes = self.prefixes if keys_same else self._prefixes(end, self.layer + attention_same)
             return [
-                run_batches(self.model, plan, prefix, lambda batch: self._start(number, 1 + batch))
+                run_batches(self.model, end, plan, prefix, lambda batch: self._start(number, 1 + batch))
                 for number, (plan, prefix) in enumerate(zip(self.plans, prefixes))
             ]
 
-    def _prefixes(self, n_same: int) -> list[DynamicCache]:
+    def _prefixes(self, end: End, n_same: int) -> list[DynamicCache]:
         """The keys and values of the demonstrations as the model is now; those of the first `n_same` layers are as they were."""
-        prefixes = run_prefixes(self.model, self.plans, lambda number: self._start(number, 0))
+        prefixes = run_prefixes(self.model, end, self.plans, lambda number: self._start(number, 0))
         for prefix, before in zip(prefixes, self.prefixes):
             prefix.layers[:n_same] = before.layers[:n_same]
         return prefixes
@@ -66,7 +67,7 @@ class Replay:
             yield
 
     def _record(self, below: "Replay | None") -> None:
-        layers, stopping = blocks(self.model), False
+        layers, end, stopping = blocks(self.model), End.of(self.model), False
 
         def keep_input(block, args, output):
             self.inputs[self.clock["run"]] = output
@@ -90,13 +91,13 @@ class Replay:
             else:
                 stack.callback(self.attention.register_forward_hook(keep_attended).remove)
                 stack.callback(self.attention.register_forward_hook(stop).remove)
-            self.prefixes = self._prefixes(0) if below is None else below._prefixes(below.layer)
+            self.prefixes = self._prefixes(end, 0) if below is None else below._prefixes(end, below.layer)
             stopping = True
             for number, plan in enumerate(self.plans):
                 for part, batch in enumerate(plan.batches, start=1):
                     self._start(number, part)
                     with suppress(Stop):
-                        run_batch(self.model, batch, self.prefixes[number])
+                        run_batch(self.model, end, batch, self.prefixes[number])
 
     def _start(self, number: int, part: int) -> None:
         self.clock["run"] = number, part

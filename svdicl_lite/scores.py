@@ -9,6 +9,7 @@ import copy
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -76,23 +77,41 @@ class Plan:
         self.batches = [Batch.of(part, [tokens[i][common:] for i in part], [answers[i] for i in part], [n_answer[i] for i in part]) for part in parts]
 
 
+class End(NamedTuple):
+    """The last block, of which only the last positions are read: its number, and its parts that need not run at the others.
+
+    Those are its feed-forward part, the output of its attention, and its queries where a layer of their own makes them. Found once for all
+    batches: on a small model the finding takes as long as a tenth of a batch.
+    """
+
+    number: int
+    parts: list[nn.Module]
+
+    @classmethod
+    def of(cls, model) -> "End":
+        *_, block = layers = blocks(model)
+        return cls(len(layers) - 1, [part for part in (feed_forward(block), *queries_and_output(block)) if part is not None])
+
+
 @torch.inference_mode()
 def fast_scores(model, plans: list[Plan]) -> list[np.ndarray]:
     """Label-word logits, or mean log-likelihoods of options (N, C), for each plan, the model as it is."""
+    end = End.of(model)
     with fused(model):
-        return [run_batches(model, plan, prefix) for plan, prefix in zip(plans, run_prefixes(model, plans))]
+        return [run_batches(model, end, plan, prefix) for plan, prefix in zip(plans, run_prefixes(model, end, plans))]
 
 
 SETS_AT_ONCE = 16  # sets of demonstrations in one batch
 NO_KEYS = "a {} keeps no keys and values of what it has read, which fast scores are made of; judge it by plain scores"
 
 
-def run_prefixes(model, plans: list[Plan], before_batch=lambda number: None) -> list[DynamicCache]:
+def run_prefixes(model, end: End, plans: list[Plan], before_batch=lambda number: None) -> list[DynamicCache]:
     """The keys and values of what the prompts of each plan share; `before_batch` is told the number of the first plan of each batch.
 
     Raises TypeError for a model that remembers what it has read in another way, or not at all.
     """
-    recurrent = any(isinstance(layer, LinearAttentionCacheLayerMixin) for layer in DynamicCache(config=model.config).layers)
+    empty = DynamicCache(config=model.config)
+    recurrent = any(isinstance(layer, LinearAttentionCacheLayerMixin) for layer in empty.layers)
     if recurrent or getattr(model, "_is_stateful", False):  # transformers' word for Mamba and the like
         raise TypeError(NO_KEYS.format(type(model).__name__))
     caches = []
@@ -102,12 +121,13 @@ def run_prefixes(model, plans: list[Plan], before_batch=lambda number: None) -> 
         if max(map(len, prefixes)):
             before_batch(start)
             filled = nn.utils.rnn.pad_sequence(prefixes, batch_first=True)  # (sets, T_d), on the right, where a causal model cannot see it
-            with lean(model, 1), sharing(), only_rows(model.get_output_embeddings(), torch.tensor([0])):  # nobody reads the logits
+            with lean(end, 1), sharing(), only_rows(model.get_output_embeddings(), torch.tensor([0])):  # nobody reads the logits
                 model(filled.to(model.device), past_key_values=together, use_cache=True, logits_to_keep=1)
             if not any(layer.is_initialized for layer in together.layers):  # the first GPT swallows what it does not know
                 raise TypeError(NO_KEYS.format(type(model).__name__))
         for i, prefix in enumerate(prefixes):
-            caches.append(DynamicCache(config=model.config))
+            caches.append(copy.copy(empty))
+            caches[-1].layers = [copy.copy(layer) for layer in empty.layers]
             for number, layer in enumerate(together.layers):
                 if layer.is_initialized and len(prefix):
                     caches[-1].update(layer.keys[i : i + 1, :, : len(prefix)], layer.values[i : i + 1, :, : len(prefix)], number)
@@ -115,31 +135,30 @@ def run_prefixes(model, plans: list[Plan], before_batch=lambda number: None) -> 
     return caches
 
 
-def run_batches(model, plan: Plan, prefix: DynamicCache, before_batch=lambda number: None) -> np.ndarray:
+def run_batches(model, end: End, plan: Plan, prefix: DynamicCache, before_batch=lambda number: None) -> np.ndarray:
     """The scores (N, C), given the prefix; `before_batch` is told the number of each batch before it runs."""
     result = np.empty(plan.shape, dtype=np.float32)
     for number, batch in enumerate(plan.batches):
         before_batch(number)
         answers = batch.answers.to(model.device)
         if plan.of_options:
-            told = run_batch(model, batch, prefix).float().log_softmax(-1)  # (B, A, V)
+            told = run_batch(model, end, batch, prefix).float().log_softmax(-1)  # (B, A, V)
             found = told.gather(2, answers.clamp(min=0)[..., None])[..., 0]  # (B, A)
             counts = answers >= 0
             result.flat[batch.index] = ((found * counts).sum(1) / counts.sum(1)).cpu().numpy()
         else:
             words, column = answers.unique(return_inverse=True)
             with only_rows(model.get_output_embeddings(), words):
-                logits = run_batch(model, batch, prefix)[:, 0]  # (B, words)
+                logits = run_batch(model, end, batch, prefix)[:, 0]  # (B, words)
             result[batch.index] = logits.gather(1, column).float().cpu().numpy()
     return result
 
 
-def run_batch(model, batch: Batch, prefix: DynamicCache) -> Tensor:
+def run_batch(model, end: End, batch: Batch, prefix: DynamicCache) -> Tensor:
     """The logits (B, 1 or A, words) at the positions that are read."""
     n_last = int(batch.read.max())
-    last = len(blocks(model)) - 1
-    with lean(model, n_last), sharing():
-        cache = shared(prefix, {last: n_last})
+    with lean(end, n_last), sharing():
+        cache = shared(prefix, {end.number: n_last})
         logits = model(batch.tokens.to(model.device), past_key_values=cache, use_cache=True, logits_to_keep=n_last).logits
     return logits[torch.arange(len(logits), device=logits.device)[:, None], -batch.read.to(logits.device)]
 
@@ -171,12 +190,8 @@ def shared(prefix: DynamicCache, n_read: dict[int, int]) -> DynamicCache:
 
 
 @contextmanager
-def lean(model, n_last: int):
-    """Inside, the last block makes keys and values of all positions, and the rest at the last ones only: nothing reads the others.
-
-    That is its feed-forward part, the output of its attention, and its queries where a layer of their own makes them.
-    """
-    block = blocks(model)[-1]
+def lean(end: End, n_last: int):
+    """Inside, the last block makes keys and values of all positions, and the rest at the last ones only: nothing reads the others."""
 
     def at_last(whole):
         def last_positions(hidden, *args, **kwargs):  # (B, T, d)
@@ -191,9 +206,8 @@ def lean(model, n_last: int):
         return last_positions
 
     with ExitStack() as stack:
-        for module in [feed_forward(block), *queries_and_output(block)]:
-            if module is not None:
-                stack.enter_context(patched(module, at_last(module.forward)))
+        for part in end.parts:
+            stack.enter_context(patched(part, at_last(part.forward)))
         yield
 
 

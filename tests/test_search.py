@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from svdicl_lite.clip import clipped
-from svdicl_lite.evaluate import Evaluation, ICLEvaluator
+from svdicl_lite.clip import Clip, clipped
+from svdicl_lite.controls import how_of
+from svdicl_lite.evaluate import Evaluation, FromLayer, ICLEvaluator
 from svdicl_lite.greedy import greedy_search
 from svdicl_lite.matrices import matrices
 from svdicl_lite.search import check_clip_rates, condition_table, layer_of, search_clip_rate, select_layer, sweep
@@ -289,6 +290,19 @@ def test_a_sweep_judges_the_model_as_it_is_once(model):
 
     table = sweep(model, Counting(), clip_rates=(0, 0.5, 0.9))
     assert len(table) == 3 * 2 * 3 and len(judged) == 3 * 2 * 2 + 1
+
+
+def test_rates_that_leave_the_same_ranks_are_judged_once(model, monkeypatch, tokenizer, sentiment):
+    evaluator = ICLEvaluator(model, tokenizer, sentiment, n=12, n_shots=2, seeds=(0,))
+    runs, judge = [], FromLayer.__call__
+    monkeypatch.setattr(FromLayer, "__call__", lambda self, module: runs.append(module) or judge(self, module))
+    for method in ("svd", "random-subspace", "drop"):
+        runs.clear()
+        table = sweep(model, evaluator, (1, 2), ("mlp", "q"), (0, 0.9, 0.99, 0.995), method=method)  # of 32 these leave 32, 3, 1, 1
+        assert len(table) == 16 and len(runs) == 1 + 2 * 2 * 2
+        for row in table.itertuples():
+            with Clip(model, row.layer, row.module, how=how_of(method)).at(row.clip_rate):
+                np.testing.assert_allclose(row.evaluation.scores, evaluator().scores, rtol=0, atol=1e-4)
 
 
 def test_the_candidates_of_the_paper_are_accepted():
