@@ -152,10 +152,10 @@ def document_of(rng: random.Random, phase: Phase, n_pairs: int, task: Task, draw
     return pairs
 
 
-def draw_batch(rng: random.Random, phase: Phase, tokenizer, draw: Callable = draw_document) -> tuple[Tensor, Tensor]:
-    """Tokens (B, T) and loss weights (B, T) of one step, of documents by `draw`: labels weigh 1, words 1/50, padding 0."""
+def draw_batch(rng: random.Random, phase: Phase, tokenizer, draw: Callable = draw_document, n_tokens: int | None = None) -> tuple[Tensor, Tensor]:
+    """Tokens (B, T), about `n_tokens` (None: TOKENS_PER_STEP) of documents by `draw`, and loss weights (B, T): labels weigh 1, words 1/50, padding 0."""
     n_pairs = rng.choice(phase.shots) + 1
-    documents = [draw(rng, phase, n_pairs) for _ in range(TOKENS_PER_STEP // (12 * n_pairs))]
+    documents = [draw(rng, phase, n_pairs) for _ in range((n_tokens or TOKENS_PER_STEP) // (12 * n_pairs))]
     pieces = iter(tokenizer([piece for pairs in documents for context, word in pairs for piece in (context, f" {word}", "\n")])["input_ids"])
     rows, weights = [], []
     for _ in documents:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from svdicl_lite import grammar, polyglot, pretrain, registers, tasks, zoo
 from svdicl_lite.evaluate import ICLEvaluator
-from svdicl_lite.polyglot import NAME, RECIPE
+from svdicl_lite.polyglot import NAME, RECIPE, Phase
 from svdicl_lite.registers import LEXICON, REGISTERS, draw, task_name
 from test_grammar_tasks import parse
 
@@ -28,6 +28,7 @@ USUAL = {  # a jargon word → a usual one of its class
     for key, words in table.items()
     for rare in words.split()
 }  # fmt: skip
+PHASE = Phase(1, (0,), 0.4, 0.2, ("short", "hard"))
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -110,7 +111,7 @@ def test_bad_questions_are_refused():
 def test_documents_come_in_the_promised_shares():
     rng, n, counts = random.Random(0), 6000, Counter()
     for _ in range(n):
-        (context, _), *_ = polyglot.draw_document(rng, RECIPE, 1)
+        (context, _), *_ = polyglot.draw_document(rng, PHASE, 1)
         words = {*context.removeprefix("text: ").rpartition(" ")[0].split()}
         counts["second" if words <= {*ENGLISH} else "jargon" if words & {*USUAL} else "common"] += 1
     assert sum(register.share for register in REGISTERS.values()) == pytest.approx(1)
@@ -121,7 +122,7 @@ def test_documents_come_in_the_promised_shares():
 def test_one_document_is_of_one_register_and_of_training_sentences():
     rng = random.Random(1)
     for _ in range(200):
-        pairs = polyglot.draw_document(rng, RECIPE, 5)
+        pairs = polyglot.draw_document(rng, PHASE, 5)
         texts = [context.removeprefix("text: ").rpartition(" ")[0] for context, _ in pairs]
         assert {grammar.split_of(text) for text in texts} == {"train"}
         assert len({all(word in ENGLISH for word in text.split()) for text in texts}) == 1
@@ -134,7 +135,8 @@ def wider():
 
 
 def test_every_word_of_every_register_is_one_token_behind_a_space(wider):
-    words = {word for register in REGISTERS.values() for word in register.vocabulary()} | {*LEXICON.values(), *registers.LABEL_WORDS, *tasks.ARBITRARY_WORDS}
+    words = {*tasks.ARBITRARY_WORDS, *(word for register in REGISTERS.values() for word in register.vocabulary())}
+    words |= {word for task in (*tasks.TASKS.values(), *registers.TASKS.values()) for word in task.label_words}
     assert [word for word in words if len(wider(f" {word}")["input_ids"]) != 1] == []
 
 
@@ -150,7 +152,7 @@ def test_new_words_change_nothing_that_was_known(wider, tokenizer, pristine_mode
 def test_two_steps_change_every_weight_and_the_same_seed_gives_the_same(monkeypatch, fingerprint):
     monkeypatch.setattr(pretrain, "TOKENS_PER_STEP", 420)
     monkeypatch.setattr(polyglot, "PROBE_N", 4)
-    short = replace(RECIPE, steps=2)
+    short = replace(RECIPE, phases=(Phase(1, (0,), 1, 0, ("short",)), Phase(1, (2,), 0.3, 0.2, ("hard",))))
     (one, wider, made), (other, _, _), (third, _, _) = (polyglot.train(recipe) for recipe in (short, short, replace(short, seed=1)))
     torch.manual_seed(short.seed)
     untrained = polyglot.with_words(*zoo.load(RECIPE.start_from), wider)
@@ -167,7 +169,7 @@ def shipped():
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
     card = zoo.card(NAME)
     assert (zoo.ZOO / NAME / "model.safetensors").stat().st_size <= 8_000_000
-    assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == RECIPE.steps
+    assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == sum(phase.steps for phase in RECIPE.phases)
     assert {"seconds", "cpu_seconds", "device", "threads", "torch", "transformers", "parameters", "curve_n"} <= {*card}
     cases = {(row["task"], row["labels"], row["shots"]) for row in card["test"]}
     assert cases == {(name, setting, shots) for name in NAMES for setting in tasks.LABEL_SETTINGS for shots in (0, 8)}
