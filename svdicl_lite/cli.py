@@ -48,8 +48,7 @@ def condition(
             note = f"layer {chosen} would be chosen: the deepest of the {top_k} with the largest condition numbers ({reduction} over {module})"
         except ValueError as error:  # a singular matrix; the table is still worth showing
             chosen, note = None, str(error)
-        document = {"model": model, "device": experiment.device, "dtype": experiment.dtype, "module": module, "expert": expert}
-        document |= {"top_k": top_k, "reduction": reduction}
+        document = {"model": model, "device": experiment.device, "dtype": experiment.dtype, "module": module, "expert": expert, "top_k": top_k, "reduction": reduction}
         rows = table.to_dict("records")
         return Report({**document, "matrices": rows, "chosen_layer": chosen, "note": note}, rows, note)
 
@@ -108,7 +107,7 @@ def search(
         raise typer.BadParameter(f"{layer!r} is neither auto, random nor a number", param_hint="--layer")
 
     def work(journal, map):
-        from svdicl_lite.cli_report import Report, compared_row, experiment_row, interval, judged_row
+        from svdicl_lite.cli_report import Report, by_set, compared_row, experiment_row, interval, judged_row
         from svdicl_lite.search import WITHOUT_RATE, control, search_clip_rate
 
         validation, test = judges["validation"](), judges["test"]()
@@ -122,7 +121,7 @@ def search(
             outcomes = [({"judge": judge, "after": after}, both[after]) for judge, *both in pairs for after in (0, 1)]
             rows = [{"": judge, "before": interval(judged_row(before)), "after": interval(judged_row(after)), "n": after.n} for judge, before, after in pairs]
             title = method if where is None else f"{method} of layer {where}"
-            return Report(document, rows, f"{title}\n{result}", outcomes)
+            return Report(document, rows, f"{title}\n{result}{by_set(result)}", outcomes)
         result = search_clip_rate(validation.model, validation, test, module, layer, top_k, reduction, rates, expert, method, seed, journal, map)
         found = {"layer": result.layer, "module": module, "clip_rate": result.clip_rate, "method": method, "expert": expert}
         candidates = [{"clip_rate": rate, **judged_row(outcome)} for rate, outcome in zip(result.clip_rates, result.validation)]
@@ -136,7 +135,7 @@ def search(
         outcomes = [({"judge": "validation", **place, "clip_rate": rate}, outcome) for rate, outcome in zip(result.clip_rates, result.validation)]
         tested = {0.0: result.test_before, result.clip_rate: result.test_after}
         outcomes += [({"judge": "test", **place, "clip_rate": rate}, outcome) for rate, outcome in tested.items()]
-        return Report(document, rows, str(result), outcomes)
+        return Report(document, rows, f"{result}{by_set(result)}", outcomes)
 
     experiment = experiment_of(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
     judges = judges_of(experiment, "validation", "test")
@@ -163,10 +162,10 @@ def greedy(
         return replace(experiment(), task=guard_task, labels=guard_labels)
 
     def identity():
-        return {**experiment().identity(), "guard": {name: guarding().identity()[name] for name in ("task", "labels", "prompts")} if guard else None}
+        return {**experiment().identity(), "guard": [guard_task, guard_labels, judges["guard"]().digest] if guard else None}
 
     def work(journal, map):
-        from svdicl_lite.cli_report import Report, compared_row, experiment_row, interval, judged_row
+        from svdicl_lite.cli_report import Report, by_set, compared_row, experiment_row, interval, judged_row
         from svdicl_lite.greedy import greedy_search
 
         validation, test = judges["validation"](), judges["test"]()
@@ -187,7 +186,8 @@ def greedy(
         outcomes = [({"judge": "validation", "clips": 0}, result.validation_before)]
         outcomes += [({"judge": "validation", "clips": number}, step.validation) for number, step in enumerate(result.steps, 1)]
         outcomes += [({"judge": "test", "clips": 0}, result.test_before), ({"judge": "test", "clips": len(steps)}, result.test_after)]
-        return Report({**document, **compared_row(result), "verdict": result.verdict()}, rows, str(result), outcomes)
+        note = f"{'' if steps else 'no clip kept '}of {result.n_tried} clips tried\n{result.verdict()}{by_set(result)}"  # the table has the steps
+        return Report({**document, **compared_row(result), "verdict": result.verdict()}, rows, note, outcomes)
 
     experiment = experiment_of(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
     judges = {**judges_of(experiment, "validation", "test"), "guard": lambda: guarding().evaluator("validation")}

@@ -80,6 +80,14 @@ def compared_row(result: Comparison) -> dict:
     }  # fmt: skip
 
 
+def by_set(result: Comparison) -> str:
+    """A line more for a verdict on several sets of demonstrations."""
+    if len(result.gain_by_set) == 1:
+        return ""
+    gains = " ".join(f"{gain:+.3f}" for gain in result.gain_by_set)
+    return f"\ngain by set of demonstrations {gains}, sign-flip p = {result.p_value_by_set:.2g}"
+
+
 def interval(row: dict) -> str:
     """accuracy [low, high] for a table."""
     return f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

@@ -138,6 +138,7 @@ def test_out_holds_the_json_and_every_example(tiny, small, tmp_path):
         (["condition"], ["condition_number", "fc_out", "would be chosen"]),
         (["sweep", *SMALL, "--layer", 0], ["ξ = 0.9", "mlp", "n = 20"]),
         (["search", *SMALL, "--layer", 0], ["← chosen", "McNemar p =", "optimism"]),
+        (["search", *SMALL, "--layer", 0, "--sets", 3], ["gain by set of demonstrations", "sign-flip p ="]),
         (["greedy", *SMALL, "--layer", 0], ["clips tried", "McNemar p ="]),
     ],
 )
