@@ -84,9 +84,11 @@ for site in sites:
     floor, least = (statistics.median(site.paints[page]) for page in (EMPTY, SENTENCE))
     print(f"\n{site.folder}\n{'page':44} {'widgets':>7} {'KB of its own':>14} {'seen after, ms':>15} {'floors':>7}")
     for page in site.pages:
+        html = (site.folder / page).read_text()
         own = {file for file in site.files[page] if not file.startswith("_static/")}
         site.shared |= site.files[page] - own
-        widgets = (site.folder / page).read_text().count('type="application/vnd.jupyter.widget-view+json"')
+        own |= {unquote(file) for file in re.findall(r'src="(?:\.\./)*(_images/[^"]+)"', html)}  # pictures further down have not come yet
+        widgets = html.count('type="application/vnd.jupyter.widget-view+json"')
         seen = statistics.median(site.paints[page])
         print(f"{page:44} {widgets:7} {site.wire(own):14.0f} {seen:15.0f} {seen / floor:7.2f}")
     print(f"{'shared by all pages':44} {'':7} {site.wire(site.shared):14.0f}")

@@ -34,6 +34,17 @@ def overflow(page):
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
+def colliding(page):
+    """Numbers on an axis of a widget that run into each other."""
+    return page.eval_on_selector_all(
+        ".svdicl .chart",
+        """charts => charts.flatMap(chart => {
+          const ticks = [...chart.querySelectorAll('text[data-tick=x]')].map(tick => [tick.getBoundingClientRect(), tick.textContent]).sort(([a], [b]) => a.left - b.left);
+          return ticks.slice(1).filter(([box], i) => box.left <= ticks[i][0].right).map(([, text]) => text);
+        })""",
+    )
+
+
 def looks(widget):
     """What a widget shows: its text, its marks, and its pictures, pixel by pixel."""
     return widget.evaluate("""node => [node.innerText, ...[...node.querySelectorAll('svg')].map(svg => svg.innerHTML),
@@ -54,10 +65,10 @@ def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, th
         assert page.locator("html").get_attribute("data-theme") == theme
         page.wait_for_timeout(800)
         assert axe_faults(page) == []
-        assert overflow(page) == 0
+        assert overflow(page) == 0 and colliding(page) == []
         page.set_viewport_size({"width": 390, "height": 844})
         page.wait_for_timeout(800)  # the theme then makes what now scrolls reachable from the keyboard
-        assert overflow(page) == 0
+        assert overflow(page) == 0 and colliding(page) == []
         # (a wide table scrolls within its own frame)
         cut = page.eval_on_selector_all(
             ".widget p, .widget label, .widget figcaption, .widget text", "nodes => nodes.filter(n => n.getBoundingClientRect().right > innerWidth + 1).map(n => n.textContent)"

@@ -17,7 +17,7 @@ def test_without_a_browser_the_tests_skip_and_say_so(nowhere, monkeypatch, ci, r
     monkeypatch.delenv("CI", raising=False) if ci is None else monkeypatch.setenv("CI", ci)
     with pytest.raises(pytest.skip.Exception, match="NO BROWSER: the widgets and pages are NOT tested; `make chromium` fetches one"):
         executable(nowhere)
-    assert "-ra" in request.config.inicfg["addopts"]  # which lists each test that was skipped, with what it said
+    assert "-ra" in request.config.getini("addopts")  # which lists each test that was skipped, with what it said
 
 
 def test_without_a_browser_continuous_integration_fails(nowhere, monkeypatch):

@@ -1,10 +1,12 @@
 """A widget in JupyterLab: a drag in the page reaches Python, and Python's change reaches the page."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import nbformat
@@ -15,26 +17,38 @@ CODE = (
     "print('python has', widget.clip_rate)",
     "widget.clip_rate = 0.25\nprint('python set', widget.clip_rate)",
 )
+UNUSED = ("jupyter_lsp", "jupyter_server_terminals", "jupyterlab_jupytext", "notebook_shim")  # parts of the server that would only take time to start
 
 
 @pytest.fixture
 def lab(tmp_path):
-    """The url of a notebook with these cells in a JupyterLab of its own."""
+    """The url of a notebook with these cells in a JupyterLab of its own. Its kernel imports the module while the page is still loading."""
     cells = [nbformat.v4.new_code_cell(source) for source in CODE]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "live.ipynb")
+    for path, text in {
+        "config/jupyter_server_config.json": json.dumps({"ServerApp": {"jpserver_extensions": dict.fromkeys(UNUSED, False)}}),
+        "ipython/profile_default/startup/early.py": "import svdicl_lite.widgets",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(text)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     arguments = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}", "--allow-root"]
-    env = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces")}
+    arguments += ["--ServerApp.disable_check_xsrf=True"]  # or it would not start the kernel for us below
+    homes = {"JUPYTER_CONFIG_DIR": "config", "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}
+    env = os.environ | {name: str(tmp_path / folder) for name, folder in homes.items()}
     server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *arguments], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
+    session = json.dumps({"path": "live.ipynb", "name": "live.ipynb", "type": "notebook", "kernel": {"name": "python3"}}).encode()
     for _ in range(240):
         try:
-            urllib.request.urlopen(f"{url}/api", timeout=1)
+            urllib.request.urlopen(urllib.request.Request(f"{url}/api/sessions", session, {"Content-Type": "application/json"}), timeout=60)
             break
-        except OSError:
+        except urllib.error.HTTPError:
+            raise
+        except OSError:  # not there yet
             time.sleep(0.25)
     yield f"{url}/lab/tree/live.ipynb"
     server.terminate()

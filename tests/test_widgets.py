@@ -87,7 +87,7 @@ def test_the_rank_slider_rebuilds_both_matrices_at_the_rank_that_the_keyboard_ch
                 error = (1 - energy(svd.S)[rank - 1]).clamp(min=0).sqrt().item()
                 caption = page.locator("figcaption").nth(number).inner_text()
                 assert f"rank {rank} of {len(svd.S)}" in caption
-                assert abs(float(re.search(r"error ([\d.]+) %", caption)[1]) - 100 * error) < 0.06
+                assert abs(float(re.search(r"error ([\d.]+)\s%", caption)[1]) - 100 * error) < 0.06
                 x, y = values(page, "circle")[number]
                 assert abs(x - (1 - rank / len(svd.S))) < 1e-3 and abs(y - error) < 2e-3
             rank = rank_at(30, rate)
@@ -117,7 +117,7 @@ def test_the_spectrum_browser_shows_the_matrix_that_is_chosen_in_the_heat_map_or
         rank = rank_at(len(S), rate)
         said = page.locator(".says").inner_text()
         assert "v of layer 2 (32 × 32)" in said
-        assert f"rank {rank} of 32 keeps {100 * energy(S)[rank - 1]:.1f} %" in said
+        assert f"rank {rank} of 32 keeps {100 * energy(S)[rank - 1]:.1f}\u00a0%" in said
         assert f"{condition_number(S):.0f}" in said or f"{condition_number(S):.1e}".replace("e+0", "e") in said
         x, y = page.eval_on_selector("circle", "c => [c.getAttribute('cx'), c.getAttribute('cy')]")
         ticks = page.eval_on_selector_all("text[data-tick=y]", "ts => ts.map(t => [Number(t.getAttribute('y')) - 4, Math.log10(Number(t.dataset.value))])")

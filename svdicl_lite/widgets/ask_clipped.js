@@ -3,7 +3,7 @@ import { factors, thinned } from "./factors.js";
 import { GPT2, ROLES } from "./gpt2.js";
 import { choice, drawn, frame, h, newId, percent, rankAt, says, slider } from "./house.js";
 
-// name → Float32Array, from the bytes that ask_clipped.py packed.
+// name → numbers (matrices in a Float64Array, vectors in a Float32Array), from the bytes that ask_clipped.py packed.
 export async function unpacked(view, shapes) {
   const deflated = new Blob([view]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = await new Response(deflated).arrayBuffer();
@@ -15,7 +15,7 @@ export async function unpacked(view, shapes) {
   const tensors = {};
   let at = 0, entry = 0;
   for (const [name, m, n] of matrices) {
-    const W = (tensors[name] = new Float32Array(m * n));
+    const W = (tensors[name] = new Float64Array(m * n));
     for (let i = 0; i < m; i++, at++) for (let j = 0; j < n; j++, entry++) W[i * n + j] = numbers[at] * (256 * high[entry] + low[entry]);
   }
   for (const [name, m] of vectors) tensors[name] = numbers.slice(at, (at += m));

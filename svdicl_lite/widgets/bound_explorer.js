@@ -1,4 +1,4 @@
-import { chart, drawn, frame, h, newId, numbers, s, says } from "./house.js";
+import { chart, drawn, frame, h, newId, numbers, s, says, ticksIn } from "./house.js";
 
 const short = (value) => (!Number.isFinite(value) ? "∞" : Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 const finite = (values) => values.filter((value) => Number.isFinite(value));
@@ -33,22 +33,20 @@ export default {
 
     const top = Math.max(1, ...finite(Array.from({ length: R ** L }, (_, at) => Math.max(...finite(information(at)), 0))));
     const bottom = Math.min(0, ...finite(Array.from({ length: R ** L }, (_, at) => Math.min(...finite(information(at)), 0))));
-    const steps = [0, 0.25, 0.5, 0.75, 1].map((share) => bottom + share * (top - bottom));
     const bars = chart({
       label: "What each layer adds to the bound, in nats: outlined without a clip, filled as clipped",
       x: { label: "layer", domain: [-0.6, L - 0.4], ticks: Array.from({ length: L }, (_, layer) => layer) },
-      y: { label: "information (nats)", domain: [bottom, top], ticks: steps.map((value) => [value, short(value)]) },
+      y: { label: "information (nats)", domain: [bottom, top], ticks: ticksIn([bottom, top]) },
     });
 
     // Bound against accuracy: each combination is a point; of very many, only those that clip one layer.
     const shown = Array.from({ length: R ** L }, (_, at) => at).filter((at) => R ** L <= 600 || digits(at, R, L).filter((index) => index).length <= 1);
     const bounds = finite(shown.map((at) => outcome(at).bound)), accuracies = shown.flatMap((at) => [outcome(at).low, outcome(at).high]);
     const wide = (values) => { const [a, b] = [Math.min(...values), Math.max(...values)], rim = 0.05 * (b - a || 1); return [a - rim, b + rim]; };
-    const ticks = ([a, b]) => [0.1, 0.37, 0.63, 0.9].map((share) => a + share * (b - a)).map((value) => [value, value.toPrecision(2)]);
     const [across, up] = [wide(bounds.length ? bounds : [0, 1]), wide(accuracies)];
     const scatter = chart({
       label: "Bound against accuracy for combinations of clip rates; the ring is the one chosen",
-      x: { label: "bound", domain: across, ticks: ticks(across) }, y: { label: "accuracy", domain: up, ticks: ticks(up) },
+      x: { label: "bound", domain: across, ticks: ticksIn(across) }, y: { label: "accuracy", domain: up, ticks: ticksIn(up) },
     });
     for (const at of shown) {
       const { bound, accuracy } = outcome(at);
@@ -81,7 +79,7 @@ export default {
 
     frame(
       el, "Bound explorer: clip rates, terms of the bound, accuracy",
-      h("div", { class: "controls" }, ...sliders.map(({ node }) => node), whole),
+      h("div", { class: "controls aligned" }, ...sliders.map(({ node }) => node), whole),
       h("div", { class: "panels" },
         h("figure", {}, bars.node, h("figcaption", {}, "Outlined: no clip. Filled: clipped.")),
         h("figure", {}, scatter.node, h("figcaption", {}, "Large dot: no clip. Ring: the rates chosen, with the 95 % interval."))),

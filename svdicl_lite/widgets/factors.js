@@ -59,7 +59,7 @@ export async function factors({ weight, bias, m, n }, pause) {
   for (let i = 0; i < 40 && sweep(G, k) > 1e-9; i++) await pause();
   const lengths = Array.from({ length: k }, (_, i) => Math.hypot(...G.subarray(i * k, i * k + k))); // eigenvalues λ = σ²
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a]);
-  const V = new Float32Array(k * k); // row i: the i-th singular vector
+  const V = new Float64Array(k * k); // row i: the i-th singular vector
   order.forEach((from, to) => {
     for (let c = 0; c < k; c++) V[to * k + c] = G[from * k + c] / (lengths[from] || 1);
   });
@@ -71,14 +71,14 @@ export async function factors({ weight, bias, m, n }, pause) {
 }
 
 function transpose(A, m, n) {
-  const B = new Float32Array(A.length);
+  const B = new Float64Array(A.length);
   for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) B[j * m + i] = A[i * n + j];
   return B;
 }
 
 // The two thin linear maps that stand in for the matrix at a rank; the bias stays whole.
 export function thinned({ m, n, k, bias, across, back }, rank) {
-  const second = new Float32Array(m * rank);
+  const second = new Float64Array(m * rank);
   for (let o = 0; o < m; o++) for (let i = 0; i < rank; i++) second[o * rank + i] = back[o * k + i];
   return { first: { weight: across.subarray(0, rank * n), bias: null, m: rank, n }, second: { weight: second, bias, m, n: rank } };
 }

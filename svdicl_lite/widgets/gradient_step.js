@@ -84,7 +84,7 @@ export default {
     } }, "Other points");
     frame(
       el, "Attention is a step of gradient descent",
-      h("div", { class: "controls" },
+      h("div", { class: "controls aligned" },
         slider(model, "learning_rate", { label: "Learning rate η", min: 0, max: 2.5, step: 0.05, shown: (rate) => rate.toFixed(2) }),
         slider(model, "steps", { label: "Steps, and layers", min: 0, max: 20, step: 1 }),
         slider(model, "n_points", { label: "Points N", min: 2, max: 12, step: 1 }),

@@ -85,10 +85,17 @@ export function numbers(view, Kind) {
   return new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
-export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}\u00a0%`; // never broken between two lines
 
 // svdicl_lite.svd.rank_at
 export const rankAt = (k, rate) => (rate === 1 ? 0 : Math.max(1, Math.floor((1 - rate + 1e-7) * k)));
+
+// Round numbers between low and high as ticks: three to eight of them, all with as many digits.
+export function ticksIn([low, high]) {
+  const power = 10 ** Math.floor(Math.log10((high - low) / 3)), step = power * [5, 2, 1].find((part) => part * power <= (high - low) / 3);
+  const first = Math.ceil(low / step), digits = Math.max(0, -Math.floor(Math.log10(step)));
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step).map((value) => [value, value.toFixed(digits)]);
+}
 
 // Axes to draw into. `x` and `y`: { label, domain: [low, high], ticks: [value or [value, text]], log }. Returns { node, plot, x, y }:
 // append to `plot` what `x(value)` and `y(value)` place. 360 units wide, so that its letters are legible on a phone.

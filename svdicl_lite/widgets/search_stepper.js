@@ -102,7 +102,7 @@ function drawing(rates, shown, best, tested, size, held, all) {
   const ticks = Array.from({ length: Math.round(10 * (high - low)) + 1 }, (_, i) => Number((low + i / 10).toFixed(1)));
   const axes = chart({
     label: `Validation accuracy of ${shown.length} of ${rates.length} clip rates${tested ? ", and the held-out accuracy without a clip and at the chosen rate" : ""}`,
-    x: { label: "clip rate ξ", domain: [-0.5, rates.length + 1.5], ticks: [...rates.map((rate, i) => [i, String(rate)]), [rates.length + 0.5, "held out"]] },
+    x: { label: "clip rate ξ", domain: [-0.3, rates.length + 0.9], ticks: [...rates.map((rate, i) => [i, String(rate)]), [rates.length + 0.3, "held out"]] },
     y: { label: "accuracy", domain: [low, high], ticks },
   });
   const mark = (x, share, n, look, name) => {
@@ -113,7 +113,7 @@ function drawing(rates, shown, best, tested, size, held, all) {
   if (shown.length > 1) axes.plot.append(s("path", { class: "first", d: path(axes, shown.map((share, i) => [i, share])) }));
   shown.forEach((share, i) => mark(i, share, size, "first", "validation"));
   if (best >= 0) axes.plot.append(s("circle", { class: "ring", cx: axes.x(best), cy: axes.y(shown[best]), r: 9 }));
-  tested?.forEach((share, i) => mark(rates.length + 0.2 + 0.6 * i, share, held, "second", i ? "after" : "before"));
+  tested?.forEach((share, i) => mark(rates.length + 0.1 + 0.4 * i, share, held, "second", i ? "after" : "before"));
   return axes.node;
 }
 
