@@ -23,22 +23,27 @@ class Widget(Directive):
         for output in (output for cell in notebook["cells"] for output in cell.get("outputs", [])):
             data = output.get("data", {})
             if VIEW in data and "".join(data.get("text/plain", "")).startswith(f"{name}:"):
-                environment.metadata[environment.docname]["has_widget"] = True
-                return [nodes.raw("", _html(data, notebook["metadata"]["widgets"][STATE]), format="html")]
+                state = _state(data[VIEW]["model_id"], notebook["metadata"]["widgets"][STATE])
+                environment.metadata[environment.docname].setdefault("widget_states", []).append(state)
+                view = f'<script type="{VIEW}">{_json(data[VIEW])}</script>'
+                return [nodes.raw("", f'<div class="cell_output">{view}{"".join(data["text/html"])}</div>', format="html")]
         raise self.error(f"{chapter} shows no widget {name}; the widgets of svdicl_lite say their name in text/plain")
 
 
-def _html(data: dict, all_states: dict) -> str:
-    model = data[VIEW]["model_id"]
-    state = {**all_states, "state": {model: all_states["state"][model]}}
-    script = '<script type="{}">{}</script>'.format
-    view, state = (script(mime, json.dumps(part).replace("<", "\\u003c")) for mime, part in ((VIEW, data[VIEW]), (STATE, state)))
-    return f'<div class="cell_output">{view}{"".join(data["text/html"])}</div>{state}'
+def _json(data) -> str:
+    return json.dumps(data).replace("<", "\\u003c")
+
+
+def _state(model: str, all_states: dict) -> str:
+    return _json({**all_states, "state": {model: all_states["state"][model]}})
 
 
 def _load_host(app, pagename, templatename, context, doctree):
-    if app.env.metadata[pagename].get("has_widget"):
-        app.add_js_file("widgets.js", defer="defer")  # for this page alone
+    """For this page alone, behind its text as all scripts are: the states of its widgets, and their host."""
+    if states := app.env.metadata[pagename].get("widget_states"):
+        for state in states:
+            app.add_js_file(None, type=STATE, body=state)
+        app.add_js_file("widgets.js", type="text/after-paint")
 
 
 def setup(app):
