@@ -16,8 +16,7 @@ import math
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular", "icl-gpt2-polyglot": "polyglot", "suite-gpt2": "suite_gpt2"}
 from importlib.metadata import version
 
 import torch
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from svdicl_lite import grammar, zoo
+from svdicl_lite import architectures, grammar, zoo
 from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.prompts import render
 from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, TASKS, Task, load
@@ -62,6 +61,13 @@ class Recipe:
     positions: int = 512
     seed: int = 0
     threads: int = 2  # part of the recipe: another number of threads adds in another order, and so trains another model
+    family: str = "gpt2"  # or llama, mixtral
+    dtype: str = "bfloat16"  # of the products; float32 is the faster where a processor has no bfloat16
+
+
+def _noisy(steps: int) -> Phase:
+    """Every second label is drawn at random: reading pays less."""
+    return Phase(steps, shots=(2, 4, 8), canonical=0.6, flipped=0.1, kinds=("plain", "hard"), learning_rate=1.5e-3, label_noise=0.5)
 
 
 RECIPES = {
@@ -79,15 +85,19 @@ RECIPES = {
         start_from="icl-gpt2",
         threads=1,
     ),
-    "icl-gpt2-noisy": Recipe(  # every second label is drawn at random: reading pays less
-        phases=(Phase(56, shots=(2, 4, 8), canonical=0.6, flipped=0.1, kinds=("plain", "hard"), learning_rate=1.5e-3, label_noise=0.5),),
-        start_from="icl-gpt2",
-        threads=1,
-    ),
+    "icl-gpt2-noisy": Recipe((_noisy(56),), start_from="icl-gpt2", threads=1),
+    # the same run stopped sooner, and later: how much noise has got into the weights (the paper's Figure 5 asks this of training)
+    "icl-gpt2-noisy-early": Recipe((_noisy(28),), start_from="icl-gpt2", threads=1, dtype="float32"),
+    "icl-gpt2-noisy-late": Recipe((_noisy(168),), start_from="icl-gpt2", threads=1, dtype="float32"),
 }
 
+_SHORTER = tuple(replace(phase, steps=steps) for phase, steps in zip(RECIPES["icl-gpt2"].phases, (200, 700, 200, 400, 300)))
+RECIPES |= {  # the same documents, other architectures
+    "icl-llama": Recipe(_SHORTER, family="llama", threads=1, dtype="float32"),
+    "icl-moe": Recipe((replace(RECIPES["icl-gpt2"].phases[-1], steps=300),), start_from="icl-llama", family="mixtral", threads=1, dtype="float32"),
+}
 
-OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular", "icl-gpt2-polyglot": "polyglot"}
+OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular", "icl-gpt2-polyglot": "polyglot", "suite-gpt2": "suite_gpt2"}
 """Models that bring their own world: the module of each one's corpus and recipe."""
 
 
@@ -106,7 +116,12 @@ def train_tokenizer(more_words: Sequence[str] = (), vocab_size: int = 2048) -> P
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end, unk_token=end, pad_token=end)
 
 
-def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
+def new_model(recipe: Recipe, tokenizer):
+    """An untrained model of the recipe's family."""
+    return {"gpt2": gpt2, "llama": architectures.llama, "mixtral": architectures.mixtral}[recipe.family](recipe, tokenizer)
+
+
+def gpt2(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
     """An untrained GPT-2 whose position embeddings start as sinusoids (Vaswani et al. 2017).
 
     Random ones must first learn which positions are neighbours; on short runs that alone decides whether in-context
@@ -171,12 +186,13 @@ def draw_batch(rng: random.Random, phase: Phase, tokenizer, draw: Callable = dra
     return pad(rows, batch_first=True, padding_value=tokenizer.pad_token_id), pad(weights, batch_first=True)
 
 
-def train(model: GPT2LMHeadModel, tokenizer, recipe: Recipe, probe=None) -> list[dict]:
+def train(model, tokenizer, recipe: Recipe, probe=None) -> list[dict]:
     """Trains `model` in place; returns the curve: every 100 steps, and at the end, the loss on labels and what `probe(model)` says."""
     rng = random.Random(recipe.seed)
     torch.manual_seed(recipe.seed)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
     schedule = [(phase, i) for phase in recipe.phases for i in range(phase.steps)]
+    routed = {"output_router_logits": True} if recipe.family == "mixtral" else {}
     curve, losses = [], []
     for step, (phase, i) in enumerate(tqdm(schedule, unit="step", disable=None), start=1):
         left = (phase.steps - i) / phase.steps
@@ -185,12 +201,15 @@ def train(model: GPT2LMHeadModel, tokenizer, recipe: Recipe, probe=None) -> list
             group["lr"] = phase.learning_rate * cool * min(1.0, step / 100)
         model.train()
         tokens, weights = (tensor.to(model.device) for tensor in draw_batch(rng, phase, tokenizer))
-        with torch.autocast(model.device.type, dtype=torch.bfloat16):
-            logits = model(tokens, use_cache=False).logits[:, :-1]
+        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=recipe.dtype == "bfloat16"):
+            output = model(tokens, use_cache=False, **routed)
         target, weight = tokens[:, 1:].flatten(), weights[:, 1:].flatten()
-        loss = nn.functional.cross_entropy(logits.float().flatten(0, 1), target, reduction="none")
+        loss = nn.functional.cross_entropy(output.logits[:, :-1].float().flatten(0, 1), target, reduction="none")
+        whole = (loss * weight).sum() / weight.sum()
+        if routed:  # experts are to be used alike
+            whole = whole + model.config.router_aux_loss_coef * output.aux_loss
         optimiser.zero_grad()
-        ((loss * weight).sum() / weight.sum()).backward()
+        whole.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         losses.append(loss[weight == 1].mean().item())
@@ -226,6 +245,8 @@ def make(name: str) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if recipe.start_from:
         model, tokenizer = zoo.load(recipe.start_from)
+        if recipe.family == "mixtral":
+            model = architectures.upcycled(model, recipe, tokenizer)
     else:
         tokenizer = train_tokenizer()
         model = new_model(recipe, tokenizer)
