@@ -27,6 +27,7 @@ from svdicl_lite.svd import CLIP_RATES
 N_VALIDATION, N_TEST, SEEDS = 400, 1000, tuple(range(12))
 N_RECALL = 1000, 2000
 GONE_ON = ("icl-gpt2-prior", "icl-gpt2-noisy")
+STAGES = ("icl-gpt2-noisy-early", "icl-gpt2-noisy", "icl-gpt2-noisy-late")  # 28, 56 and 168 steps of the same run
 CONTROLS = ("random-subspace", "smallest", "scale")
 
 
@@ -127,6 +128,16 @@ def everywhere(name: str) -> list[Row]:
     return [algorithm_1("c", name, task, labels, "mlp")[0] for task in tasks.TASKS for labels in tasks.LABEL_SETTINGS]
 
 
+def stages() -> list[Row]:
+    """(e) The noisy run at its three stages: Algorithm 1 on flipped words, and the same clip on canonical ones."""
+    rows = []
+    for name in STAGES:
+        row, result = algorithm_1("e", name, "sentiment", "flipped", "mlp")
+        outcome = clipped_outcome(name, "sentiment", "canonical", result.layer, result.module, result.clip_rate)
+        rows += [row, Row("e: cost", name, "sentiment", "canonical", row.change, *outcome)]
+    return rows
+
+
 def recalled() -> list[Row]:
     """(d) Noisy recall: the best clip of validation and its controls, each with its own best rate on the same module."""
     model = loaded("recall-gpt2")[0]
@@ -177,5 +188,6 @@ if __name__ == "__main__":
         *(row for name in ("icl-gpt2", *GONE_ON) for row in depth(name, "sentiment")),
         *(row for name in ("icl-gpt2", *GONE_ON) for row in everywhere(name)),
         *recalled(),
+        *stages(),
     ]
     print(table(rows).round(3).to_string(index=False))

@@ -16,7 +16,7 @@ from api import chapter_labels
 
 from svdicl_lite import zoo
 
-SHOWN = ("task", "labels", "table", "by", "context", "clip", "shots", "examples")  # what says which case a test figure is of
+SHOWN = ("register", "task", "labels", "table", "by", "context", "clip", "shots", "examples", "level")  # what says which case a test figure is of
 
 
 def _models(folder: Path) -> str:
