@@ -73,7 +73,7 @@ export default {
       picture.replaceChildren(drawing(rates, shown, now < 0 ? -1 : best[now], step === end ? [truth[0], truth[winner]] : null, size, counts.held_out, accuracy));
       const wins = rates.map((_, r) => [...seen.values()].filter((search) => search.winner === r).length);
       tried.replaceChildren(...rates.map((rate, r) =>
-        h("tr", { "data-rate": rate }, h("th", { scope: "row" }, `ξ = ${rate}`), h("td", {}, r <= now ? percent(accuracy[r]) : "–"),
+        h("tr", { "data-rate": rate }, h("th", { scope: "row" }, String(rate)), h("td", {}, r <= now ? percent(accuracy[r]) : "–"),
           h("td", {}, r > now ? "–" : best[r] === r ? "kept, best so far" : "not strictly better"), h("td", {}, String(wins[r])))));
       next.textContent = step < rates.length ? "Next rate" : "Open the held-out set";
       next.setAttribute("aria-disabled", step === end);
@@ -89,7 +89,7 @@ export default {
         button("Search 100 new sets", many)),
       h("div", { class: "panels" },
         h("div", {}, picture, result),
-        h("table", {}, h("thead", {}, h("tr", {}, ...["rate", "this set", "verdict", "sets won"].map((text) => h("th", { scope: "col" }, text)))), tried)),
+        h("table", {}, h("thead", {}, h("tr", {}, ...["rate ξ", "this set", "verdict", "sets won"].map((text) => h("th", { scope: "col" }, text)))), tried)),
     );
     model.on("change:size", () => go({ step: 0 }));
     drawn(model, ["size", "draw", "step"], redraw);
@@ -102,7 +102,7 @@ function drawing(rates, shown, best, tested, size, held, all) {
   const ticks = Array.from({ length: Math.round(10 * (high - low)) + 1 }, (_, i) => Number((low + i / 10).toFixed(1)));
   const axes = chart({
     label: `Validation accuracy of ${shown.length} of ${rates.length} clip rates${tested ? ", and the held-out accuracy without a clip and at the chosen rate" : ""}`,
-    x: { label: "clip rate ξ", domain: [-0.3, rates.length + 0.9], ticks: [...rates.map((rate, i) => [i, String(rate)]), [rates.length + 0.3, "held out"]] },
+    x: { label: "clip rate ξ", domain: [-0.3, rates.length + 1.1], ticks: [...rates.map((rate, i) => [i, String(rate)]), [rates.length + 0.4, "held out"]] },
     y: { label: "accuracy", domain: [low, high], ticks },
   });
   const mark = (x, share, n, look, name) => {
@@ -113,7 +113,7 @@ function drawing(rates, shown, best, tested, size, held, all) {
   if (shown.length > 1) axes.plot.append(s("path", { class: "first", d: path(axes, shown.map((share, i) => [i, share])) }));
   shown.forEach((share, i) => mark(i, share, size, "first", "validation"));
   if (best >= 0) axes.plot.append(s("circle", { class: "ring", cx: axes.x(best), cy: axes.y(shown[best]), r: 9 }));
-  tested?.forEach((share, i) => mark(rates.length + 0.1 + 0.4 * i, share, held, "second", i ? "after" : "before"));
+  tested?.forEach((share, i) => mark(rates.length + 0.2 + 0.4 * i, share, held, "second", i ? "after" : "before"));
   return axes.node;
 }
 
