@@ -80,7 +80,7 @@ class ICLEvaluator:
         if not len(seeds) <= n <= len(task.splits[split]):
             size = len(task.splits[split])
             if size == 0:
-                raise ValueError(f"task {task.name!r} has no {split} examples, so nothing can be judged on them; a sweep needs none but validation's")
+                raise ValueError(f"task {task.name!r} has no {split} examples, so nothing can be judged on them; a sweep needs validation's alone")
             raise ValueError(f"n is {n}, but must be between {len(seeds)} (one per seed) and {size}, the size of {task.name}'s {split} split")
         if model.dtype == torch.float16 and model.device.type == "cpu":
             raise ValueError("the model is in float16, which a CPU has no fast arithmetic for; take model.float() or model.bfloat16(), or a CUDA device")
