@@ -6,13 +6,12 @@ or, so that a command line needs one name only, a toml file that says the same, 
 
     template = "review: {text} verdict: {label}"
     label_column = "stars"                    # `label` if left out
-    data = "reviews.csv"                      # or three files: data = {train = "a.csv", validation = "b.csv", test = "c.csv"},
-                                              # of which a sweep, which only looks, can do without test
+    data = "reviews.csv"                      # or three files: data = {train = "a.csv", validation = "b.csv", test = "c.csv"}
     [label_words]                             # label = word, in the order of the classes
     1 = "bad"
     5 = "good"
 
-Taught in chapter 03.
+A sweep, which only looks, can do without a file for test. Taught in chapter 03.
 """
 
 import csv
