@@ -14,6 +14,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from svdicl_lite import backbone, pretrain, tasks, zoo
 from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.recipes import Mix
 from svdicl_lite.registers import REGISTERS, TASKS, draw, task_name
 from svdicl_lite.tasks import LABEL_SETTINGS
 
@@ -22,26 +23,14 @@ PROBE_EVERY, PROBE_N = 100, 60  # steps; validation prompts of each register, ta
 
 
 @dataclass(frozen=True)
-class Phase:
-    """`steps` optimiser steps on one mix of documents."""
-
-    steps: int
-    shots: tuple[int, ...]  # demonstrations before a document's last sentence, drawn per step
-    canonical: float  # share of documents with the canonical label words
-    flipped: float  # share with those words moved to the next class; the rest is arbitrary
-    kinds: tuple[str, ...]  # of sentences
-    label_noise: float = 0.0  # probability that a label is replaced by one drawn at random
-
-
-@dataclass(frozen=True)
 class Recipe:
     """What makes the shipped model: what the new words mean comes first, reading the demonstrations second, as for `icl-gpt2`."""
 
     start_from: str = "icl-gpt2"
     shares: tuple[str, ...] = tuple(f"{name} {register.share:g}" for name, register in REGISTERS.items())
-    phases: tuple[Phase, ...] = (
-        Phase(500, shots=(0, 1, 2), canonical=0.8, flipped=0.0, kinds=("short",)),
-        Phase(700, shots=(2, 4, 8, 16), canonical=0.3, flipped=0.2, kinds=("short", "plain", "hard")),
+    phases: tuple[Mix, ...] = (
+        Mix(500, shots=(0, 1, 2), canonical=0.8, flipped=0.0, kinds=("short",)),
+        Mix(700, shots=(2, 4, 8, 16), canonical=0.3, flipped=0.2, kinds=("short", "plain", "hard")),
     )
     tokens_per_step: int = 3200
     learning_rate: float = 1e-3
@@ -56,7 +45,7 @@ RECIPE = Recipe()
 def train_tokenizer():
     """The common tokenizer with the words of all registers, each one token behind a space."""
     words = {word for register in REGISTERS.values() for word in register.vocabulary()} | {word for task in TASKS.values() for word in task.label_words}
-    return pretrain.train_tokenizer(sorted(words), vocab_size=4096)
+    return pretrain.train_tokenizer(sorted(words))
 
 
 def with_words(small: GPT2LMHeadModel, small_tokenizer, tokenizer) -> GPT2LMHeadModel:
@@ -73,7 +62,7 @@ def with_words(small: GPT2LMHeadModel, small_tokenizer, tokenizer) -> GPT2LMHead
     return model.eval()
 
 
-def draw_document(rng: random.Random, phase: Phase, n_pairs: int) -> list[tuple[str, str]]:
+def draw_document(rng: random.Random, phase: Mix, n_pairs: int) -> list[tuple[str, str]]:
     """One document of one register and one task: `n_pairs` of a context, which ends where a label is due, and the label word."""
     (register,) = rng.choices(list(REGISTERS), [register.share for register in REGISTERS.values()])
     name = task_name(rng.choice(list(tasks.TASKS)), register)

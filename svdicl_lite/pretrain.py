@@ -35,11 +35,16 @@ TOKENS_PER_STEP = 6400
 PROBE_EVERY, PROBE_N = 100, 200  # steps, prompts
 
 
-def train_tokenizer(more_words: Sequence[str] = (), vocab_size: int = 2048) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer, GPT-2's kind, in which every word of the world, and of `more_words`, is one token behind a space."""
+def train_tokenizer(more_words: Sequence[str] = ()) -> PreTrainedTokenizerFast:
+    """The tokenizer of the small world, and of `more_words` if there are any."""
     words = [*grammar.vocabulary(), *ARBITRARY_WORDS, *(word for task in TASKS.values() for word in task.label_words)]
     words += [word for word in more_words if word not in words]
     frames = [task.template.replace("{text}", "").replace("{label}", "\n") for task in TASKS.values()]
+    return bpe(words, frames, 4096 if more_words else 2048)
+
+
+def bpe(words: Sequence[str], frames: Sequence[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer, GPT-2's kind, in which every word is one token behind a space."""
     end = "<|endoftext|>"
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -6,11 +6,11 @@ on from there for some dozen steps, in which the prompt is worth less: on canoni
 Taught in chapter 03.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
-class Phase:
+class Mix:
     """`steps` optimiser steps on one mix of documents."""
 
     steps: int
@@ -18,8 +18,14 @@ class Phase:
     canonical: float  # share of documents with the canonical label words
     flipped: float  # share with those words moved to the next class; the rest is arbitrary
     kinds: tuple[str, ...]  # of sentences
+    label_noise: float = field(default=0.0, kw_only=True)  # probability that a label is replaced by one drawn at random
+
+
+@dataclass(frozen=True)
+class Phase(Mix):
+    """A mix with a learning rate of its own."""
+
     learning_rate: float = 1e-3
-    label_noise: float = 0.0  # probability that a label is replaced by one drawn at random
     cool_down: float = 0.0  # last share of the phase in which the learning rate falls to zero
 
 

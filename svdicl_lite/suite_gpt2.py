@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
@@ -23,6 +22,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from svdicl_lite import suite, zoo
 from svdicl_lite.backbone import device, sinusoids_, write_card
 from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.pretrain import bpe
 from svdicl_lite.prompts import render
 from svdicl_lite.suite import MIX, SUITE
 from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, Task, load
@@ -61,14 +61,7 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     """`pretrain.train_tokenizer` for the suite: every word is one token behind a space."""
     words = [*suite.vocabulary(), *ARBITRARY_WORDS, *(word for task in SUITE.values() for word in task.label_words)]
     frames = [re.sub(r"\{\w+\}", "", task.template) + "\n" for task in SUITE.values()]
-    end = "<|endoftext|>"
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=4096, special_tokens=[end], initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator([*(f" {word}" for word in words), *frames] * 20, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end, unk_token=end, pad_token=end)
+    return bpe(words, frames, 4096)
 
 
 def grown(small, small_tokenizer, tokenizer) -> GPT2LMHeadModel:
