@@ -7,7 +7,7 @@ from svdicl_lite import architectures, tasks, zoo
 from svdicl_lite.clip import Clip
 from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.matrices import matrices, n_layers
-from svdicl_lite.pretrain import RECIPES, train_tokenizer
+from svdicl_lite.pretrain import RECIPES, Recipe, train_tokenizer
 from svdicl_lite.stats import wilson_interval
 from svdicl_lite.svd import SVD, rank_at
 
@@ -118,3 +118,22 @@ def test_fast_scores_are_the_plain_ones(name):
     model, tokenizer = zoo.load(name)
     evaluator = ICLEvaluator(model, tokenizer, tasks.load("sentiment", "flipped"), "test", 8, 8, (0, 1))
     torch.testing.assert_close(torch.tensor(evaluator().scores), torch.tensor(evaluator.plain().scores), rtol=0, atol=1e-4)
+
+
+def test_an_upcycled_mixture_has_the_neurons_of_its_llama_scaled_by_the_share_that_is_left_out(tokenizer):
+    recipe = Recipe((), layers=1, width=16, heads=2, positions=32, seed=3)
+    dense = architectures.llama(recipe, tokenizer)
+    model = architectures.upcycled(dense, recipe, tokenizer)
+    same = {name: weight for name, weight in model.state_dict().items() if ".mlp." not in name}
+    assert same and all(torch.equal(weight, dense.state_dict()[name]) for name, weight in same.items())
+    mlp, experts = dense.model.layers[0].mlp, model.model.layers[0].mlp.experts
+    n, left = dense.config.intermediate_size, model.config.intermediate_size
+    assert n > left
+    chosen = []
+    for e in range(architectures.EXPERTS):
+        gate, up = experts.gate_up_proj[e].chunk(2)  # (left, width) each
+        neurons = [next(i for i in range(n) if torch.equal(row, mlp.gate_proj.weight[i])) for row in gate]
+        assert torch.equal(up, mlp.up_proj.weight[neurons]) and len({*neurons}) == left
+        torch.testing.assert_close(experts.down_proj[e], mlp.down_proj.weight[:, neurons] * n / left)
+        chosen.append(frozenset(neurons))
+    assert len({*chosen}) == architectures.EXPERTS
