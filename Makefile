@@ -3,6 +3,7 @@ PROFILE ?= book
 SEED ?= 0
 PYTHON ?= python3
 PORT ?= 8000
+JOBS ?= 2
 PIP_ARGS ?=
 
 BIN := .venv/bin
@@ -18,6 +19,9 @@ export MALLOC_MMAP_THRESHOLD_ := 4294967296
 export MALLOC_TRIM_THRESHOLD_ := 4294967296
 # Threads that wait sleep: spinning ones stop each other when anything else runs (two chapters at once never ended).
 export OMP_WAIT_POLICY := PASSIVE
+# One thread for a chapter, and JOBS chapters at once: on matrices this small a second thread only costs.
+export OMP_NUM_THREADS := 1
+MAKEFLAGS += --jobs=$(JOBS)
 export TOKENIZERS_PARALLELISM := false
 
 .PHONY: book html chapters test chromium serve assignments zoo lock vendor clean
