@@ -39,12 +39,12 @@ def _copy_vendor(app):
         copy_asset(VENDOR, Path(app.outdir, "_static", "vendor"))
 
 
-def _drop_outside_scripts(app, pagename, templatename, context, doctree):
-    """sphinx-thebe, which jupyter-book always loads and this book does not use, fetches its code from a CDN."""
+def _drop_unused_scripts(app, pagename, templatename, context, doctree):
+    """sphinx-thebe, which jupyter-book always loads and this book does not use, fetches its code from a CDN; tabs there are none."""
     context["script_files"] = [
         js
         for js in context.get("script_files", [])
-        if "sphinx-thebe" not in (js.filename or "") and "THEBE_JS_URL" not in (js.attributes.get("body") or "")
+        if not any(name in (js.filename or "") for name in ("sphinx-thebe", "design-tabs")) and "THEBE_JS_URL" not in (js.attributes.get("body") or "")
     ]
 
 
@@ -62,5 +62,5 @@ def setup(app):
     app.connect("doctree-read", _show_widget_and_stand_in)
     app.connect("html-page-context", _escape_widget_state, priority=900)
     app.connect("html-page-context", _mend_roles_and_names)
-    app.connect("html-page-context", _drop_outside_scripts, priority=900)
+    app.connect("html-page-context", _drop_unused_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

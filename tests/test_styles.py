@@ -1,0 +1,87 @@
+"""The one style sheet of the book: joined in order, without what no page can use, and no page looks otherwise for it."""
+
+import re
+import sys
+
+import pytest
+import tinycss2
+from browsers import opened
+from test_browser import sites  # noqa: F401
+from test_chapters import ROOT
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+import styles
+
+
+@pytest.mark.parametrize(
+    "selector, kept",
+    [
+        ("p", True), (".seen", True), (".never", False), ("#never", False), ("p.seen#here", True), ("p.seen .never", False), (".never, .seen", True),
+        (".never, #never", False), (":not(.never)", True), (".seen:has(> .never)", True), ("[class*=never]", True), (".seen:hover", True), (r".w\/2", True), (r".w\/3", False),
+    ],
+)  # fmt: skip
+def test_a_rule_stays_if_one_of_its_selectors_can_match(selector, kept):
+    (rule,) = tinycss2.parse_stylesheet(selector + " { color: red }")
+    assert styles.needed(rule, {"seen", "here", "w", "2"}) == kept
+
+
+def trim(text):
+    return styles.trimmed(tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True), {"seen"})
+
+
+def test_rules_in_a_media_query_are_looked_at_and_an_empty_one_goes():
+    assert trim("@media print { .never { color: red } .seen { color: red } }") == "@media print {.seen { color: red }}"
+    assert trim("@media print { @supports (gap: 0) { .never { color: red } } }") == ""
+    assert trim("@keyframes turn { from { top: 0 } }") == "@keyframes turn { from { top: 0 } }"
+    assert trim("@font-face { font-family: x; src: url(x.woff2) }").startswith("@font-face")
+
+
+def test_what_a_sheet_imports_stands_where_it_was_and_addresses_are_seen_from_the_new_place(tmp_path):
+    for name, text in {
+        "_static/base.css": "p { background: url('img/a.svg') }", "_static/styles/theme.css": '@import "../base.css"; b { background: url(../fonts/b.woff2) }',
+        "_static/own.css": '.seen { background: url("data:image/svg+xml,x") } i { mask: url(#m) }',
+    }.items():  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    theme = styles.sheet(tmp_path, "_static/styles/theme.css", set())
+    assert theme.index("p {") < theme.index("b {") and "@import" not in theme
+    assert "url('../img/a.svg')" in theme.replace('"', "'") and "../fonts/b.woff2" in theme
+    assert '"data:image/svg+xml,x"' in styles.sheet(tmp_path, "_static/own.css", {"seen"}) and "url(#m)" in styles.sheet(tmp_path, "_static/own.css", set())
+
+
+STYLE_OF_ALL = """() => [...document.querySelectorAll(":not(mjx-container *):not(.svdicl *):not(script)")].flatMap((node) => [null, "::before", "::after"].map((part) => {
+  const style = getComputedStyle(node, part);
+  if (part && style.content === "none") return "";
+  return node.localName + "." + node.getAttribute("class") + (part ?? "") + " " + [...style].map((name) => name + ":" + style.getPropertyValue(name)).join(";");
+}))"""
+SWAP = """async (files) => {
+  const one = document.querySelector('link[rel=stylesheet][href*="book-in-one"]'), root = one.getAttribute("href").replace(/_static.*/, "");
+  const links = files.map((file) => Object.assign(document.createElement("link"), { rel: "stylesheet", href: root + file }));
+  const loaded = links.map((link) => new Promise((done) => (link.onload = link.onerror = done)));
+  one.replaceWith(...links);
+  await Promise.all(loaded);
+}"""
+
+
+@pytest.mark.parametrize("name", ["book/intro", "book/glossary", "chapters/04_clip_and_see", "search"])
+@pytest.mark.parametrize("theme, width", [("light", 1280), ("dark", 390)])
+def test_no_element_of_a_page_looks_otherwise_than_with_all_the_sheets(browser, sites, name, theme, width):  # noqa: F811
+    with opened(browser, f"{sites['file']}/{name}.html", width, theme, reduced_motion="reduce") as page:
+        page.wait_for_timeout(500)
+        ours = page.evaluate(STYLE_OF_ALL)
+        sheet = (ROOT / "_build/ci/_build/html" / styles.SHEET).read_text()
+        files = re.match(r"/\* joined from (.*) \*/", sheet)[1].split()
+        assert len(files) >= 8 and page.locator("link[rel=stylesheet]").count() == 1
+        page.evaluate(SWAP, files)
+        page.wait_for_timeout(500)
+        theirs = page.evaluate(STYLE_OF_ALL)
+        assert len(ours) == len(theirs) > 500
+        assert [(a[:2000], b[:2000]) for a, b in zip(ours, theirs) if a != b][:3] == []
+
+
+def test_most_of_the_toolkit_is_gone(sites):  # noqa: F811
+    folder = ROOT / "_build/ci/_build/html"
+    sheet = (folder / styles.SHEET).read_text()
+    files = re.match(r"/\* joined from (.*) \*/", sheet)[1].split()
+    assert len(sheet) < 0.5 * sum((folder / file).stat().st_size for file in files)
+    assert ".fa-address-book" not in sheet and ".bd-article" in sheet
