@@ -1,6 +1,7 @@
 """The built book: complete, without a warning or a failed cell, and asking no other host."""
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -61,6 +62,12 @@ def test_no_page_asks_another_host(pages):
         assert "cdn." not in "".join(tag.get_text() for tag in page.select("script:not([src])")), name
 
 
+def states_of(name):
+    """The states of a page's widgets, as text, out of the scripts beside it."""
+    files = sorted(HTML.glob(f"{name.removesuffix('.html')}.state-*.js"))
+    return [json.loads(re.fullmatch(r'document.currentScript.before\(Object.assign\(document.createElement\("script"\), (.*)\)\);\n', file.read_text())[1])["textContent"] for file in files]
+
+
 def test_every_widget_view_has_its_state_from_the_notebook_to_the_page(pages):
     kind = "application/vnd.jupyter.widget-{}+json"
     shown = 0
@@ -71,9 +78,10 @@ def test_every_widget_view_has_its_state_from_the_notebook_to_the_page(pages):
         views = [data[kind.format("view")]["model_id"] for data in outputs if kind.format("view") in data]
         page = pages[f"chapters/{chapter}.html"]
         in_page = [json.loads(script.string)["model_id"] for script in page.find_all("script", type=kind.format("view"))]
-        states = [script.string for script in page.find_all("script", type=kind.format("state"))]
+        states = states_of(f"chapters/{chapter}.html")
         assert set(views) <= kept.keys() and in_page == views, chapter
-        assert all(view in states[0] and "<" not in states[0] for view in views), chapter
+        assert all(view in states[0] for view in views) and not page.find_all("script", type=kind.format("state")), chapter
+        assert [tag["type"] for tag in page.find_all("script", src=re.compile("state-1.js"))] == ["text/after-paint"] * bool(views), chapter
         assert len(page.select(".widget-stand-in table")) == len(page.select(".widget-stand-in img")) == len(views), chapter
         shown += len(views)
     assert shown
@@ -82,24 +90,23 @@ def test_every_widget_view_has_its_state_from_the_notebook_to_the_page(pages):
 def test_all_seven_widgets_are_in_the_book(pages):
     found = {
         model["state"]["_anywidget_id"].rpartition(".")[2]
-        for page in pages.values()
-        for script in page.find_all("script", type="application/vnd.jupyter.widget-state+json")
-        for model in json.loads(script.string)["state"].values()
+        for name in pages
+        for state in states_of(name)
+        for model in json.loads(state)["state"].values()
         if model["model_module"] == "anywidget"
     }
     assert found == set(widgets.__all__) and len(found) == 7
 
 
 def test_text_waits_for_no_script(pages):
-    """In the head no script but deferred ones; the widgets' data, and scripts that the text does not need, behind all of it."""
+    """One script, which others are written to call, is read with the page, and one style sheet; all else begins behind the first picture."""
     for name, page in pages.items():
         if name in ("search.html", "index.html"):  # whose text is made by scripts; which leads on to the intro
             continue
-        assert not [tag for tag in page.head.find_all("script", src=True) if not tag.has_attr("defer") and tag.get("type") != "text/after-paint"], name
-        scripts = [tag for tag in page.find_all("script", src=True) for slow in ("fontawesome", "mathjax", "widgets.js") if slow in tag["src"]]
-        assert scripts and all(tag["type"] == "text/after-paint" for tag in scripts), name
-        assert not page.head.find_all("script", type="application/vnd.jupyter.widget-state+json"), name
-        assert not page.main.find_all("script", type="application/vnd.jupyter.widget-state+json"), name
+        early = [tag["src"] for tag in page.find_all("script", src=True) if tag.get("type") != "text/after-paint"]
+        assert len(early) == 1 and "documentation_options" in early[0] and not page.head.find("link", rel="preload"), name
+        assert len(page.find_all("link", rel="stylesheet")) == 1, name
+        assert not page.find_all("script", type="application/vnd.jupyter.widget-state+json"), name
 
 
 def test_a_picture_has_its_place_before_it_comes(pages):

@@ -49,7 +49,7 @@ def test_what_a_sheet_imports_stands_where_it_was_and_addresses_are_seen_from_th
     assert '"data:image/svg+xml,x"' in styles.sheet(tmp_path, "_static/own.css", {"seen"}) and "url(#m)" in styles.sheet(tmp_path, "_static/own.css", set())
 
 
-STYLE_OF_ALL = """() => [...document.querySelectorAll(":not(mjx-container *):not(.svdicl *):not(script)")].flatMap((node) => [null, "::before", "::after"].map((part) => {
+STYLE_OF_ALL = """() => [...document.querySelectorAll("html, body, body *:not(mjx-container *, .svdicl *, script)")].flatMap((node) => [null, "::before", "::after"].map((part) => {
   const style = getComputedStyle(node, part);
   if (part && style.content === "none") return "";
   return node.localName + "." + node.getAttribute("class") + (part ?? "") + " " + [...style].map((name) => name + ":" + style.getPropertyValue(name)).join(";");

@@ -4,6 +4,7 @@ MathJax comes from `vendor/`, scripts that point outside are left out, and pages
 behind the first picture of a page: `book/_templates/layout.html`.
 """
 
+import json
 from pathlib import Path
 
 from myst_nb.core.render import WIDGET_STATE_MIMETYPE, WIDGET_VIEW_MIMETYPE
@@ -27,11 +28,17 @@ def _show_widget_and_stand_in(app, doctree):
             bundle.remove(formats["text/html"])
 
 
-def _escape_widget_state(app, pagename, templatename, context, doctree):
-    """A `<!--` with a `<script` behind it in some trait would make the browser read the rest of the page as script."""
-    for js in context.get("script_files", []):
-        if js.attributes.get("type") == WIDGET_STATE_MIMETYPE:
-            js.attributes["body"] = js.attributes["body"].replace("<", "\\u003c")
+def _set_widget_state_aside(app, pagename, templatename, context, doctree):
+    """The data of a page's widgets, some MB at most, as a script beside the page, begun behind its first picture. It puts them back where myst-nb
+    had them, for a page opened from a folder cannot fetch a file in any other way."""
+    scripts = context.get("script_files", [])
+    states = [i for i, js in enumerate(scripts) if js.attributes.get("type") == WIDGET_STATE_MIMETYPE]
+    for number, i in enumerate(states, start=1):
+        file = Path(app.outdir, f"{pagename}.state-{number}.js")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        element = {"type": WIDGET_STATE_MIMETYPE, "textContent": scripts[i].attributes["body"]}
+        file.write_text(f'document.currentScript.before(Object.assign(document.createElement("script"), {json.dumps(element)}));\n')
+        scripts[i] = type(scripts[i])(f"{pagename}.state-{number}.js", priority=scripts[i].priority, type="text/after-paint")
 
 
 def _copy_vendor(app):
@@ -60,7 +67,7 @@ def setup(app):
     app.connect("config-inited", _use_local_scripts, priority=900)
     app.connect("builder-inited", _copy_vendor)
     app.connect("doctree-read", _show_widget_and_stand_in)
-    app.connect("html-page-context", _escape_widget_state, priority=900)
+    app.connect("html-page-context", _set_widget_state_aside, priority=900)
     app.connect("html-page-context", _mend_roles_and_names)
     app.connect("html-page-context", _drop_unused_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
