@@ -58,6 +58,18 @@ def test_a_page_opened_from_its_folder_asks_for_nothing_and_says_no_error(browse
         assert not page.locator(".alone").count(), "a widget did not start"
 
 
+@pytest.mark.parametrize("way", ["http", "file"])
+def test_a_search_begun_on_a_page_finds_chapters_and_says_no_error(browser, sites, way):
+    with opened(browser, f"{sites[way]}/chapters/04_clip_and_see.html") as page:
+        page.keyboard.press("Control+k")
+        page.keyboard.type("condition number")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search.html?q=condition*")
+        page.wait_for_selector("#search-results li a[href*='06_condition_numbers']")
+        page.wait_for_timeout(1000)
+        assert page.faults == []
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, theme):
