@@ -6,7 +6,7 @@ gain counts only if balanced accuracy rises with it to more than chance. A model
 was below chance: such rows say "collapse" where it has got there and "towards chance" where it is on its way. `python benchmarks/claims.py` prints all of it (some five minutes).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -22,6 +22,7 @@ from svdicl_lite.recall import RecallEvaluator, best_clip
 from svdicl_lite.results import SearchResult
 from svdicl_lite.search import calibration, compare, search_clip_rate
 from svdicl_lite.stats import cluster_interval, holm, label_entropy, mcnemar
+from svdicl_lite.suite import SUITE
 from svdicl_lite.svd import CLIP_RATES
 
 N_VALIDATION, N_TEST, SEEDS = 400, 1000, tuple(range(12))
@@ -138,6 +139,15 @@ def stages() -> list[Row]:
     return rows
 
 
+def on_the_suite(modules=("mlp", "attn")) -> list[Row]:
+    """(f) Algorithm 1 on all seven tasks of the suite, canonical and flipped words, and the depth of its model on two of them."""
+    name, rows = "suite-gpt2", []
+    for task in SUITE:
+        for labels in ("canonical",) if SUITE[task].options else ("canonical", "flipped"):
+            rows += [algorithm_1("f", name, task, labels, module)[0] for module in modules]
+    return rows + [replace(row, claim="f: depth") for task in ("mixed-topic", "entailment") for row in depth(name, task)]
+
+
 def recalled() -> list[Row]:
     """(d) Noisy recall: the best clip of validation and its controls, each with its own best rate on the same module."""
     model = loaded("recall-gpt2")[0]
@@ -189,5 +199,6 @@ if __name__ == "__main__":
         *(row for name in ("icl-gpt2", *GONE_ON) for row in everywhere(name)),
         *recalled(),
         *stages(),
+        *on_the_suite(),
     ]
     print(table(rows).round(3).to_string(index=False))
