@@ -80,6 +80,7 @@ def test_every_widget_view_has_its_state_from_the_notebook_to_the_page(pages):
         in_page = [json.loads(script.string)["model_id"] for script in page.find_all("script", type=kind.format("view"))]
         states = states_of(f"chapters/{chapter}.html")
         assert set(views) <= kept.keys() and in_page == views, chapter
+        assert "data:image" not in str(page.main), f"{chapter}: a picture stands in the page's own text, which it makes long"
         assert all(view in states[0] for view in views) and not page.find_all("script", type=kind.format("state")), chapter
         assert [tag["type"] for tag in page.find_all("script", src=re.compile("state-1.js"))] == ["text/after-paint"] * bool(views), chapter
         assert len(page.select(".widget-stand-in table")) == len(page.select(".widget-stand-in img")) == len(views), chapter

@@ -1,5 +1,10 @@
-"""Pictures of a page come when they are needed, and have their places before: `loading="lazy"`, with the width and height of the file."""
+"""Pictures of a page come when they are needed, and have their places before: `loading="lazy"`, with the width and height of the file.
 
+A picture that a notebook holds in its own HTML, as what stands in for a widget does, becomes a file like the others.
+"""
+
+import base64
+import hashlib
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,7 +24,17 @@ def _place(app, pagename, templatename, context, doctree):
             width, height = picture.size
         return f'<img loading="lazy" width="{width}" height="{height}" {tag[0].removeprefix("<img ")}'
 
+    def filed(source):
+        picture = base64.b64decode(source[2])
+        file = Path(app.outdir, app.builder.imagedir, f"{hashlib.sha256(picture).hexdigest()[:40]}.{source[1]}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(picture)
+        with Image.open(file) as opened:
+            width, height = opened.size
+        return f'loading="lazy" width="{width}" height="{height}" src="{app.builder.imgpath}/{file.name}"'
+
     if "body" in context:
+        context["body"] = re.sub(r'src="data:image/(webp|png);base64,([^"]+)"', filed, context["body"])
         context["body"] = re.sub(r"<img [^>]*>", placed, context["body"])
 
 
