@@ -145,7 +145,7 @@ def on_the_suite(modules=("mlp", "attn")) -> list[Row]:
     for task in SUITE:
         for labels in ("canonical",) if SUITE[task].options else ("canonical", "flipped"):
             rows += [algorithm_1("f", name, task, labels, module)[0] for module in modules]
-    return rows + [replace(row, claim="f: depth") for task in ("mixed-topic", "entailment") for row in depth(name, task)]
+    return rows + [replace(row, claim="f: depth") for task in ("mixed-topic", "choice") for row in depth(name, task)]
 
 
 def recalled() -> list[Row]:
