@@ -379,7 +379,7 @@ def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypat
 
 
 def test_a_real_ctrl_c_ends_with_130_and_a_partial_table(tiny, tmp_path):
-    command = [sys.executable, "-m", "svdicl_lite.cli", "sweep", "--model", tiny, "--task", "topic", "--n-validation", "200", "--n-test", "1"]
+    command = [sys.executable, "-m", "svdicl_lite.cli", "sweep", "--model", tiny, "--task", "topic", "--n-validation", "2000", "--n-test", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     run = subprocess.Popen([*command, "--journal", tmp_path / "j"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     deadline = time.monotonic() + 300  # torch alone takes a minute to import where others take the processor
