@@ -19,9 +19,9 @@ export MALLOC_MMAP_THRESHOLD_ := 4294967296
 export MALLOC_TRIM_THRESHOLD_ := 4294967296
 # Threads that wait sleep: spinning ones stop each other when anything else runs (two chapters at once never ended).
 export OMP_WAIT_POLICY := PASSIVE
-# One thread for a chapter, and JOBS chapters at once: on matrices this small a second thread only costs.
+# One thread for a chapter, and JOBS chapters at once: on matrices this small a second thread gains next to nothing. (Several goals, `make clean book`, in turn.)
 export OMP_NUM_THREADS := 1
-MAKEFLAGS += --jobs=$(JOBS)
+MAKEFLAGS += $(if $(word 2,$(MAKECMDGOALS)),,--jobs=$(JOBS))
 export TOKENIZERS_PARALLELISM := false
 
 .PHONY: book html chapters test chromium serve assignments zoo lock vendor clean

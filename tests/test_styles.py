@@ -6,7 +6,7 @@ import sys
 import pytest
 import tinycss2
 from browsers import opened
-from test_browser import sites  # noqa: F401
+from test_browser import HTML, sites  # noqa: F401
 from test_chapters import ROOT
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
@@ -49,6 +49,12 @@ def test_what_a_sheet_imports_stands_where_it_was_and_addresses_are_seen_from_th
     assert '"data:image/svg+xml,x"' in styles.sheet(tmp_path, "_static/own.css", {"seen"}) and "url(#m)" in styles.sheet(tmp_path, "_static/own.css", set())
 
 
+def joined():
+    """The one sheet of the built book, and the files that it was joined from."""
+    sheet = (HTML / styles.SHEET).read_text()
+    return sheet, re.match(r"/\* joined from (.*) \*/", sheet)[1].split()
+
+
 STYLE_OF_ALL = """() => [...document.querySelectorAll("html, body, body *:not(mjx-container *, .svdicl *, script)")].flatMap((node) => [null, "::before", "::after"].map((part) => {
   const style = getComputedStyle(node, part);
   if (part && style.content === "none") return "";
@@ -69,8 +75,7 @@ def test_no_element_of_a_page_looks_otherwise_than_with_all_the_sheets(browser, 
     with opened(browser, f"{sites['file']}/{name}.html", width, theme, reduced_motion="reduce") as page:
         page.wait_for_timeout(500)
         ours = page.evaluate(STYLE_OF_ALL)
-        sheet = (ROOT / "_build/ci/_build/html" / styles.SHEET).read_text()
-        files = re.match(r"/\* joined from (.*) \*/", sheet)[1].split()
+        _, files = joined()
         assert len(files) >= 8 and page.locator("link[rel=stylesheet]").count() == 1
         page.evaluate(SWAP, files)
         page.wait_for_timeout(500)
@@ -80,8 +85,6 @@ def test_no_element_of_a_page_looks_otherwise_than_with_all_the_sheets(browser, 
 
 
 def test_most_of_the_toolkit_is_gone(sites):  # noqa: F811
-    folder = ROOT / "_build/ci/_build/html"
-    sheet = (folder / styles.SHEET).read_text()
-    files = re.match(r"/\* joined from (.*) \*/", sheet)[1].split()
-    assert len(sheet) < 0.5 * sum((folder / file).stat().st_size for file in files)
+    sheet, files = joined()
+    assert len(sheet) < 0.5 * sum((HTML / file).stat().st_size for file in files)
     assert ".fa-address-book" not in sheet and ".bd-article" in sheet

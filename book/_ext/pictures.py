@@ -29,9 +29,8 @@ def _place(app, pagename, templatename, context, doctree):
         file = Path(app.outdir, app.builder.imagedir, f"{hashlib.sha256(picture).hexdigest()[:40]}.{source[1]}")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(picture)
-        with Image.open(file) as opened:
-            width, height = opened.size
-        return f'loading="lazy" width="{width}" height="{height}" src="{app.builder.imgpath}/{file.name}"'
+        sources[file.name] = file
+        return f'src="{app.builder.imgpath}/{file.name}"'
 
     if "body" in context:
         context["body"] = re.sub(r'src="data:image/(webp|png);base64,([^"]+)"', filed, context["body"])
