@@ -3,7 +3,7 @@
 Every choice is made on validation, every number is of the test set: `N_TEST` prompts behind twelve sets of demonstrations, the same ones
 before and after, McNemar's exact test, Holm over the whole table, and an interval that takes the sets for what was sampled. A
 gain counts only if balanced accuracy rises with it to more than chance. A model that falls to guessing, or to one answer for all, also "gains" if it
-was below chance: such rows say "collapse" where it has got there and "towards chance" where it is on its way. `python benchmarks/claims.py` prints all of it (some five minutes).
+was below chance: such rows say "collapse" where it has got there and "towards chance" where it is on its way. `python benchmarks/claims.py` prints all of it (some ten minutes).
 """
 
 from dataclasses import dataclass, replace
