@@ -3,6 +3,8 @@
 Taught in chapter 13.
 """
 
+import atexit
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +34,7 @@ def judges_of(experiment: Callable, *splits: str) -> dict[str, Callable]:
 def run(command, work, as_json, out=None, identity=None, judges=None, journal=None, workers=None) -> None:
     """Does `work(journal, map)` and shows its report. Broken off, it shows what is finished of what `judges` judge."""
     start, kept, code = time.monotonic(), None, 0
+    atexit.register(gc.freeze)  # the end would look once more through a million objects of torch's and transformers' for garbage: a second
     try:
         from svdicl_lite import cli_report
         from svdicl_lite.journal import Journal
