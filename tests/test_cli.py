@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -381,7 +382,8 @@ def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypat
 def test_a_real_ctrl_c_ends_with_130_and_a_partial_table(tiny, tmp_path):
     command = [sys.executable, "-m", "svdicl_lite.cli", "sweep", "--model", tiny, "--task", "topic", "--n-validation", "2000", "--n-test", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    run = subprocess.Popen([*command, "--journal", tmp_path / "j"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests in the background of a shell hands on that it is ignored
+    run = subprocess.Popen([*command, "--journal", tmp_path / "j"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heard)
     deadline = time.monotonic() + 300  # torch alone takes a minute to import where others take the processor
     while not (tmp_path / "j").exists() or (tmp_path / "j").read_bytes().count(b"\n") < 3:
         assert run.poll() is None and time.monotonic() < deadline
