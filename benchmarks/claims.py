@@ -141,7 +141,7 @@ def stages() -> list[Row]:
 
 def on_the_suite(modules=("mlp", "attn")) -> list[Row]:
     """(f) Algorithm 1 on all seven tasks of the suite, canonical and flipped words, and the depth of its model on two of them."""
-    name, rows = "suite-gpt2", []
+    name, rows = "suite-llama", []
     for task in SUITE:
         for labels in ("canonical",) if SUITE[task].options else ("canonical", "flipped"):
             rows += [algorithm_1("f", name, task, labels, module)[0] for module in modules]

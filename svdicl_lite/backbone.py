@@ -1,7 +1,7 @@
-"""What the models without a text suite share: an untrained GPT-2, the loop that trains it, and careful loading.
+"""What the recipes of the zoo share: an untrained GPT-2, the loop that trains it, careful loading, the card.
 
 `recall`, `linreg` and `tabular` each bring their own world and their own way of judging. Inside all three is a `GPT2Model` called
-`transformer`, so that clipping finds the same matrices as in a language model. Taught in chapter 03.
+`transformer`, so that clipping finds the same matrices as in a language model. The recipes that read text take single parts. Taught in chapter 03.
 """
 
 import json

@@ -39,7 +39,8 @@ def load(
 
     One file is split by a hash of `seed` and each text: 70 % train, 15 % validation, 15 % test, so that a text keeps its split when
     others are added. The columns in the template are read, others ignored; labels are compared as text ("1", "True"). A text
-    that occurs twice in a file stays once, with its first label (`Task.dropped`); in two of three files it is refused.
+    that occurs twice in a file stays once, with its first label (`Task.dropped`); in two of three files it is refused. A text is all columns
+    of an example together: two pairs that share one sentence may fall into different splits.
 
     Raises FileNotFoundError for a file that is not there; ValueError for a template, label words or data that do not fit together.
     """
@@ -109,6 +110,10 @@ def _check_template(template: str, label_column: str) -> list[str]:
     if bad:
         why = "which is the answer" if bad[0] == label_column else "whose name has a dot or a bracket; rename it"
         raise ValueError(f"the template {template!r} holds the column {bad[0]!r}, {why}")
+    try:
+        template.format(label="", **dict.fromkeys(columns, ""))
+    except (ValueError, IndexError, KeyError) as error:
+        raise ValueError(f"the template {template!r} cannot be filled in ({error}); columns stand in braces by name alone, as in {EXAMPLE!r}") from None
     return list(dict.fromkeys(columns))
 
 

@@ -2,7 +2,8 @@
 
 An *event* is who did what to what. A paraphrase tells the same event in another order or with another word for it; what follows
 from a premise is what it says, or something more general. So a model must compare two sentences, where for sentiment it reads one. The kinds are those of
-`wide`: short, plain, hard (roles exchanged, clauses mixed up, negation) and mixed, where readers differ. Taught in chapter 03.
+`wide`: short, plain, hard (roles exchanged, clauses mixed up, negation) and mixed, where readers differ. For training there is one more,
+easy: the two sentences tell one event, or two that have next to nothing in common. Taught in chapter 03.
 """
 
 import random
@@ -90,7 +91,7 @@ def paraphrase(rng: random.Random, kind: str, label: int) -> tuple[str, str]:
             return active(agent, "never " + verb, thing), active(agent, "never " * label + _SYNONYM[verb], thing)
         second = (agent, _SYNONYM[verb], thing)
         return f"{when} {one(*told)}", f"{two(*(second if label else changed(rng, *second)))} {when}"
-    second = told if label else changed(rng, *told)
+    second = told if label else event(rng) if kind == "easy" else changed(rng, *told)
     if kind == "plain" and rng.random() < 0.5:
         second = second[0], _SYNONYM[second[1]], second[2]
     if kind == "plain" and rng.random() < 0.5:
@@ -102,8 +103,8 @@ def entailment(rng: random.Random, kind: str, label: int) -> tuple[str, str]:
     """Premise and hypothesis; label 0: the hypothesis follows."""
     (agent, verb, thing), second = first = event(rng), event(rng)
     either, way = rng.choice(first), rng.choice((active, passive))
-    if kind == "short":
-        return active(*first[0]), active(*(first[0] if label == 0 else changed(rng, *first[0])))
+    if kind in ("short", "easy"):
+        return active(*first[0]), active(*(first[0] if label == 0 else second if kind == "easy" else changed(rng, *first[0])))
     if kind == "mixed":  # hearsay, confirmed or withdrawn, is believed or not
         name = rng.choice(NAMES)
         return f"{name} {rng.choice((SAID, DOUBTED)[as_read(rng, label, 2)])} that {active(*first[0])}", way(*first[0])
@@ -117,6 +118,9 @@ def entailment(rng: random.Random, kind: str, label: int) -> tuple[str, str]:
         denied = agent, "never " + verb, thing
         follows, not_so = rng.choice(((denied, first[0]), (second, (second[0], "never " + second[1], second[2]))))
         return f"{active(*denied)} but {active(*second)}", active(*(follows if label == 0 else not_so))
+    if second[0] == agent:  # then what is exchanged would be said
+        second = other(rng, AGENTS, agent), *second[1:]
+    either = rng.choice((first[0], second))
     return f"{active(*first[0])} and {active(*second)}", active(*either) if label == 0 else active(agent, *second[1:])  # who did which
 
 

@@ -29,7 +29,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from svdicl_lite.tasks import TASKS, Task, as_splits, template_fields
+from svdicl_lite.tasks import Task, as_splits, template_fields
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class PaperTask:
     class_of: tuple[int, ...] | None = None  # hub label → class, if they are not the same
     paper_test_from: str | None = None  # if the paper's test set is from elsewhere than ours
     options: tuple[str, ...] = ()
-    twin: str | None = None  # the offline task of its kind
+    twin: str = ""  # the offline task of its kind
 
 
 GLUE, SUPER_GLUE, PARQUET = "nyu-mll/glue", "aps/super_glue", "refs/convert/parquet"
@@ -67,25 +67,25 @@ PAPER_TASKS = {
     "emoc": PaperTask(
         "SemEvalWorkshop/emo", "emo2019", PARQUET, "text: {text} sentiment: {label}", ("others", "happy", "sad", "angry"),
         ("not happy", "happy"), ("neg", "pos"), 10, {"validation": 5000, "test": 5509}, "train", "test",
-        class_of=(0, 1, 0, 0), twin="sentiment",
+        class_of=(0, 1, 0, 0), twin="emotion",
     ),
     "mrpc": PaperTask(
         GLUE, "mrpc", "main", "sentence1: {sentence1} sentence2: {sentence2} label : {label}", ("not_equivalent", "equivalent"),
-        ("not equivalent", "equivalent"), ("false", "true"), 10, {"validation": 408, "test": 1725}, "validation", "test",
+        ("not equivalent", "equivalent"), ("false", "true"), 10, {"validation": 408, "test": 1725}, "validation", "test", twin="paraphrase",
     ),
     "rte": PaperTask(
         SUPER_GLUE, "rte", PARQUET, "{premise} Does this mean that {hypothesis} is true? select Yes or No? {label}",
         ("entailment", "not_entailment"), ("entailment", "not entailment"), ("Yes", "No"),
-        10, {"validation": 400, "test": 277}, "train", "validation",
+        10, {"validation": 400, "test": 277}, "train", "validation", twin="entailment",
     ),
     "cb": PaperTask(
         SUPER_GLUE, "cb", PARQUET, "Suppose {premise} Can we infer that {hypothesis}? Yes, No, or Maybe? {label}",
         ("entailment", "contradiction", "neutral"), ("entailment", "contradiction", "neutral"), ("Yes", "No", "Maybe"),
-        15, {"validation": 235, "test": 56}, "train", "validation",
+        15, {"validation": 235, "test": 56}, "train", "validation", twin="commitment",
     ),
     "copa": PaperTask(
         SUPER_GLUE, "copa", PARQUET, "{premise} {question} {label}", ("choice1", "choice2"), ("choice1", "choice2"), (),
-        10, {"validation": 200, "test": 100}, "train", "validation", options=("choice1", "choice2"),
+        10, {"validation": 200, "test": 100}, "train", "validation", options=("choice1", "choice2"), twin="choice",
     ),
 }  # fmt: skip
 
@@ -149,7 +149,7 @@ def _fetch(name: str, paper: PaperTask, source):
     except Exception as error:
         if source is not None:
             raise ValueError(f"the files in {str(folder)!r} cannot be read ({_first_line(error)}); fetch them again") from error
-        raise OSError(f"cannot load {name!r} from {paper.repository} ({_first_line(error)}); {_instead(name, paper)}") from error
+        raise OSError(f"cannot load {name!r} from {paper.repository} ({_first_line(error)}); its offline twin {paper.twin!r} needs no network") from error
     finally:
         if not quiet:
             datasets.enable_progress_bars()
@@ -165,13 +165,7 @@ def _ask_the_hub(name: str, paper: PaperTask) -> None:
     try:
         file_exists(paper.repository, ".gitattributes", repo_type="dataset", revision=paper.revision)
     except Exception as error:
-        raise OSError(f"cannot load {name!r} (the hub cannot be reached: {_first_line(error)}); {_instead(name, paper)}") from error
-
-
-def _instead(name: str, paper: PaperTask) -> str:
-    if paper.twin:
-        return f"its offline twin {paper.twin!r} needs no network"
-    return f"no offline twin of {name!r} ships yet, but the tasks {', '.join(TASKS)} need no network"
+        raise OSError(f"cannot load {name!r} (the hub cannot be reached: {_first_line(error)}); its offline twin {paper.twin!r} needs no network") from error
 
 
 def _first_line(error: Exception) -> str:

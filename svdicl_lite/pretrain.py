@@ -9,8 +9,6 @@ more than words in the loss.
 
 import argparse
 import importlib
-import json
-import math
 import random
 import sys
 import time
@@ -24,7 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from svdicl_lite import architectures, grammar, zoo
+from svdicl_lite import architectures, backbone, grammar, zoo
 from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.prompts import render
 from svdicl_lite.recipes import OTHERS, RECIPES, Phase, Recipe
@@ -74,11 +72,7 @@ def gpt2(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
             bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
         )
     )  # fmt: skip
-    position = torch.arange(recipe.positions)[:, None]
-    frequency = torch.exp(-math.log(10_000) * torch.arange(0, recipe.width, 2) / recipe.width)
-    with torch.no_grad():
-        model.transformer.wpe.weight[:, 0::2] = 0.06 * torch.sin(position * frequency)
-        model.transformer.wpe.weight[:, 1::2] = 0.06 * torch.cos(position * frequency)
+    backbone.sinusoids_(model.transformer)
     return model
 
 
@@ -181,7 +175,7 @@ def make(name: str) -> None:
         return importlib.import_module(f"svdicl_lite.{OTHERS[name]}").make()
     recipe = RECIPES[name]
     torch.set_num_threads(recipe.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = backbone.device()
     if recipe.start_from:
         model, tokenizer = zoo.load(recipe.start_from)
         if recipe.family == "mixtral":
@@ -213,7 +207,7 @@ def make(name: str) -> None:
         "transformers": version("transformers"), "curve": curve, "curve_n": PROBE_N,
         "test": figures(model, tokenizer, "test", n=1000, shots=(0, 2, 4, 8, 16)),
     }  # fmt: skip
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    backbone.write_card(folder, card)
 
 
 if __name__ == "__main__":

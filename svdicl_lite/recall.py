@@ -117,6 +117,8 @@ class RecallEvaluator:
             asked = _last_trigger(sequences)
             before = torch.arange(sequences.shape[1] - 1) < asked[:, None]
             known = ((sequences[:, :-1] == TRIGGER) & (sequences[:, 1:] == answers[:, None]) & before).any(1).nonzero().squeeze(1)[:share]
+            if len(known) < share:
+                raise ValueError(f"alpha is {alpha}, so only {len(known)} of {len(sequences)} sequences show their answer before the last trigger; take a smaller alpha")
             kept.append((sequences[known], answers[known], asked[known]))
         self.sequences, self.answers, self.asked = (torch.cat(parts) for parts in zip(*kept))
 

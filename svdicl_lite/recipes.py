@@ -77,5 +77,5 @@ RECIPES |= {  # the same documents, other architectures
     "icl-moe": Recipe((replace(RECIPES["icl-gpt2"].phases[-1], steps=300),), start_from="icl-llama", family="mixtral", threads=1, dtype="float32"),
 }
 
-OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular", "icl-gpt2-polyglot": "polyglot", "suite-gpt2": "suite_gpt2"}
+OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular", "icl-gpt2-polyglot": "polyglot", "suite-llama": "suite_llama"}
 """Models that bring their own world: the module of each one's corpus and recipe."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from svdicl_lite import grammar, tasks
 from svdicl_lite.grammar import POLARITIES, TOPICS, Sentence, split_of
-from svdicl_lite.tasks import SIZES, Task, as_splits
+from svdicl_lite.tasks import SIZES, Task, as_splits, distinct
 from svdicl_lite.wide import fill, fixed_words
 
 SUBJECTS = {
@@ -143,9 +143,7 @@ def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | N
 def _splits(name: str, kinds: tuple[str, ...], seed: int):
     (question, _, register), task, parts = name.partition("-"), TASKS[name], {}
     for split, size in SIZES.items():
-        rng, sentences = random.Random(f"{seed} {split}"), {}
-        while len(sentences) < size:
-            sentence = draw(REGISTERS[register], rng, split, kinds)
-            sentences[sentence.text] = task.classes.index(getattr(sentence, tasks.ATTRIBUTE[question]))
-        parts[split] = [{"text": text, "label": label} for text, label in sentences.items()]
+        rng, what = random.Random(f"{seed} {split}"), f"task {name!r} of kinds {', '.join(kinds)}"
+        sentences = distinct(lambda: draw(REGISTERS[register], rng, split, kinds), lambda sentence: sentence.text, size, what)
+        parts[split] = [{"text": sentence.text, "label": task.classes.index(getattr(sentence, tasks.ATTRIBUTE[question]))} for sentence in sentences]
     return as_splits(parts, ["text"], task.classes)

@@ -3,7 +3,7 @@
 `SUITE` says how each is put to a model, in the paper's words (appendix C.1); `draw` makes one example of a split. No two splits share a
 sentence, neither alone nor as a part of a pair, because each sentence's own text says which split it is in. Every task has four kinds of
 example: short, plain, hard and mixed (see `wide`). The shipped `icl-gpt2` models know the smaller world of `tasks.TASKS` only; what is to learn this
-one is in `suite_gpt2.py`. Taught in chapter 03.
+one is in `suite_llama.py`. Taught in chapter 03.
 """
 
 import random
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from svdicl_lite import choices, pairs, utterances, wide
 from svdicl_lite.grammar import POLARITIES, TOPICS, split_of
-from svdicl_lite.tasks import Task, as_splits, template_fields
+from svdicl_lite.tasks import Task, as_splits, distinct, template_fields
 
 KINDS = ("short", "plain", "hard", "mixed")
 MIX = ("plain", "hard", "mixed")  # what the splits are made of, unless you say otherwise
@@ -70,12 +70,9 @@ def columns(name: str) -> list[str]:
 
 
 def rows(name: str, split: str, kinds: tuple[str, ...], seed: int) -> list[dict]:
-    """The examples of one split, none twice."""
-    rng, found = random.Random(f"{seed} {split}"), {}
-    while len(found) < SIZES[name][split]:
-        example = draw(name, rng, split, kinds)
-        found.setdefault(tuple(example[column] for column in columns(name)), example)
-    return list(found.values())
+    """The examples of one split, none twice; ValueError if the kinds cannot say so many."""
+    rng, what = random.Random(f"{seed} {split}"), f"task {name!r} of kinds {', '.join(kinds)}"
+    return distinct(lambda: draw(name, rng, split, kinds), lambda example: tuple(example[column] for column in columns(name)), SIZES[name][split], what)
 
 
 def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0) -> Task:

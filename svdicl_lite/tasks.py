@@ -9,11 +9,15 @@ chapter 03.
 """
 
 import random
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from string import Formatter
+from typing import TypeVar
 
 from svdicl_lite import grammar
+
+T = TypeVar("T")
 
 LABEL_SETTINGS = ("canonical", "flipped", "arbitrary")
 ARBITRARY_WORDS = tuple(
@@ -123,13 +127,21 @@ def _drawn(name: str, kinds: tuple[str, ...], seed: int):
     task, parts = TASKS[name], {}
     for split, size in SIZES.items():
         rng = random.Random(f"{seed} {split}")
-        sentences: dict[str, grammar.Sentence] = {}
-        while len(sentences) < size:
-            sentence = grammar.draw(rng, split, kinds)
-            sentences[sentence.text] = sentence
-        labels = [getattr(sentence, ATTRIBUTE[name]) for sentence in sentences.values()]
-        parts[split] = [{"text": text, "label": task.classes.index(label)} for text, label in zip(sentences, labels)]
+        sentences = distinct(lambda: grammar.draw(rng, split, kinds), lambda sentence: sentence.text, size, f"task {name!r} of kinds {', '.join(kinds)}")
+        parts[split] = [{"text": sentence.text, "label": task.classes.index(getattr(sentence, ATTRIBUTE[name]))} for sentence in sentences]
     return as_splits(parts, ["text"], task.classes)
+
+
+def distinct(draw: Callable[[], T], key: Callable[[T], Hashable], size: int, what: str) -> list[T]:
+    """`size` examples with different keys, in the order drawn. ValueError if `what` is too poor for that: 10,000 draws in a row bring nothing new."""
+    found, idle = {}, 0
+    while len(found) < size:
+        if idle == 10_000:
+            raise ValueError(f"{what} has about {len(found):,} different examples in a split that needs {size:,}; name more kinds")
+        example = draw()
+        idle = idle + 1 if key(example) in found else 0
+        found.setdefault(key(example), example)
+    return list(found.values())
 
 
 def template_fields(template: str) -> list[str]:

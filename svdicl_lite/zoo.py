@@ -41,9 +41,12 @@ def load(name: str, device: str = "cpu"):
     try:
         tokenizer = AutoTokenizer.from_pretrained(local or name, local_files_only=offline)
         if getattr(AutoConfig.from_pretrained(local or name, local_files_only=offline), KEY, None):
-            return load_factored(local or name, local_files_only=offline).eval().to(device), tokenizer
-        model, report = AutoModelForCausalLM.from_pretrained(local or name, local_files_only=offline, output_loading_info=True)
+            model, report = load_factored(local or name, local_files_only=offline), {"missing_keys": (), "mismatched_keys": ()}
+        else:
+            model, report = AutoModelForCausalLM.from_pretrained(local or name, local_files_only=offline, output_loading_info=True)
     except Exception as error:
+        if str(error).startswith("the checkpoint in"):
+            raise  # it says so already
         raise ValueError(f"the checkpoint in {local or name} is damaged or incomplete ({_first_line(error)}); fetch or train it again") from error
     finally:
         if bar:
@@ -59,7 +62,7 @@ def load(name: str, device: str = "cpu"):
 def _hub_has(name: str) -> bool:
     """True if the hub answers and has the model, False if it does not answer but the model was fetched before."""
     from huggingface_hub import file_exists, try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.errors import GatedRepoError, HFValidationError
 
     ours = f"the models that ship with svdicl_lite need no network: {', '.join(names())}"
     try:  # one quick question first: transformers itself would ask again and again for most of a minute
@@ -72,6 +75,8 @@ def _hub_has(name: str) -> bool:
         if isinstance(try_to_load_from_cache(name, "config.json"), str):
             return False
         reason = f"the hub cannot be reached: {_first_line(error)}"
+        if isinstance(error, GatedRepoError):
+            reason = "its owners ask for a licence: accept it on the model's page, then `hf auth login`"
     raise OSError(f"cannot load {name!r} ({reason}); {ours}")
 
 

@@ -56,11 +56,11 @@ def test_deep_layers_hardly_lose_where_the_first_falls_to_chance(of):
 
 
 def test_on_the_suite_depth_holds_with_options_too_and_algorithm_1_finds_nothing():
-    name, task = "suite-gpt2", "choice"
+    name, task = "suite-llama", "choice"
     rows = claims.table([claims.algorithm_1("f", name, task, "canonical", "mlp")[0], *claims.depth(name, task)])
     search, first, *deep = rows.to_dict("records")
     assert (rows["n"] == 1000).all() and search["verdict"] == "no difference" and abs(search["gain"]) < 0.02
-    assert first["verdict"] == "collapse" and first["gain"] < -0.2
+    assert first["verdict"] == "loss" and first["gain"] < -0.2  # near chance, not quite at it
     assert len(deep) == 5 and all(row["gain"] > -0.03 for row in deep)
 
 

@@ -7,7 +7,7 @@ from families import FAMILIES, VOCAB, build
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GPT2LMHeadModel
 
-from svdicl_lite import compress
+from svdicl_lite import compress, zoo
 from svdicl_lite.clip import Clip, ThinLinear, clip_
 from svdicl_lite.compress import factorize_, load_factored, report
 from svdicl_lite.matrices import matrices
@@ -193,3 +193,17 @@ def test_the_speed_up_is_the_ratio_of_the_medians(model, monkeypatch):
     monkeypatch.setattr("svdicl_lite.compress.time.perf_counter", lambda: next(ticks))
     table = report(model, model, TOKENS, repeats=3)
     assert list(table.seconds) == [8, 2] and list(table.speed_up) == [1, 4]
+
+
+def test_a_factored_model_without_its_tokenizer_or_factors_is_called_incomplete_once(tmp_path):
+    model, tokenizer = zoo.load("icl-gpt2")
+    factorize_(model, 1, "mlp", 0.9).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"^the checkpoint in \S+ is damaged or incomplete \([^()]*tokenizer"):
+        zoo.load(str(tmp_path))
+    tokenizer.save_pretrained(tmp_path)
+    assert zoo.load(str(tmp_path))[0].num_parameters() == model.num_parameters()
+    weights = load_file(tmp_path / "model.safetensors")
+    save_file({name: tensor for name, tensor in weights.items() if not name.endswith(".0.weight")}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError) as caught:
+        zoo.load(str(tmp_path))
+    assert str(caught.value).count("the checkpoint in") == 1

@@ -142,6 +142,7 @@ def test_labels_are_the_classes_of_the_sentences(sentiment, topic):
 
 def test_loading_twice_gives_the_same_sentences(sentiment):
     random.seed(5)
+    tasks._drawn.cache_clear()
     again = tasks.load("sentiment")
     assert all(again.splits[split]["text"][:] == sentiment.splits[split]["text"][:] for split in SPLITS)
     assert all(again.splits[split]["label"][:] == sentiment.splits[split]["label"][:] for split in SPLITS)
@@ -198,3 +199,9 @@ def test_a_seed_is_not_taken_for_a_label_setting(sentiment):
 def test_unknown_kinds_of_sentence_are_refused(kinds):
     with pytest.raises(ValueError, match="short, plain, hard"):
         tasks.load("sentiment", kinds=kinds)
+
+
+@pytest.mark.parametrize("name, kinds", [("emotion", ("short",)), ("topic-jargon", ("short",))])
+def test_kinds_that_cannot_say_enough_are_refused_instead_of_drawn_for_ever(name, kinds):
+    with pytest.raises(ValueError, match=f"task '{name}' of kinds short has about [0-9,]+ different examples in a split that needs [0-9,]+; name more kinds"):
+        tasks.load(name, kinds=kinds)

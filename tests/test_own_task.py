@@ -174,9 +174,12 @@ def test_templates_without_one_label_at_their_end_are_refused(tmp_path, template
     "template, message",
     [
         ("{body} {label}", "a.csv, line 2, has no column 'body'; it has text, stars, by"),
-        ("{} {label}", "has no column ''; it has text, stars, by"),
+        ("{} {label}", "the template '{} {label}' cannot be filled in"),
         ("{text {label}", "the template '{text {label}' cannot be read"),
         ("{text.upper} {label}", "the template .* holds the column 'text.upper', whose name has a dot"),
+        ("{0} {label}", r"the template '\{0\} {label}' cannot be filled in"),
+        ("{text:d} {label}", "the template '{text:d} {label}' cannot be filled in"),
+        ("{text:{n}} {label}", "the template .* cannot be filled in"),
         ("{text} {stars} {label}", "the template .* holds the column 'stars', which is the answer"),
         ("what? {label}", "the template 'what. {label}' holds no column"),
         (3, "the template 3 cannot be read"),

@@ -233,10 +233,12 @@ def unreachable(*args, **kwargs):
     "name, instead",
     [
         ("sst2", "its offline twin 'sentiment' needs no network"),
-        ("emoc", "its offline twin 'sentiment' needs no network"),
+        ("emoc", "its offline twin 'emotion' needs no network"),
         ("agnews", "its offline twin 'topic' needs no network"),
-        ("mrpc", "no offline twin of 'mrpc' ships yet, but the tasks sentiment, topic.* need no network"),
-        ("copa", "no offline twin of 'copa' ships yet, but the tasks sentiment, topic.* need no network"),
+        ("mrpc", "its offline twin 'paraphrase' needs no network"),
+        ("rte", "its offline twin 'entailment' needs no network"),
+        ("cb", "its offline twin 'commitment' needs no network"),
+        ("copa", "its offline twin 'choice' needs no network"),
     ],
 )
 def test_without_a_network_one_sentence_names_what_works_offline(monkeypatch, name, instead):

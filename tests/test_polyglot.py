@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svdicl_lite import grammar, polyglot, pretrain, registers, tasks, zoo
+from svdicl_lite import grammar, polyglot, registers, tasks, zoo
 from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.polyglot import NAME, RECIPE, Mix
 from svdicl_lite.registers import LEXICON, REGISTERS, draw, task_name
@@ -150,9 +150,8 @@ def test_new_words_change_nothing_that_was_known(wider, tokenizer, pristine_mode
 
 
 def test_two_steps_change_every_weight_and_the_same_seed_gives_the_same(monkeypatch, fingerprint):
-    monkeypatch.setattr(pretrain, "TOKENS_PER_STEP", 420)
     monkeypatch.setattr(polyglot, "PROBE_N", 4)
-    short = replace(RECIPE, phases=(Mix(1, (0,), 1, 0, ("short",)), Mix(1, (2,), 0.3, 0.2, ("hard",))))
+    short = replace(RECIPE, tokens_per_step=420, phases=(Mix(1, (0,), 1, 0, ("short",)), Mix(1, (2,), 0.3, 0.2, ("hard",))))
     (one, wider, made), (other, _, _), (third, _, _) = (polyglot.train(recipe) for recipe in (short, short, replace(short, seed=1)))
     torch.manual_seed(short.seed)
     untrained = polyglot.with_words(*zoo.load(RECIPE.start_from), wider)

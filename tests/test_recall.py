@@ -197,3 +197,8 @@ def test_pretrain_trains_it_by_name(monkeypatch):
     monkeypatch.setattr(recall, "make", lambda: made.append("recall"))
     pretrain.make("recall-gpt2")
     assert made == ["recall"]
+
+
+def test_noise_that_leaves_too_few_questions_is_refused():
+    with pytest.raises(ValueError, match="alpha is 1.0, so only 0 of [0-9]+ sequences show their answer"):
+        RecallEvaluator(None, "test", 80, alpha=1.0)

@@ -99,6 +99,12 @@ def test_what_is_entailed_is_said_by_the_premise(seed, kind):
     assert holds(row["premise"], row["hypothesis"]) == (row["label"] == 0)
 
 
+def test_what_is_exchanged_is_not_said_by_accident():
+    rng, n = random.Random(0), 3000  # two events of one agent, whose exchange would change nothing, come once in two dozen draws
+    said = sum(hypothesis in premise.split(" and ") for premise, hypothesis in (pairs.entailment(rng, "hard", 1) for _ in range(n)))
+    assert said <= 5  # two agents who did the same to the same: one in 1,920 of the third of draws that exchange; one agent would be 40
+
+
 @given(seeds, st.sampled_from(SURE))
 def test_commitment_depends_on_the_verb_and_on_who_denies(seed, kind):
     row = suite.draw("commitment", random.Random(seed), "train", (kind,))

@@ -6,6 +6,7 @@ import time
 import huggingface_hub.constants
 import pytest
 import torch
+from huggingface_hub.errors import GatedRepoError
 from safetensors.torch import load_file, save_file
 from transformers.utils import logging
 
@@ -97,6 +98,15 @@ def test_a_model_that_the_hub_does_not_have_is_refused_and_the_shipped_models_na
     monkeypatch.setattr(huggingface_hub, "file_exists", lambda *_, **__: False)
     with pytest.raises(OSError, match="cannot load 'nobody/nothing' .*no such model.*need no network: one-gpt2, two-gpt2"):
         zoo.load("nobody/nothing")
+
+
+def test_a_model_behind_a_licence_names_the_licence_as_the_way_out(shipped, monkeypatch):
+    def gated(*_, **__):
+        raise GatedRepoError.__new__(GatedRepoError, "401 Client Error")  # without a response, which nobody reads here
+
+    monkeypatch.setattr(huggingface_hub, "file_exists", gated)
+    with pytest.raises(OSError, match="cannot load 'owner/gated' .its owners ask for a licence: accept it on the model's page"):
+        zoo.load("owner/gated")
 
 
 def test_a_truncated_checkpoint_is_called_damaged(folder):
