@@ -13,11 +13,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from string import Formatter
-from typing import TypeVar
 
 from svdicl_lite import grammar
-
-T = TypeVar("T")
 
 LABEL_SETTINGS = ("canonical", "flipped", "arbitrary")
 ARBITRARY_WORDS = tuple(
@@ -132,7 +129,7 @@ def _drawn(name: str, kinds: tuple[str, ...], seed: int):
     return as_splits(parts, ["text"], task.classes)
 
 
-def distinct(draw: Callable[[], T], key: Callable[[T], Hashable], size: int, what: str) -> list[T]:
+def distinct(draw: Callable[[], object], key: Callable[[object], Hashable], size: int, what: str) -> list:
     """`size` examples with different keys, in the order drawn. ValueError if `what` is too poor for that: 10,000 draws in a row bring nothing new."""
     found, idle = {}, 0
     while len(found) < size:
