@@ -66,13 +66,16 @@ def encode(tokenizer, task: Task, words: tuple[str, ...], demonstrations: list[d
     if task.options:
         raise ValueError(f"task {task.name!r} chooses between options ({', '.join(task.options)}); encode it with encode_options")
     shown = "".join(render(task, example, words[example["label"]]) for example in demonstrations)
-    texts = [shown + render(task, example) for example in examples]
-    tokens = tokenizer(texts)["input_ids"]
+    contexts = [render(task, example) for example in examples]
+    tokens = tokenizer([shown + context for context in contexts])["input_ids"]
+    texts, ends = contexts, tokenizer(contexts)["input_ids"]  # a label is looked for without the demonstrations: sixteen take ten times as long
+    if not all(len(end) > 4 and end[2:] == prompt[2 - len(end) :] for end, prompt in zip(ends, tokens)):  # unless they change how the query is cut
+        texts, ends = [shown + context for context in contexts], tokens
     columns = []
     for word in words:
         answered = tokenizer([f"{text} {word}" for text in texts])["input_ids"]
-        for text, prompt, longer in zip(texts, tokens, answered):
-            if longer[:-1] != prompt:
+        for text, end, longer in zip(texts, ends, answered):
+            if longer[:-1] != end:
                 pieces = tokenizer.convert_ids_to_tokens(longer[-4:])
                 raise ValueError(
                     f"the label word {word!r} is not one token after {text[-20:]!r} (its tokens end in {pieces}); choose a shorter, commoner word"

@@ -6,8 +6,10 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
-from tokenizers.models import BPE, WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.models import BPE, Unigram, WordLevel
+from tokenizers.pre_tokenizers import Metaspace, Whitespace
+from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import BpeTrainer, UnigramTrainer
 from transformers import PreTrainedTokenizerFast
 
 from svdicl_lite.prompts import draw_demonstrations, encode, encode_options, render
@@ -118,6 +120,48 @@ def test_prompt_and_label_are_tokenised_as_the_one_text_they_are(tokenizer, sent
     for tokens, labels, example in zip(prompts.tokens, prompts.label_tokens, examples):
         for word, label in zip(("neg", "pos"), labels):
             assert tokenizer(f"text: {example['text']} sentiment: {word}")["input_ids"] == [*tokens, label]
+
+
+def trained(model, trainer, pre_tokenizer, task):
+    """A tokenizer of another kind than the book's: words begin with ▁, and a text with a token of its own."""
+    made = Tokenizer(model)
+    made.pre_tokenizer = pre_tokenizer
+    made.train_from_iterator([render(task, example, "pos" if example["label"] else "neg") for example in task.splits["train"]], trainer)
+    made.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", made.token_to_id("<s>"))])
+    return PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>")
+
+
+@pytest.mark.parametrize("kind", ["byte-level", "bpe", "bpe of whole texts", "unigram", "unigram of whole texts"])
+@pytest.mark.parametrize("n_shots", [0, 6])
+def test_demonstrations_do_not_change_a_label(kind, n_shots, tokenizer, sentiment):
+    """Labels are looked for behind the query alone; behind the whole prompt they are the same, however a tokenizer cuts."""
+    words = Metaspace(split="whole" not in kind)
+    if kind.startswith("bpe"):
+        tokenizer = trained(BPE(), BpeTrainer(vocab_size=900, special_tokens=["<s>"], show_progress=False), words, sentiment)
+    elif kind.startswith("unigram"):
+        tokenizer = trained(Unigram(), UnigramTrainer(vocab_size=900, special_tokens=["<s>"], unk_token="<s>", show_progress=False), words, sentiment)
+    demonstrations, examples = draw_demonstrations(sentiment, n_shots, 0), list(sentiment.splits["test"].select(range(20)))
+    wholes = ["".join(render(sentiment, shot, ("neg", "pos")[shot["label"]]) for shot in demonstrations) + render(sentiment, example) for example in examples]
+    tokens = tokenizer(wholes)["input_ids"]
+    answered = [[tokenizer(f"{whole} {word}")["input_ids"] for word in ("neg", "pos")] for whole in wholes]
+    if all(longer[:-1] == prompt for prompt, row in zip(tokens, answered) for longer in row):
+        prompts = encode(tokenizer, sentiment, ("neg", "pos"), demonstrations, examples)
+        assert prompts.tokens == tokens and prompts.label_tokens == [[longer[-1] for longer in row] for row in answered]
+    else:
+        assert kind not in ("byte-level", "bpe")
+        with pytest.raises(ValueError, match="is not one token after"):
+            encode(tokenizer, sentiment, ("neg", "pos"), demonstrations, examples)
+
+
+def test_a_label_that_only_demonstrations_swallow_is_refused():
+    """Alone `x t` is two tokens; behind a line end it is one, so the label is none of its own."""
+    merges = [(" ", "t"), (" ", "u"), ("\n", "x"), ("\nx", " t")]
+    pieces = ["x", "y", "t", "u", " ", "\n", *(first + second for first, second in merges)]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(BPE({piece: i for i, piece in enumerate(pieces)}, merges)))
+    task, example = Task("letters", "{text} {label}", ("t", "u"), ("t", "u")), {"text": "x", "label": 0}
+    assert encode(tokenizer, task, ("t", "u"), [], [example]).label_tokens == [[6, 7]]
+    with pytest.raises(ValueError, match="the label word 't' is not one token after"):
+        encode(tokenizer, task, ("t", "u"), [{"text": "y", "label": 1}], [example])
 
 
 @pytest.mark.parametrize("word", ["positive", "pos neg", "Pos"])
