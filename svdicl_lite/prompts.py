@@ -68,7 +68,7 @@ def encode(tokenizer, task: Task, words: tuple[str, ...], demonstrations: list[d
     shown = "".join(render(task, example, words[example["label"]]) for example in demonstrations)
     contexts = [render(task, example) for example in examples]
     tokens = tokenizer([shown + context for context in contexts])["input_ids"]
-    texts, ends = contexts, tokenizer(contexts)["input_ids"]  # a label is looked for without the demonstrations: sixteen take ten times as long
+    texts, ends = contexts, tokenizer(contexts)["input_ids"] if shown else tokens  # a label is looked for without the demonstrations: sixteen take ten times as long
     if not all(len(end) > 4 and end[2:] == prompt[2 - len(end) :] for end, prompt in zip(ends, tokens)):  # unless they change how the query is cut
         texts, ends = [shown + context for context in contexts], tokens
     columns = []

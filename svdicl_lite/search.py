@@ -5,11 +5,14 @@ candidate rates in order, a rate kept when validation improves strictly, one tes
 open are parameters here: k, and how the condition numbers of a module's matrices become one. Taught in chapter 07.
 """
 
+import hashlib
 import random
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from svdicl_lite.cells import Cell, judged
@@ -32,7 +35,7 @@ def condition_table(model, module: str = "all", expert: int | str | None = None)
     for layer in tqdm(range(n_layers(model)), desc="singular values", unit="layer", disable=None):
         for matrix in matrices(model, layer, module, expert):
             try:
-                S = singular_values(matrix.weight)
+                S = _spectrum(matrix.weight)
             except ValueError as error:
                 raise ValueError(f"cannot judge {matrix}: {error}") from None
             rows.append(
@@ -42,6 +45,18 @@ def condition_table(model, module: str = "all", expert: int | str | None = None)
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+_spectra: dict[bytes, Tensor] = {}
+
+
+def _spectrum(W: Tensor) -> Tensor:
+    """`singular_values(W)`, found once for all matrices that hold the same numbers: every search of a model asks for them."""
+    W = W.detach().contiguous()
+    key = hashlib.sha256(f"{tuple(W.shape)} {W.dtype} {W.device.type}".encode() + W.cpu().view(torch.uint8).numpy().tobytes()).digest()
+    if key not in _spectra:
+        _spectra[key] = singular_values(W)
+    return _spectra[key]
 
 
 def select_layer(model, module: str, top_k: int = 2, reduction: str = "max", expert: int | str | None = None) -> int:

@@ -252,6 +252,20 @@ def test_looking_at_spectra_changes_nothing(model, fingerprint):
     assert fingerprint(model) == before
 
 
+def test_a_spectrum_is_found_once_and_anew_when_one_number_changes(model, monkeypatch):
+    before, asked = condition_table(model), []
+    monkeypatch.setattr("svdicl_lite.search.singular_values", lambda W: asked.append(W) or singular_values(W))
+    assert condition_table(model).equals(before) and not asked
+    W = matrices(model, 1, "k")[0].weight
+    with torch.no_grad():
+        W[0, 0] += 1
+    after = condition_table(model)
+    assert len(asked) == 1 and asked[0].equal(W)
+    changed = (before["layer"] == 1) & (before["role"] == "k")
+    assert after[~changed].equals(before[~changed])
+    assert after[changed]["sigma_max"].item() == pytest.approx(singular_values(W)[0].item()) != before[changed]["sigma_max"].item()
+
+
 def test_a_sweep_has_a_row_for_every_layer_module_and_rate(model, fingerprint, tokenizer, sentiment):
     before = fingerprint(model)
     evaluator = ICLEvaluator(model, tokenizer, sentiment, n=20, n_shots=2, seeds=(0,))
