@@ -1,6 +1,7 @@
 """Cached and batched against plain, in turn, on the shipped model: seconds, their ratio, and the largest difference of the scores.
 
-Then the way to the tokens: whole prompts with each label word behind them, against label words behind the query alone.
+Then few queries behind each of ten sets of demonstrations, a batch for each set against batches of several sets. Then the way to the
+tokens: whole prompts with each label word behind them, against label words behind the query alone.
 """
 
 import statistics
@@ -33,6 +34,20 @@ for shots in (0, 4, 8, 16):
     slow, fast, difference = (statistics.median(column) for column in zip(*turns[1:]))
     length = statistics.mean(len(tokens) for tokens in evaluator.groups[0].tokens)
     print(f"{shots:5d} {length:6.0f} {slow:8.2f} {fast:8.3f} {slow / fast:6.1f} {difference:17.1e}")
+
+print("\nten sets of demonstrations, a batch for each against batches of several; the MLP of layer 0 changes")
+print(f"{'model':>9} {'shots':>5} {'n':>4} {'apart ms':>9} {'together ms':>12} {'ratio':>6} {'max |difference|':>17}")
+for name in ("icl-gpt2", "icl-llama"):
+    sisters = zoo.load(name)
+    for shots in (0, 4, 16):
+        for n in (80, 320):
+            judges = [ICLEvaluator(*sisters, task, n=n, n_shots=shots, seeds=range(10), batch_size=size).from_layer(0) for size in (n // 10, 128)]
+            turns = []
+            for _ in range(8):
+                (slow, apart), (fast, together) = (seconds(lambda: judge("mlp")) for judge in judges)
+                turns.append((1000 * slow, 1000 * fast, np.abs(apart.scores - together.scores).max()))
+            slow, fast, difference = (statistics.median(column) for column in zip(*turns[1:]))
+            print(f"{name:>9} {shots:5d} {n:4d} {slow:9.0f} {fast:12.0f} {slow / fast:6.2f} {difference:17.1e}")
 
 print(f"\n{'task':>10} {'shots':>5} {'whole ms':>9} {'ours ms':>8} {'ratio':>6}")
 for name in tasks.TASKS:

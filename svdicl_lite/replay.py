@@ -14,7 +14,7 @@ from torch import nn
 from transformers import DynamicCache
 
 from svdicl_lite.matrices import attention, blocks, roles_of
-from svdicl_lite.scores import End, Plan, fused, patched, run_batch, run_batches, run_prefixes
+from svdicl_lite.scores import Batch, End, Plan, batches_of, fused, patched, run_batch, run_batches, run_prefixes
 
 
 class Stop(Exception):
@@ -32,7 +32,8 @@ class Replay:
         self.model, self.plans, self.layer = model, plans, layer
         self.inputs, self.attended = {}, {}  # raw outputs of the block below and of the layer's attention, by run
         self.prefixes: list[DynamicCache] = []
-        self.clock = below.clock if below else {}  # "run" is what is on: (plan, 0) its prefix, (plan, 1 + b) its batch b
+        self.batches: list[Batch] = []
+        self.clock = below.clock if below else {}  # "run" is what is on: ("prefix", number of a plan) or ("batch", its number)
         self.attention = attention(blocks(model)[layer])
         self._record(below)
 
@@ -44,14 +45,11 @@ class Replay:
         keys_same = self.layer == end.number and not roles & {"k", "v"}
         with torch.inference_mode(), fused(self.model), self._replaying(attention_same):
             prefixes = self.prefixes if keys_same else self._prefixes(end, self.layer + attention_same)
-            return [
-                run_batches(self.model, end, plan, prefix, lambda batch: self._start(number, 1 + batch))
-                for number, (plan, prefix) in enumerate(zip(self.plans, prefixes))
-            ]
+            return run_batches(self.model, end, self.plans, self.batches, prefixes, lambda number: self._start("batch", number))
 
     def _prefixes(self, end: End, n_same: int) -> list[DynamicCache]:
         """The keys and values of the demonstrations as the model is now; those of the first `n_same` layers are as they were."""
-        prefixes = run_prefixes(self.model, end, self.plans, lambda number: self._start(number, 0))
+        prefixes = run_prefixes(self.model, end, self.plans, lambda number: self._start("prefix", number))
         for prefix, before in zip(prefixes, self.prefixes):
             prefix.layers[:n_same] = before.layers[:n_same]
         return prefixes
@@ -92,12 +90,12 @@ class Replay:
                 stack.callback(self.attention.register_forward_hook(keep_attended).remove)
                 stack.callback(self.attention.register_forward_hook(stop).remove)
             self.prefixes = self._prefixes(end, 0) if below is None else below._prefixes(end, below.layer)
+            self.batches = batches_of(self.model, self.plans, self.prefixes) if below is None else below.batches
             stopping = True
-            for number, plan in enumerate(self.plans):
-                for part, batch in enumerate(plan.batches, start=1):
-                    self._start(number, part)
-                    with suppress(Stop):
-                        run_batch(self.model, end, batch, self.prefixes[number])
+            for number, batch in enumerate(self.batches):
+                self._start("batch", number)
+                with suppress(Stop):
+                    run_batch(self.model, end, batch, self.prefixes)
 
-    def _start(self, number: int, part: int) -> None:
-        self.clock["run"] = number, part
+    def _start(self, what: str, number: int) -> None:
+        self.clock["run"] = what, number

@@ -1,11 +1,13 @@
 """Scores of many prompts that begin alike, fast and exactly.
 
 `plain_scores` is what is meant: one prompt, one forward. `fast_scores` returns the same sooner. The demonstrations' keys and values
-are computed once for all queries; queries of about one length run as one batch, filled up on the right, where a causal model cannot see it, so no
-mask can be wrong; only the label words get a logit, and in the last block only the last positions pass the MLP. Taught in chapters 03 and 07.
+are computed once for all queries; queries of about one length run as one batch, filled up on the right, where a causal model cannot see it; a few
+queries behind each of several sets of demonstrations run as one batch too, where the model lets one say at which position a token stands; only
+the label words get a logit, and in the last block only the last positions pass the MLP. Taught in chapters 03 and 07.
 """
 
 import copy
+import inspect
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -36,29 +38,20 @@ def plain_scores(model, prompts: Prompts | OptionPrompts) -> np.ndarray:
     return np.stack(rows)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Prompts of about one length, without the beginning that all prompts of the set share, filled up on the right."""
+class Part(NamedTuple):
+    """Prompts of one set, of about one length, without the beginning that all prompts of the set share."""
 
-    index: list[int]  # (B,) which prompts these are
-    tokens: Tensor  # (B, T)
-    answers: Tensor  # (B, C) label tokens, or (B, A) the option's own, −1 behind a shorter one
-    read: Tensor  # (B, 1) or (B, A) the positions, from the end, whose logits speak about the answer: 1 is the last
-
-    @classmethod
-    def of(cls, index: list[int], rows: list[list[int]], answers: list[list[int]], n_answer: list[int]) -> "Batch":
-        longest, width = max(map(len, rows)), max(map(len, answers))
-        filled = [row + row[-1:] * (longest - len(row)) for row in rows]
-        read = [[longest - len(row) + max(n, 1) + (n > 0) - i for i in range(max(n, 1))] for row, n in zip(rows, n_answer)]
-        read = [positions + [1] * (max(map(len, read)) - len(positions)) for positions in read]  # behind a shorter option: not counted
-        return cls(index, torch.tensor(filled), torch.tensor([answer + [-1] * (width - len(answer)) for answer in answers]), torch.tensor(read))
+    index: list[int]  # which prompts of the set these are
+    rows: list[list[int]]
+    answers: list[list[int]]  # label tokens, or the option's own
+    n_answer: list[int]  # tokens of the option, 0 where a label is to come
 
 
 class Plan:
-    """How one set of prompts is run: first what all of them share, then the rest, the short ones first, in batches."""
+    """How one set of prompts is run: first what all of them share, then the rest, the short ones first, in parts of at most `batch_size`."""
 
     def __init__(self, prompts: Prompts | OptionPrompts, batch_size: int):
-        self.of_options = isinstance(prompts, OptionPrompts)
+        self.of_options, self.batch_size = isinstance(prompts, OptionPrompts), batch_size
         if self.of_options:  # every option of every query is a prompt of its own, and its own last tokens are the answer
             tokens = [prompt for options in prompts.tokens for prompt in options]
             n_answer = [n for row in prompts.n_option_tokens for n in row]
@@ -72,9 +65,49 @@ class Plan:
         common = min(common, min(len(prompt) - n for prompt, n in zip(tokens, n_answer)) - 1)
         self.prefix = torch.tensor([first[:common]], dtype=torch.long)  # (1, T_d)
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        n_batches = -(-len(order) // batch_size)
-        parts = [order[i * len(order) // n_batches : (i + 1) * len(order) // n_batches] for i in range(n_batches)]
-        self.batches = [Batch.of(part, [tokens[i][common:] for i in part], [answers[i] for i in part], [n_answer[i] for i in part]) for part in parts]
+        n_parts = -(-len(order) // batch_size)
+        parts = [order[i * len(order) // n_parts : (i + 1) * len(order) // n_parts] for i in range(n_parts)]
+        self.parts = [Part(part, [tokens[i][common:] for i in part], [answers[i] for i in part], [n_answer[i] for i in part]) for part in parts]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What runs as one: a part of a set, or some small sets whole, filled up on the right."""
+
+    sets: list[tuple[int, list[int]]]  # the number of a set and which of its prompts, in the order of the rows; B prompts in all
+    tokens: Tensor  # (B, T)
+    answers: Tensor  # (B, C) label tokens, or (B, A) the option's own, −1 behind a shorter one
+    read: Tensor  # (B, 1) or (B, A) the positions, from the end, whose logits speak about the answer: 1 is the last
+
+    @classmethod
+    def of(cls, parts: list[tuple[int, Part]]) -> "Batch":
+        rows, answers, n_answer = (sum(column, []) for column in zip(*(part[1:] for _, part in parts)))
+        longest, width = max(map(len, rows)), max(map(len, answers))
+        filled = [row + row[-1:] * (longest - len(row)) for row in rows]
+        read = [[longest - len(row) + max(n, 1) + (n > 0) - i for i in range(max(n, 1))] for row, n in zip(rows, n_answer)]
+        read = [positions + [1] * (max(map(len, read)) - len(positions)) for positions in read]  # behind a shorter option: not counted
+        answers = torch.tensor([answer + [-1] * (width - len(answer)) for answer in answers])
+        return cls([(number, part.index) for number, part in parts], torch.tensor(filled), answers, torch.tensor(read))
+
+
+def batches_of(model, plans: list[Plan], prefixes: list[DynamicCache]) -> list[Batch]:
+    """All that is to run behind the prefixes. Sets run together as far as a batch has room, where the model allows it.
+
+    It does if it can be told the positions of tokens, which depend on the set, and if all of its attention is `attend`, which knows the sets.
+    Without demonstrations nothing depends on the set.
+    """
+    attended = all(layer.is_initialized and layer.attended for prefix in prefixes for layer in prefix.layers)
+    positions = "position_ids" in inspect.signature(model.forward).parameters
+    mergeable = (attended and positions) or not any(plan.prefix.numel() for plan in plans)
+    groups: list[list[tuple[int, Part]]] = []
+    for number, plan in enumerate(plans):
+        for part in plan.parts:
+            n = sum(len(other.index) for _, other in groups[-1]) if groups else 0
+            if mergeable and groups and n + len(part.index) <= plan.batch_size:
+                groups[-1].append((number, part))
+            else:
+                groups.append([(number, part)])
+    return [Batch.of(group) for group in groups]
 
 
 class End(NamedTuple):
@@ -98,10 +131,11 @@ def fast_scores(model, plans: list[Plan]) -> list[np.ndarray]:
     """Label-word logits, or mean log-likelihoods of options (N, C), for each plan, the model as it is."""
     end = End.of(model)
     with fused(model):
-        return [run_batches(model, end, plan, prefix) for plan, prefix in zip(plans, run_prefixes(model, end, plans))]
+        prefixes = run_prefixes(model, end, plans)
+        return run_batches(model, end, plans, batches_of(model, plans, prefixes), prefixes)
 
 
-SETS_AT_ONCE = 16  # sets of demonstrations in one batch
+SETS_AT_ONCE = 16  # sets of demonstrations that are read in one batch
 NO_KEYS = "a {} keeps no keys and values of what it has read, which fast scores are made of; judge it by plain scores"
 
 
@@ -135,57 +169,66 @@ def run_prefixes(model, end: End, plans: list[Plan], before_batch=lambda number:
     return caches
 
 
-def run_batches(model, end: End, plan: Plan, prefix: DynamicCache, before_batch=lambda number: None) -> np.ndarray:
-    """The scores (N, C), given the prefix; `before_batch` is told the number of each batch before it runs."""
-    result = np.empty(plan.shape, dtype=np.float32)
-    for number, batch in enumerate(plan.batches):
+def run_batches(model, end: End, plans: list[Plan], batches: list[Batch], prefixes: list[DynamicCache], before_batch=lambda number: None):
+    """The scores (N, C) of each plan, given the prefixes; `before_batch` is told the number of each batch before it runs."""
+    results = [np.empty(plan.shape, dtype=np.float32) for plan in plans]
+    for number, batch in enumerate(batches):
         before_batch(number)
         answers = batch.answers.to(model.device)
-        if plan.of_options:
-            told = run_batch(model, end, batch, prefix).float().log_softmax(-1)  # (B, A, V)
+        if plans[0].of_options:
+            told = run_batch(model, end, batch, prefixes).float().log_softmax(-1)  # (B, A, V)
             found = told.gather(2, answers.clamp(min=0)[..., None])[..., 0]  # (B, A)
             counts = answers >= 0
-            result.flat[batch.index] = ((found * counts).sum(1) / counts.sum(1)).cpu().numpy()
+            found = (found * counts).sum(1) / counts.sum(1)  # (B,)
         else:
             words, column = answers.unique(return_inverse=True)
             with only_rows(model.get_output_embeddings(), words):
-                logits = run_batch(model, end, batch, prefix)[:, 0]  # (B, words)
-            result[batch.index] = logits.gather(1, column).float().cpu().numpy()
-    return result
+                logits = run_batch(model, end, batch, prefixes)[:, 0]  # (B, words)
+            found = logits.gather(1, column).float()  # (B, C)
+        for (which, index), rows in zip(batch.sets, found.cpu().split([len(index) for _, index in batch.sets])):
+            results[which].reshape(-1, *rows.shape[1:])[index] = rows.numpy()
+    return results
 
 
-def run_batch(model, end: End, batch: Batch, prefix: DynamicCache) -> Tensor:
+def run_batch(model, end: End, batch: Batch, prefixes: list[DynamicCache]) -> Tensor:
     """The logits (B, 1 or A, words) at the positions that are read."""
-    n_last = int(batch.read.max())
+    n_last, where = int(batch.read.max()), {}
+    begins = torch.tensor([prefixes[which].get_seq_length() for which, index in batch.sets for _ in index])[:, None]  # (B, 1)
+    longest, T = int(begins.max()), batch.tokens.shape[1]
+    if int(begins.min()) < longest:  # all end where the batch's own tokens begin: the shorter ones are filled up on the left
+        where["position_ids"] = (begins + torch.arange(T)).to(model.device)
+        where["attention_mask"] = (torch.arange(longest + T) >= longest - begins).long().to(model.device)  # (B, longest + T)
     with lean(end, n_last), sharing():
-        cache = shared(prefix, {end.number: n_last})
-        logits = model(batch.tokens.to(model.device), past_key_values=cache, use_cache=True, logits_to_keep=n_last).logits
+        cache = shared([prefixes[which] for which, _ in batch.sets], [len(index) for _, index in batch.sets], {end.number: n_last})
+        logits = model(batch.tokens.to(model.device), past_key_values=cache, use_cache=True, logits_to_keep=n_last, **where).logits
     return logits[torch.arange(len(logits), device=logits.device)[:, None], -batch.read.to(logits.device)]
 
 
-def shared(prefix: DynamicCache, n_read: dict[int, int]) -> DynamicCache:
-    """The prefix as every batch may use it: one copy for all queries, never written to. `n_read` is as in `Beginning`, by layer.
+def shared(prefixes: list[DynamicCache], n_prompts: list[int], n_read: dict[int, int]) -> DynamicCache:
+    """The prefixes as a batch may use them: one copy for all prompts of a set, never written to. `n_read` is as in `Beginning`, by layer.
 
     A layer whose attention is `attend` gets a batch's own keys and values alone, and the beginning beside them; any other gets them joined.
     """
 
-    def joined(layer, n_read: int | None):
+    def joined(layers: tuple, longest, n_read: int | None):
         def update(keys, values, *args, **kwargs):  # (B, heads, T, d_head)
-            if not layer.is_initialized:  # no demonstrations
+            if not longest.is_initialized:  # no demonstrations
                 return keys, values
-            beginning = Beginning(layer.keys, layer.values, n_read)
-            if not layer.attended:
+            beginning = Beginning([layer.keys for layer in layers], [layer.values for layer in layers], n_prompts, n_read)
+            if not longest.attended:
                 return beginning.joined(keys, values)
             keys = keys.view(keys.shape)
             keys.beginning = beginning
             return keys, values
 
-        joined = copy.copy(layer)  # of the same kind, whatever that is: it knows lengths and masks
+        joined = copy.copy(longest)  # of the same kind, whatever that is: it knows lengths and masks
         joined.update = update
         return joined
 
-    cache = copy.copy(prefix)
-    cache.layers = [joined(layer, n_read.get(number)) for number, layer in enumerate(prefix.layers)]
+    longest = max(prefixes, key=lambda prefix: prefix.get_seq_length())
+    cache = copy.copy(longest)
+    by_layer = zip(*(prefix.layers for prefix in prefixes))
+    cache.layers = [joined(layers, longest.layers[number], n_read.get(number)) for number, layers in enumerate(by_layer)]
     return cache
 
 

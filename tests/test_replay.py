@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from svdicl_lite.attend import Beginning, attend
 from svdicl_lite.clip import Clip
 from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.matrices import n_layers
@@ -19,6 +20,7 @@ from svdicl_lite.search import search_clip_rate
 # differ by some 1e-5, and the clips below move them by more than a hundred times that.
 ATOL = 1e-4
 EVERY = [*families.FAMILIES, *families.OTHERS]
+APART = {"gptj", "gpt_neo", "bloom", "falcon", "falcon-new", "falcon-alibi", "gemma2", "codegen", "mpt", "gpt_oss"}  # attention of their own
 
 
 @pytest.fixture(scope="module", params=EVERY)
@@ -61,6 +63,65 @@ def test_replay_is_plain_after_a_clip(model, layer, module, fingerprint):
             for fast, given in zip(replay.scores(module), sets, strict=True):
                 np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
     assert np.array_equal(replay.scores(module)[0], whole[0]) and fingerprint(model) == before
+
+
+def several(seed=0) -> list[Prompts]:
+    """Sets whose beginnings have 9, 7, 12, 7 and 1 tokens, with more and fewer queries behind them."""
+    made = ((9, (3, 5, 5, 2)), (7, (3, 5)), (12, (4,)), (7, (2, 6, 1)), (1, (4, 4)))
+    return [prompts(n, seed + i, tails) for i, (n, tails) in enumerate(made)]
+
+
+@pytest.mark.parametrize("layer, module", [(0, "attn"), (1, "mlp"), (2, "all"), (2, "o")])
+def test_sets_in_one_batch_are_plain(model, request, layer, module):
+    sets = several()
+    plans = [Plan(given, batch_size=64) for given in sets]
+    replay = Replay(model, plans, layer)
+    assert len(replay.batches) == (len(sets) if request.node.callspec.params["model"] in APART else 1)
+    for fast, given in zip(fast_scores(model, plans), sets, strict=True):
+        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+    with Clip(model, layer, module).at(0.9):
+        for fast, given in zip(replay.scores(module), sets, strict=True):
+            np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        pytest.param([options(seed) for seed in range(3)], id="options"),
+        pytest.param([prompts(0, seed) for seed in range(3)], id="nothing shared"),
+        pytest.param([prompts(0), prompts(5, 1), prompts(0, 2)], id="some with nothing shared"),
+        pytest.param([prompts(6, seed, (1, 1)) for seed in range(3)], id="one token behind beginnings of one length"),
+        pytest.param([prompts(5 + seed, seed, (1, 1)) for seed in range(3)], id="one token behind beginnings of several lengths"),
+    ],
+)
+def test_other_sets_in_one_batch_are_plain(model, sets):
+    for fast, given in zip(fast_scores(model, [Plan(given, batch_size=64) for given in sets]), sets, strict=True):
+        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+
+
+def test_sets_fill_a_batch_as_far_as_it_has_room():
+    plans = [Plan(given, batch_size=5) for given in several()]
+    asked = lambda replay: [[(number, len(index)) for number, index in batch.sets] for batch in replay.batches]
+    assert asked(Replay(families.build("llama"), plans, 1)) == [[(0, 4)], [(1, 2), (2, 1)], [(3, 3), (4, 2)]]
+    gptj = families.build("gptj")
+    assert asked(Replay(gptj, plans, 1)) == [[(0, 4)], [(1, 2)], [(2, 1)], [(3, 3)], [(4, 2)]]
+    without = [Plan(prompts(0, seed, (3, 5)), batch_size=64) for seed in range(3)]  # no positions that differ
+    assert asked(Replay(gptj, without, 1)) == [[(0, 2), (1, 2), (2, 2)]]
+
+
+def test_attention_that_is_not_plain_gets_the_beginnings_joined_a_shorter_one_on_the_right():
+    draw = lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+    lengths, n_prompts, T = (2, 5), [1, 2], 3
+    beginning = Beginning([draw(1, 2, n, 4) for n in lengths], [draw(1, 2, n, 4) for n in lengths], n_prompts, None)
+    query, key, value = (draw(3, 2, T, size)[..., :4] for size in (4, 5, 6))
+    key.beginning = beginning
+    begins = torch.tensor([2, 5, 5])[:, None, None, None]
+    column, row = torch.arange(5 + T), torch.arange(T)[:, None]
+    mask = (column >= 5 - begins) & (column <= 5 + row)  # (3, 1, T, 5 + T)
+    module = families.build("llama").model.layers[0].self_attn
+    module.num_key_value_groups = 1
+    ours, joined = (attend(module, query, key, value, given, scaling=0.5)[0] for given in (mask, torch.zeros(mask.shape).masked_fill(~mask, -torch.inf)))
+    torch.testing.assert_close(ours, joined, rtol=0, atol=1e-6)  # float32, numbers of order 1
 
 
 def test_a_clip_moves_the_scores_far_more_than_the_tolerance(model):
@@ -117,22 +178,43 @@ def test_blocks_below_do_not_run_again():
     assert {*ran} == {(2, "mlp"), (2, "attn")}
 
 
-@pytest.mark.parametrize("name", ["mistral", "gemma2"])
-def test_a_window_shorter_than_the_prompt_is_kept_to(name):
-    model = families.build(name)
-    config = type(model.config).from_dict({**model.config.to_dict(), "sliding_window": 6})
-    torch.manual_seed(0)
-    model = type(model)(config).eval()
-    replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=1)
-    np.testing.assert_allclose(fast_scores(model, [Plan(prompts(), 4)])[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+def seeing_back(name, setting, n):
+    """A model that looks back n tokens at most; without that its answers are others."""
+    base = families.build(name)
+    made = []
+    for seen in (n, 200):
+        torch.manual_seed(0)
+        made.append(type(base)(type(base.config).from_dict({**base.config.to_dict(), setting: seen})).eval())
+    assert np.abs(plain_scores(made[0], prompts()) - plain_scores(made[1], prompts())).max() > 100 * ATOL
+    return made[0]
+
+
+@pytest.mark.parametrize("name", ["mistral", "gemma2", "phi3", "mixtral", "starcoder2"])
+@pytest.mark.parametrize("batch_size", [4, 64])
+def test_a_window_shorter_than_the_prompt_is_kept_to(name, batch_size):
+    model = seeing_back(name, "sliding_window", 6)
+    plans = [Plan(given, batch_size) for given in several()]
+    replay = Replay(model, plans, layer=1)
+    for fast, given in zip(fast_scores(model, plans), several(), strict=True):
+        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
     with Clip(model, 1, "all").at(0.9):
-        np.testing.assert_allclose(replay.scores("all")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+        for fast, given in zip(replay.scores("all"), several(), strict=True):
+            np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+
+
+@pytest.mark.parametrize("batch_size", [2, 64])
+def test_chunks_shorter_than_the_prompt_are_kept_to(batch_size):
+    model = seeing_back("llama4", "attention_chunk_size", 6)
+    for fast, given in zip(fast_scores(model, [Plan(given, batch_size) for given in several()]), several(), strict=True):
+        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
 
 
 @pytest.mark.parametrize("name", families.ODD)
-def test_odd_blocks_are_scored_as_ever(name):
+@pytest.mark.parametrize("batch_size", [2, 64])
+def test_odd_blocks_are_scored_as_ever(name, batch_size):
     model = families.build(name)
-    np.testing.assert_allclose(fast_scores(model, [Plan(prompts(), 2)])[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+    for fast, given in zip(fast_scores(model, [Plan(given, batch_size) for given in several()]), several(), strict=True):
+        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
 
 
 def test_what_attention_hands_on_beside_its_output_is_kept():
