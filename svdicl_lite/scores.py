@@ -128,7 +128,7 @@ class End(NamedTuple):
 
 @torch.inference_mode()
 def fast_scores(model, plans: list[Plan]) -> list[np.ndarray]:
-    """Label-word logits, or mean log-likelihoods of options (N, C), for each plan, the model as it is."""
+    """Label-word logits, or mean log-likelihoods of options (N, C), for each plan, the model as it is; all plans are of one task."""
     end = End.of(model)
     with fused(model):
         prefixes = run_prefixes(model, end, plans)
