@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Batch:
-    """What runs as one: a part of a set, or some small sets whole, filled up on the right."""
+    """What runs as one: a part of a set, or the parts of several sets that have room together, filled up on the right."""
 
     sets: list[tuple[int, list[int]]]  # the number of a set and which of its prompts, in the order of the rows; B prompts in all
     tokens: Tensor  # (B, T)
@@ -93,8 +93,8 @@ class Batch:
 def batches_of(model, plans: list[Plan], prefixes: list[DynamicCache]) -> list[Batch]:
     """All that is to run behind the prefixes. Sets run together as far as a batch has room, where the model allows it.
 
-    It does if it can be told the positions of tokens, which depend on the set, and if all of its attention is `attend`, which knows the sets.
-    Without demonstrations nothing depends on the set.
+    A model does if it can be told the positions of tokens, which depend on the set, and if all of its attention is `attend`, which knows the
+    sets. Without demonstrations nothing depends on the set.
     """
     attended = all(layer.is_initialized and layer.attended for prefix in prefixes for layer in prefix.layers)
     positions = "position_ids" in inspect.signature(model.forward).parameters
@@ -169,7 +169,9 @@ def run_prefixes(model, end: End, plans: list[Plan], before_batch=lambda number:
     return caches
 
 
-def run_batches(model, end: End, plans: list[Plan], batches: list[Batch], prefixes: list[DynamicCache], before_batch=lambda number: None):
+def run_batches(
+    model, end: End, plans: list[Plan], batches: list[Batch], prefixes: list[DynamicCache], before_batch=lambda number: None
+) -> list[np.ndarray]:
     """The scores (N, C) of each plan, given the prefixes; `before_batch` is told the number of each batch before it runs."""
     results = [np.empty(plan.shape, dtype=np.float32) for plan in plans]
     for number, batch in enumerate(batches):
@@ -210,25 +212,28 @@ def shared(prefixes: list[DynamicCache], n_prompts: list[int], n_read: dict[int,
     A layer whose attention is `attend` gets a batch's own keys and values alone, and the beginning beside them; any other gets them joined.
     """
 
-    def joined(layers: tuple, longest, n_read: int | None):
+    longest = max(range(len(prefixes)), key=lambda i: prefixes[i].get_seq_length())
+
+    def joined(layers: tuple, n_read: int | None):
+        """One layer of all sets, as a layer of one cache."""
+        of_longest = layers[longest]
+
         def update(keys, values, *args, **kwargs):  # (B, heads, T, d_head)
-            if not longest.is_initialized:  # no demonstrations
+            if not of_longest.is_initialized:  # no demonstrations
                 return keys, values
             beginning = Beginning([layer.keys for layer in layers], [layer.values for layer in layers], n_prompts, n_read)
-            if not longest.attended:
+            if not of_longest.attended:
                 return beginning.joined(keys, values)
             keys = keys.view(keys.shape)
             keys.beginning = beginning
             return keys, values
 
-        joined = copy.copy(longest)  # of the same kind, whatever that is: it knows lengths and masks
+        joined = copy.copy(of_longest)  # of the same kind, whatever that is: it knows lengths and masks
         joined.update = update
         return joined
 
-    longest = max(prefixes, key=lambda prefix: prefix.get_seq_length())
-    cache = copy.copy(longest)
-    by_layer = zip(*(prefix.layers for prefix in prefixes))
-    cache.layers = [joined(layers, longest.layers[number], n_read.get(number)) for number, layers in enumerate(by_layer)]
+    cache = copy.copy(prefixes[longest])
+    cache.layers = [joined(layers, n_read.get(number)) for number, layers in enumerate(zip(*(prefix.layers for prefix in prefixes)))]
     return cache
 
 

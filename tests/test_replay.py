@@ -47,6 +47,11 @@ def options(seed=1) -> OptionPrompts:
     return OptionPrompts(rows, lengths, [0, 1, 0])
 
 
+def assert_plain(model, scores, sets):
+    for fast, given in zip(scores, sets, strict=True):
+        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+
+
 @pytest.mark.parametrize("given", [prompts(), prompts(n_shared=0), options()], ids=["shared", "nothing shared", "options"])
 def test_fast_is_plain(model, given):
     np.testing.assert_allclose(fast_scores(model, [Plan(given, batch_size=2)])[0], plain_scores(model, given), rtol=0, atol=ATOL)
@@ -60,8 +65,7 @@ def test_replay_is_plain_after_a_clip(model, layer, module, fingerprint):
     whole = replay.scores(module)
     for rate, factored in ((0.9, False), (0.75, True)):
         with clip.at(rate, factored):
-            for fast, given in zip(replay.scores(module), sets, strict=True):
-                np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+            assert_plain(model, replay.scores(module), sets)
     assert np.array_equal(replay.scores(module)[0], whole[0]) and fingerprint(model) == before
 
 
@@ -77,11 +81,9 @@ def test_sets_in_one_batch_are_plain(model, request, layer, module):
     plans = [Plan(given, batch_size=64) for given in sets]
     replay = Replay(model, plans, layer)
     assert len(replay.batches) == (len(sets) if request.node.callspec.params["model"] in APART else 1)
-    for fast, given in zip(fast_scores(model, plans), sets, strict=True):
-        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+    assert_plain(model, fast_scores(model, plans), sets)
     with Clip(model, layer, module).at(0.9):
-        for fast, given in zip(replay.scores(module), sets, strict=True):
-            np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+        assert_plain(model, replay.scores(module), sets)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +97,7 @@ def test_sets_in_one_batch_are_plain(model, request, layer, module):
     ],
 )
 def test_other_sets_in_one_batch_are_plain(model, sets):
-    for fast, given in zip(fast_scores(model, [Plan(given, batch_size=64) for given in sets]), sets, strict=True):
-        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+    assert_plain(model, fast_scores(model, [Plan(given, batch_size=64) for given in sets]), sets)
 
 
 def test_sets_fill_a_batch_as_far_as_it_has_room():
@@ -105,6 +106,10 @@ def test_sets_fill_a_batch_as_far_as_it_has_room():
     assert asked(Replay(families.build("llama"), plans, 1)) == [[(0, 4)], [(1, 2), (2, 1)], [(3, 3), (4, 2)]]
     gptj = families.build("gptj")
     assert asked(Replay(gptj, plans, 1)) == [[(0, 4)], [(1, 2)], [(2, 1)], [(3, 3)], [(4, 2)]]
+    large = [prompts(6, 0, (2, 3, 3, 4, 5, 5, 6)), prompts(8, 1, (3,))]  # the first in two parts
+    replay = Replay(families.build("llama"), [Plan(given, batch_size=5) for given in large], 1)
+    assert asked(replay) == [[(0, 3)], [(0, 4), (1, 1)]]
+    assert_plain(replay.model, replay.scores(), large)
     without = [Plan(prompts(0, seed, (3, 5)), batch_size=64) for seed in range(3)]  # no positions that differ
     assert asked(Replay(gptj, without, 1)) == [[(0, 2), (1, 2), (2, 2)]]
 
@@ -195,26 +200,22 @@ def test_a_window_shorter_than_the_prompt_is_kept_to(name, batch_size):
     model = seeing_back(name, "sliding_window", 6)
     plans = [Plan(given, batch_size) for given in several()]
     replay = Replay(model, plans, layer=1)
-    for fast, given in zip(fast_scores(model, plans), several(), strict=True):
-        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+    assert_plain(model, fast_scores(model, plans), several())
     with Clip(model, 1, "all").at(0.9):
-        for fast, given in zip(replay.scores("all"), several(), strict=True):
-            np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+        assert_plain(model, replay.scores("all"), several())
 
 
 @pytest.mark.parametrize("batch_size", [2, 64])
 def test_chunks_shorter_than_the_prompt_are_kept_to(batch_size):
     model = seeing_back("llama4", "attention_chunk_size", 6)
-    for fast, given in zip(fast_scores(model, [Plan(given, batch_size) for given in several()]), several(), strict=True):
-        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+    assert_plain(model, fast_scores(model, [Plan(given, batch_size) for given in several()]), several())
 
 
 @pytest.mark.parametrize("name", families.ODD)
 @pytest.mark.parametrize("batch_size", [2, 64])
 def test_odd_blocks_are_scored_as_ever(name, batch_size):
     model = families.build(name)
-    for fast, given in zip(fast_scores(model, [Plan(given, batch_size) for given in several()]), several(), strict=True):
-        np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
+    assert_plain(model, fast_scores(model, [Plan(given, batch_size) for given in several()]), several())
 
 
 def test_what_attention_hands_on_beside_its_output_is_kept():
