@@ -14,16 +14,17 @@ import pandas as pd
 import torch
 
 from svdicl_lite import tasks, zoo
-from svdicl_lite.clip import Clip
-from svdicl_lite.controls import dropped, how_of
-from svdicl_lite.evaluate import Evaluation, ICLEvaluator
-from svdicl_lite.matrices import n_layers
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.controls import dropped, how_of
+from svdicl_lite.clipping.matrices import n_layers
+from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.recall import RecallEvaluator, best_clip
 from svdicl_lite.results import SearchResult
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import calibration, compare, search_clip_rate
 from svdicl_lite.stats import cluster_interval, holm, label_entropy, mcnemar
 from svdicl_lite.suite import SUITE
-from svdicl_lite.svd import CLIP_RATES
 
 N_VALIDATION, N_TEST, SEEDS = 400, 1000, tuple(range(12))
 N_RECALL = 1000, 2000

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from svdicl_lite import tasks, zoo
-from svdicl_lite.evaluate import ICLEvaluator
-from svdicl_lite.prompts import draw_demonstrations, encode, render
+from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 
 
 def seconds(function):

@@ -7,10 +7,10 @@ the clip behind the first layer that raises flipped accuracy most, with what it 
 import torch
 
 from svdicl_lite import pretrain, zoo
-from svdicl_lite.clip import Clip
-from svdicl_lite.evaluate import ICLEvaluator
-from svdicl_lite.matrices import n_layers
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.pretrain import Phase, Recipe, train
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks import LABEL_SETTINGS, load
 
 MIXED = ("plain", "hard")

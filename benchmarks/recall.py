@@ -6,10 +6,10 @@ Whether the answer comes back is judged behind noisy contexts, as in training, a
 import torch
 
 from svdicl_lite import zoo
-from svdicl_lite.clip import Clip
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.recall import RECIPE, RecallEvaluator
 from svdicl_lite.stats import holm, mcnemar
-from svdicl_lite.svd import CLIP_RATES
 
 torch.set_num_threads(1)
 model, _ = zoo.load("recall-gpt2")

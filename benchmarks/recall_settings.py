@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from svdicl_lite import backbone, recall
-from svdicl_lite.clip import Clip
+from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.recall import RECIPE, TRIGGER, RecallEvaluator, best_clip, draw, new_model
 
 SETTINGS = {  # embeddings and head stay random?, weight of symbols that follow no trigger, α, width, seed

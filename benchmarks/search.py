@@ -20,12 +20,12 @@ import torch
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from svdicl_lite.clip import Clip, clipped
-from svdicl_lite.matrices import matrices
-from svdicl_lite.prompts import Prompts
-from svdicl_lite.replay import Replay
-from svdicl_lite.scores import Plan
-from svdicl_lite.svd import CLIP_RATES, rank_at
+from svdicl_lite.clipping.clip import Clip, clipped
+from svdicl_lite.clipping.matrices import matrices
+from svdicl_lite.clipping.svd import CLIP_RATES, rank_at
+from svdicl_lite.scoring.batches import Plan
+from svdicl_lite.scoring.prompts import Prompts
+from svdicl_lite.scoring.resume import Replay
 
 N_LAYERS, LAYER, N, SHARED, OWN, LABELS, BATCH = 12, 10, 200, 250, 25, (11, 22), 64
 

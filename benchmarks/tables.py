@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from svdicl_lite import tabular
-from svdicl_lite.clip import Clip
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.stats import holm, mcnemar, paired_bootstrap, wilson_interval
-from svdicl_lite.svd import CLIP_RATES
 from svdicl_lite.tables import SETS, prompts
 from svdicl_lite.tabular import in_context, judge, logistic_regression, nearest_neighbour
 

@@ -12,10 +12,11 @@ from threading import Lock
 
 import numpy as np
 
-from svdicl_lite.clip import Clip
-from svdicl_lite.controls import how_of
-from svdicl_lite.evaluate import Evaluation, ICLEvaluator
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.controls import how_of
 from svdicl_lite.journal import Journal
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 
 
 @dataclass(frozen=True)

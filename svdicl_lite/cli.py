@@ -9,8 +9,36 @@ import typer
 
 from svdicl_lite import cli_grade
 from svdicl_lite.cli_options import (
-    AsJson, Device, Dtype, Expert, Factored, Guard, JournalFile, Labels, LayerChoice, Layers, MaxLoss, Method, Model, Module, Modules, NTest,
-    NValidation, NewFolder, OneLayer, Out, PAPER_RATES, Rate, Rates, Reduction, Seed, Sets, Shots, TaskName, TopK, Workers,
+    PAPER_RATES,
+    AsJson,
+    Device,
+    Dtype,
+    Expert,
+    Factored,
+    Guard,
+    JournalFile,
+    Labels,
+    LayerChoice,
+    Layers,
+    MaxLoss,
+    Method,
+    Model,
+    Module,
+    Modules,
+    NewFolder,
+    NTest,
+    NValidation,
+    OneLayer,
+    Out,
+    Rate,
+    Rates,
+    Reduction,
+    Seed,
+    Sets,
+    Shots,
+    TaskName,
+    TopK,
+    Workers,
 )  # fmt: skip
 from svdicl_lite.cli_run import experiment_of, judges_of, number, rates_of, run, task_and_labels
 
@@ -35,9 +63,9 @@ def condition(
 
     def work(journal, map):
         from svdicl_lite.cli_report import Report
+        from svdicl_lite.clipping.matrices import n_layers
+        from svdicl_lite.clipping.spectra import check_choice, chosen_layer, condition_table
         from svdicl_lite.experiment import Experiment
-        from svdicl_lite.matrices import n_layers
-        from svdicl_lite.search import check_choice, chosen_layer, condition_table
 
         experiment = Experiment(model, task="none", device=device, dtype=dtype).here()
         loaded, _ = experiment.load()
@@ -208,12 +236,12 @@ def clip(
 
     def work(journal, map):
         from svdicl_lite import zoo
-        from svdicl_lite.clip import Clip
         from svdicl_lite.cli_report import Report
-        from svdicl_lite.compress import KEY, factorize_
+        from svdicl_lite.clipping.clip import Clip
+        from svdicl_lite.clipping.factored import KEY, factorize_
+        from svdicl_lite.clipping.matrices import matrices
+        from svdicl_lite.clipping.svd import check_clip_rate, rank_at
         from svdicl_lite.experiment import placed
-        from svdicl_lite.matrices import matrices
-        from svdicl_lite.svd import check_clip_rate, rank_at
 
         check_clip_rate(clip_rate)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -231,7 +259,7 @@ def clip(
         loaded.save_pretrained(out)
         tokenizer.save_pretrained(out)
         thin = sorted(getattr(loaded.config, KEY, {}))
-        load = f"svdicl_lite.compress.load_factored({str(out)!r})" if thin else f"transformers.AutoModelForCausalLM.from_pretrained({str(out)!r})"
+        load = f"svdicl_lite.clipping.factored.load_factored({str(out)!r})" if thin else f"transformers.AutoModelForCausalLM.from_pretrained({str(out)!r})"
         document = {
             "model": model, "layer": layer, "module": module, "expert": expert, "clip_rate": clip_rate, "matrices": rows, "factored": thin,
             "parameters_before": before, "parameters": loaded.num_parameters(),

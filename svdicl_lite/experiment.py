@@ -11,7 +11,7 @@ from functools import lru_cache
 import torch
 
 from svdicl_lite import tasks, zoo
-from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

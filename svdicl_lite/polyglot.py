@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from svdicl_lite import backbone, pretrain, tasks, zoo
-from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.recipes import Mix
 from svdicl_lite.registers import REGISTERS, TASKS, draw, task_name
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks import LABEL_SETTINGS
 
 NAME = "icl-gpt2-polyglot"

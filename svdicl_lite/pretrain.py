@@ -23,9 +23,9 @@ from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from svdicl_lite import architectures, backbone, grammar, zoo
-from svdicl_lite.evaluate import ICLEvaluator
-from svdicl_lite.prompts import render
 from svdicl_lite.recipes import OTHERS, RECIPES, Phase, Recipe
+from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.scoring.prompts import render
 from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, TASKS, Task, load
 
 LABEL_WEIGHT = 50.0  # how much more a label weighs in the loss than a word of a sentence

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from svdicl_lite import backbone, zoo
-from svdicl_lite.clip import Clip
-from svdicl_lite.evaluate import Evaluation
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.svd import CLIP_RATES
+from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.stats import mcnemar
-from svdicl_lite.svd import CLIP_RATES
 
 NAME = "recall-gpt2"
 SYMBOLS = (*string.ascii_letters, *string.digits, "?", "_")

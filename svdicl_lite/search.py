@@ -5,93 +5,21 @@ candidate rates in order, a rate kept when validation improves strictly, one tes
 open are parameters here: k, and how the condition numbers of a module's matrices become one. Taught in chapter 07.
 """
 
-import hashlib
-import random
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from svdicl_lite.cells import Cell, judged
-from svdicl_lite.controls import batch_bias, calibrate, dropped, how_of
-from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.scoring.calibration import batch_bias, calibrate
+from svdicl_lite.clipping.controls import dropped, how_of
+from svdicl_lite.clipping.matrices import matrices, n_layers
+from svdicl_lite.clipping.spectra import layer_of
+from svdicl_lite.clipping.svd import CLIP_RATES, check_clip_rate
 from svdicl_lite.journal import Journal
-from svdicl_lite.matrices import matrices, n_layers
 from svdicl_lite.results import Comparison, SearchResult
-from svdicl_lite.svd import CLIP_RATES, check_clip_rate, condition_number, singular_values, stable_rank
-
-REDUCTIONS = ("max", "mean", "median")
-
-
-def condition_table(model, module: str = "all", expert: int | str | None = None) -> pd.DataFrame:
-    """One row per layer and matrix of `module`: sigma_max, sigma_min, condition_number (infinite if singular), stable_rank.
-
-    `expert` keeps to one expert of a mixture, a number or "shared".
-    """
-    rows = []
-    for layer in tqdm(range(n_layers(model)), desc="singular values", unit="layer", disable=None):
-        for matrix in matrices(model, layer, module, expert):
-            try:
-                S = _spectrum(matrix.weight)
-            except ValueError as error:
-                raise ValueError(f"cannot judge {matrix}: {error}") from None
-            rows.append(
-                {
-                    "layer": layer, "role": matrix.role, "sigma_max": S[0].item(), "sigma_min": S[-1].item(),
-                    "condition_number": condition_number(S), "stable_rank": stable_rank(S),
-                }
-            )  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-_spectra: dict[bytes, Tensor] = {}
-
-
-def _spectrum(W: Tensor) -> Tensor:
-    """`singular_values(W)`, found once for all matrices that hold the same numbers: every search of a model asks for them."""
-    W = W.detach().contiguous()
-    key = hashlib.sha256(f"{tuple(W.shape)} {W.dtype} {W.device.type}".encode() + W.cpu().view(torch.uint8).numpy().tobytes()).digest()
-    if key not in _spectra:
-        _spectra[key] = singular_values(W)
-    return _spectra[key]
-
-
-def select_layer(model, module: str, top_k: int = 2, reduction: str = "max", expert: int | str | None = None) -> int:
-    """The deepest of the `top_k` layers whose `module` has the largest condition number.
-
-    `reduction` (max, mean or median) joins the condition numbers of the module's matrices into one. Raises ValueError if one of the
-    matrices is singular: an infinite condition number would outbid all others, whatever they say.
-    """
-    check_choice(n_layers(model), top_k, reduction)
-    return chosen_layer(condition_table(model, module, expert), top_k, reduction)
-
-
-def chosen_layer(table: pd.DataFrame, top_k: int = 2, reduction: str = "max") -> int:
-    """What `select_layer` says, from a `condition_table` that is there already."""
-    check_choice(table["layer"].nunique(), top_k, reduction)
-    for row in table[np.isinf(table["condition_number"])].itertuples():
-        raise ValueError(
-            f"layer {row.layer} {row.role} is singular, so condition numbers cannot choose a layer: one of them is infinite; name the layer yourself"
-        )
-    return int(table.groupby("layer")["condition_number"].agg(reduction).nlargest(top_k, keep="last").index.max())
-
-
-def layer_of(model, module: str, layer: int | str | None, top_k: int, reduction: str, expert: int | str | None, seed: int) -> int:
-    """The layer that is meant: by condition number if `layer` is None, drawn by `seed` if it is "random", or itself."""
-    if layer is None:
-        return select_layer(model, module, top_k, reduction, expert)
-    return random.Random(f"layer {seed}").randrange(n_layers(model)) if layer == "random" else layer
-
-
-def check_choice(n_layers: int, top_k: int, reduction: str) -> None:
-    """Raises ValueError unless the deepest of `top_k` of `n_layers` layers can be told, the `reduction` being a known one."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction is {reduction!r}, but must be one of {', '.join(REDUCTIONS)}")
-    if not 1 <= top_k <= n_layers:
-        raise ValueError(f"top_k is {top_k}, but must be between 1 and {n_layers}, the number of layers")
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 
 
 def check_clip_rates(clip_rates) -> tuple[float, ...]:
@@ -109,7 +37,7 @@ def search_clip_rate(
     """Algorithm 1. `layer` None lets the condition numbers choose it, "random" lets `seed`. The model is left as it was.
 
     Of equal validation scores the earliest rate wins, so a clip must beat the unclipped model to be chosen. `method` names what is
-    done at each rate: "svd", or a control of `svdicl_lite.controls`, random ones drawn by `seed`. `journal` keeps what is finished, `map` shares the work
+    done at each rate: "svd", or a control of `svdicl_lite.clipping.controls`, random ones drawn by `seed`. `journal` keeps what is finished, `map` shares the work
     out (see `cells.judged`).
     """
     rates = check_clip_rates(clip_rates)

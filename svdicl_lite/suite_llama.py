@@ -24,9 +24,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from svdicl_lite import suite, zoo
 from svdicl_lite.backbone import device, write_card
-from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.pretrain import bpe
-from svdicl_lite.prompts import render
+from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.scoring.prompts import render
 from svdicl_lite.suite import MIX, SUITE
 from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, Task, load
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import GPT2Model
 
 from svdicl_lite import backbone, zoo
-from svdicl_lite.evaluate import Answers
+from svdicl_lite.scoring.evaluation import Answers
 from svdicl_lite.tables import CLASSES, COLUMNS, SEEDS, SETS, Prompt, draw_tables, prompts
 
 NAME = "tab-gpt2"

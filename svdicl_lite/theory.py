@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from svdicl_lite.svd import SVD, rank_at
+from svdicl_lite.clipping.svd import SVD, rank_at
 
 
 class Layer(NamedTuple):

@@ -30,7 +30,7 @@ def load(name: str, device: str = "cpu"):
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    from svdicl_lite.compress import KEY, load_factored
+    from svdicl_lite.clipping.factored import KEY, load_factored
 
     if name in READ_NUMBERS:
         raise ValueError(f"{name} reads numbers, not text, and has no tokenizer; load it with svdicl_lite.{READ_NUMBERS[name]}")

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from svdicl_lite import architectures, tasks, zoo
-from svdicl_lite.clip import Clip
-from svdicl_lite.evaluate import ICLEvaluator
-from svdicl_lite.matrices import matrices, n_layers
-from svdicl_lite.pretrain import RECIPES, Recipe, train_tokenizer
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.matrices import matrices, n_layers
+from svdicl_lite.clipping.svd import SVD, rank_at
+from svdicl_lite.recipes import RECIPES
+from svdicl_lite.pretrain import Recipe, train_tokenizer
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.stats import wilson_interval
-from svdicl_lite.svd import SVD, rank_at
 
 BUILDERS = {"icl-llama": architectures.llama, "icl-moe": architectures.mixtral}
 SHIPPED = [name for name in BUILDERS if name in RECIPES]

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from browsers import axe_faults, opened, static_page
 
+from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.stats import wilson_interval
-from svdicl_lite.svd import CLIP_RATES
 from svdicl_lite.widgets import BoundExplorer, GradientStep, SearchStepper
 from svdicl_lite.widgets.search_stepper import first_of
 

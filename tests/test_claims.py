@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svdicl_lite.evaluate import Evaluation
+from svdicl_lite.scoring.evaluation import Evaluation
 
 spec = importlib.util.spec_from_file_location("claims", Path(__file__).parents[1] / "benchmarks" / "claims.py")
 claims = importlib.util.module_from_spec(spec)

@@ -17,13 +17,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import CliRunner
 
 from svdicl_lite import cli, zoo
-from svdicl_lite.clip import clip_
-from svdicl_lite.compress import load_factored
-from svdicl_lite.controls import dropped
+from svdicl_lite.clipping.clip import clip_
+from svdicl_lite.clipping.controls import dropped
+from svdicl_lite.clipping.factored import load_factored
+from svdicl_lite.clipping.matrices import matrices
+from svdicl_lite.clipping.spectra import condition_table, select_layer
 from svdicl_lite.experiment import Experiment
 from svdicl_lite.greedy import greedy_search
-from svdicl_lite.matrices import matrices
-from svdicl_lite.search import calibration, compare, condition_table, search_clip_rate, select_layer
+from svdicl_lite.search import calibration, compare, search_clip_rate
 
 SMALL = ["--task", "sentiment", "--shots", "2", "--n-validation", "20", "--n-test", "24", "--clip-rates", "0,0.5,0.9"]
 
@@ -159,7 +160,7 @@ def test_clip_writes_a_model_that_loads_with_its_tokenizer(tiny, tmp_path, finge
 
 def test_clip_factored_says_how_its_smaller_model_is_loaded(tiny, tmp_path):
     found = answer("clip", "--model", tiny, "--layer", 1, "--clip-rate", 0.75, "--factored", "--out", tmp_path)  # empty is as good as new
-    assert found["load"] == f"svdicl_lite.compress.load_factored('{tmp_path}')" and len(found["factored"]) == 2
+    assert found["load"] == f"svdicl_lite.clipping.factored.load_factored('{tmp_path}')" and len(found["factored"]) == 2
     loaded, tokens = load_factored(tmp_path), torch.arange(40)[None]
     assert loaded.num_parameters() == found["parameters"] < found["parameters_before"]
     with torch.no_grad():  # 1e-4: rounding of logits near 10 in float32

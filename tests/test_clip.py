@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import GPT2LMHeadModel
 
-from svdicl_lite.clip import Clip, clip_, clipped
-from svdicl_lite.matrices import matrices
-from svdicl_lite.svd import SVD, rank_at
+from svdicl_lite.clipping.clip import Clip, clip_, clipped
+from svdicl_lite.clipping.matrices import matrices
+from svdicl_lite.clipping.svd import SVD, rank_at
 
 ROLES = ("q", "k", "v", "o", "fc_in", "fc_out")
 MODULE_NAMES = ("attn", "mlp", "all", *ROLES)

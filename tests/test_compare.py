@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from svdicl_lite.controls import dropped
-from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.clipping.controls import dropped
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import calibration, compare, sweep_cells
 
 

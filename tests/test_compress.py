@@ -7,11 +7,12 @@ from families import FAMILIES, VOCAB, build
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GPT2LMHeadModel
 
-from svdicl_lite import compress, zoo
-from svdicl_lite.clip import Clip, ThinLinear, clip_
-from svdicl_lite.compress import factorize_, load_factored, report
-from svdicl_lite.matrices import matrices
-from svdicl_lite.svd import SVD, rank_at
+from svdicl_lite import zoo
+from svdicl_lite.clipping import factored
+from svdicl_lite.clipping.clip import Clip, ThinLinear, clip_
+from svdicl_lite.clipping.factored import factorize_, load_factored, report
+from svdicl_lite.clipping.matrices import matrices
+from svdicl_lite.clipping.svd import SVD, rank_at
 
 TOKENS = torch.randint(VOCAB, (2, 9), generator=torch.Generator().manual_seed(0))
 ATOL = 2e-5  # logits below 10 out of float32 sums in another order, three layers deep; a clip moves them by more than 0.1
@@ -83,7 +84,7 @@ def test_a_rate_of_zero_leaves_the_model_as_it_is(model, fingerprint):
     with clip.at(0, factored=True):
         assert fingerprint(model) == before
     assert factorize_(model, 1, "all", 0) is model
-    assert fingerprint(model) == before and not hasattr(model.config, compress.KEY)
+    assert fingerprint(model) == before and not hasattr(model.config, factored.KEY)
 
 
 def test_a_rate_of_one_leaves_the_bias_alone_also_on_disk(model, fingerprint, tmp_path):
@@ -144,7 +145,7 @@ def test_an_error_while_the_factors_are_made_leaves_the_model_as_it_was(model, f
             raise MemoryError("no room")
         return ThinLinear(*args, **kwargs)
 
-    monkeypatch.setattr("svdicl_lite.clip.ThinLinear", fails_the_second_time)
+    monkeypatch.setattr("svdicl_lite.clipping.clip.ThinLinear", fails_the_second_time)
     with pytest.raises(MemoryError, match="no room"):
         with clip.at(0.9, factored=True):
             raise AssertionError("the body must not run")
@@ -178,7 +179,7 @@ def test_a_checkpoint_that_lacks_a_factor_is_called_damaged(model, tmp_path):
 def test_the_report_counts_and_times_both_models(model, monkeypatch):
     after = factorize_(copy.deepcopy(model), 1, "mlp", 0.9)
     now = iter(range(10**6))  # a clock that does not depend on the machine: one second a forward
-    monkeypatch.setattr("svdicl_lite.compress.time.perf_counter", lambda: float(next(now)))
+    monkeypatch.setattr("svdicl_lite.clipping.factored.time.perf_counter", lambda: float(next(now)))
     table = report(model, after, TOKENS, repeats=3)
     assert isinstance(table, pd.DataFrame) and list(table.index) == ["before", "after"]
     assert list(table.columns) == ["parameters", "bytes", "seconds", "speed_up"]
@@ -190,7 +191,7 @@ def test_the_report_counts_and_times_both_models(model, monkeypatch):
 
 def test_the_speed_up_is_the_ratio_of_the_medians(model, monkeypatch):
     ticks = iter([0, 100, 0, 100, 0, 6, 0, 2, 0, 8, 0, 1, 0, 40, 0, 9])  # a turn to warm up; before: 6, 8, 40; after: 2, 1, 9
-    monkeypatch.setattr("svdicl_lite.compress.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("svdicl_lite.clipping.factored.time.perf_counter", lambda: next(ticks))
     table = report(model, model, TOKENS, repeats=3)
     assert list(table.seconds) == [8, 2] and list(table.speed_up) == [1, 4]
 

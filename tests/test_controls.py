@@ -7,15 +7,16 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from svdicl_lite.clip import clipped
-from svdicl_lite.controls import (
-    CONTENT_FREE, CONTROLS, batch_bias, calibrate, contextual_bias, drop, dropped, how_of, magnitude, random_subspace, scale, smallest,
-)  # fmt: skip
-from svdicl_lite.evaluate import Evaluation
-from svdicl_lite.scores import Plan, fast_scores, plain_scores
-from svdicl_lite.matrices import matrices
-from svdicl_lite.prompts import draw_demonstrations, encode, render
-from svdicl_lite.svd import SVD
+from svdicl_lite.clipping.clip import clipped
+from svdicl_lite.scoring.calibration import CONTENT_FREE, batch_bias, calibrate, contextual_bias
+from svdicl_lite.clipping.controls import CONTROLS, drop, dropped, how_of, magnitude, random_subspace, scale, smallest
+from svdicl_lite.clipping.matrices import matrices
+from svdicl_lite.clipping.svd import SVD
+from svdicl_lite.scoring.batches import Plan
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.fast import fast_scores
+from svdicl_lite.scoring.plain import plain_scores
+from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 from svdicl_lite.tasks import Task
 
 # As in test_svd.py: double precision, matrices up to 9 × 9, a few products; some hundred times the rounding of σ_max.
@@ -197,7 +198,7 @@ def test_a_dropped_layer_is_gone_from_blocks_of_any_shape(family, monkeypatch):
         sizes["head_dim"] = 8
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[family](**sizes, pad_token_id=0, bos_token_id=1, eos_token_id=2)).eval()
-    monkeypatch.setattr("svdicl_lite.controls.n_layers", lambda model: 3)
+    monkeypatch.setattr("svdicl_lite.clipping.controls.n_layers", lambda model: 3)
     blocks = next(module for module in model.modules() if isinstance(module, torch.nn.ModuleList) and len(module) == 3)
     seen = []
     for block in blocks:

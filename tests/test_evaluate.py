@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from svdicl_lite import tasks
-from svdicl_lite.clip import clipped
-from svdicl_lite.evaluate import Evaluation, ICLEvaluator
-from svdicl_lite.prompts import Prompts, draw_demonstrations, encode
-from svdicl_lite.scores import Plan, fast_scores, plain_scores
+from svdicl_lite.clipping.clip import clipped
+from svdicl_lite.scoring.batches import Plan
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.scoring.fast import fast_scores
+from svdicl_lite.scoring.plain import plain_scores
+from svdicl_lite.scoring.prompts import Prompts, draw_demonstrations, encode
 from svdicl_lite.stats import wilson_interval
 
 # Logits of the tiny model are sums of 32 products of size 1 or so behind three layers, in float32 (6e-8 a rounding): two

@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from svdicl_lite import experiment as module
+from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.experiment import Experiment, placed
-from svdicl_lite.matrices import matrices
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from svdicl_lite import evaluate
 from svdicl_lite.cells import Cell, judged
 from svdicl_lite.cli import app
-from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.experiment import Experiment
 from svdicl_lite.greedy import greedy_search
 from svdicl_lite.journal import Journal
+from svdicl_lite.scoring import evaluator
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import search_clip_rate, sweep
 
 IDENTITY = {"model": "m", "seeds": [0, 1]}
@@ -30,13 +30,13 @@ def evaluators(model, tokenizer, sentiment):
 @pytest.fixture
 def count(monkeypatch):
     """How often one layer's change has been judged by running the model."""
-    runs, judge = [], evaluate.FromLayer.__call__
+    runs, judge = [], evaluator.FromLayer.__call__
 
     def counted(self, module="all"):
         runs.append(module)
         return judge(self, module)
 
-    monkeypatch.setattr(evaluate.FromLayer, "__call__", counted)
+    monkeypatch.setattr(evaluator.FromLayer, "__call__", counted)
     return runs
 
 

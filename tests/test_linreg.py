@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from svdicl_lite import linreg, zoo
-from svdicl_lite.clip import clipped
+from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.linreg import RECIPE, Regressor, averaging, draw, least_squares, squared_errors
 
 TINY = replace(RECIPE, layers=1, width=16, heads=2, batch=4, stages=(1, 2, 4))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from svdicl_lite.clip import clipped
-from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.clipping.clip import clipped
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import search_clip_rate
 from svdicl_lite.tasks import Task, as_splits
 

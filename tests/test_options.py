@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 import torch
-
-from svdicl_lite.options import option_scores_plain
-from svdicl_lite.prompts import OptionPrompts, encode_options
 from test_prompts import CHOICE, CHOICES
+
+from svdicl_lite.scoring.plain import option_scores_plain
+from svdicl_lite.scoring.prompts import OptionPrompts, encode_options
 
 
 @torch.inference_mode()

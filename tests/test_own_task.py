@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svdicl_lite import own_task, tasks
-from svdicl_lite.prompts import draw_demonstrations, encode, render
+from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 
 SPLITS = ("train", "validation", "test")
 TEMPLATE = "review: {text} verdict: {label}"

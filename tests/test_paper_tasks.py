@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from svdicl_lite import paper_tasks, tasks
 from svdicl_lite.paper_tasks import PAPER_TASKS
-from svdicl_lite.prompts import draw_demonstrations, encode, encode_options, render
+from svdicl_lite.scoring.prompts import draw_demonstrations, encode, encode_options, render
 
 SPLITS = ("train", "validation", "test")
 # As the hub has them: folder → (columns, label names, splits, splits whose labels are hidden)

@@ -9,12 +9,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from test_grammar_tasks import parse
 
 from svdicl_lite import grammar, polyglot, registers, tasks, zoo
-from svdicl_lite.evaluate import ICLEvaluator
-from svdicl_lite.polyglot import NAME, RECIPE, Mix
+from svdicl_lite.polyglot import NAME, RECIPE
+from svdicl_lite.recipes import Mix
 from svdicl_lite.registers import LEXICON, REGISTERS, draw, task_name
-from test_grammar_tasks import parse
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 
 SPLITS = ("train", "validation", "test")
 KINDS = ("short", "plain", "hard")

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from svdicl_lite import pretrain, recall, zoo
-from svdicl_lite.clip import Clip
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.recall import NOISE, RECIPE, SYMBOLS, TRIGGER, Recall, RecallEvaluator
 from svdicl_lite.stats import mcnemar
-from svdicl_lite.svd import CLIP_RATES
 
 TINY = replace(RECIPE, width=16, heads=2, batch=4, steps=3, length=64)
 

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from svdicl_lite.attend import Beginning, attend
-from svdicl_lite.clip import Clip
-from svdicl_lite.evaluate import ICLEvaluator
-from svdicl_lite.matrices import n_layers
-from svdicl_lite.prompts import OptionPrompts, Prompts
-from svdicl_lite.replay import Replay
-from svdicl_lite.scores import Plan, fast_scores, plain_scores
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.matrices import n_layers
+from svdicl_lite.scoring.batches import Plan
+from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.scoring.fast import fast_scores
+from svdicl_lite.scoring.plain import plain_scores
+from svdicl_lite.scoring.prefix_attention import Beginning, attend
+from svdicl_lite.scoring.prompts import OptionPrompts, Prompts
+from svdicl_lite.scoring.resume import Replay
 from svdicl_lite.search import search_clip_rate
 
 # The models are 32 wide and 3 deep, their logits of order 1 to 10, in float32 (6e-8 a rounding): two orders of computing them

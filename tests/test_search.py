@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from svdicl_lite.clip import Clip, clipped
-from svdicl_lite.controls import how_of
-from svdicl_lite.evaluate import Evaluation, FromLayer, ICLEvaluator
+from svdicl_lite.clipping.clip import Clip, clipped
+from svdicl_lite.clipping.controls import how_of
+from svdicl_lite.clipping.matrices import matrices
+from svdicl_lite.clipping.spectra import condition_table, layer_of, select_layer
+from svdicl_lite.clipping.svd import CLIP_RATES, rank_at, singular_values
 from svdicl_lite.greedy import greedy_search
-from svdicl_lite.matrices import matrices
-from svdicl_lite.search import check_clip_rates, condition_table, layer_of, search_clip_rate, select_layer, sweep
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.evaluator import FromLayer, ICLEvaluator
+from svdicl_lite.search import check_clip_rates, search_clip_rate, sweep
 from svdicl_lite.stats import mcnemar, paired_bootstrap
-from svdicl_lite.svd import CLIP_RATES, rank_at, singular_values
 
 ROLES = ("q", "k", "v", "o", "fc_in", "fc_out")
 # Planted in float32: an entry errs by 6e-8 relatively, so a singular value by at most 6e-8 · ‖W‖_F, which is at most

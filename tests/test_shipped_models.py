@@ -6,8 +6,9 @@ from dataclasses import asdict
 import pytest
 
 from svdicl_lite import tasks, zoo
-from svdicl_lite.evaluate import ICLEvaluator
-from svdicl_lite.pretrain import OTHERS, RECIPES
+from svdicl_lite.pretrain import OTHERS
+from svdicl_lite.recipes import RECIPES
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import search_clip_rate
 
 

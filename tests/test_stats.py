@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from scipy.stats import permutation_test, t, ttest_1samp
 
 from svdicl_lite.stats import (
-    cluster_bootstrap, cluster_interval, cluster_means, holm, label_entropy, mcnemar, paired_bootstrap, sign_flip_test, wilson_interval,
+    cluster_bootstrap,
+    cluster_interval,
+    cluster_means,
+    holm,
+    label_entropy,
+    mcnemar,
+    paired_bootstrap,
+    sign_flip_test,
+    wilson_interval,
 )  # fmt: skip
 
 

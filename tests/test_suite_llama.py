@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from svdicl_lite import pairs, suite, suite_llama, zoo
-from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.suite import SUITE
 from svdicl_lite.suite_llama import Phase, draw_batch, grown, train
 from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, load

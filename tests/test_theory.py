@@ -7,8 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svdicl_lite.theory import (
-    Layer, bound_terms, clipped_layer, demonstration_gradients, exponential_features, generalization_bound, gradient_descent, gradient_descent_layer,
-    implicit_update, linear_attention, noise_covariance, noise_spectrum, prompt, softmax_attention, softmax_update, trajectory, update_bound,
+    Layer,
+    bound_terms,
+    clipped_layer,
+    demonstration_gradients,
+    exponential_features,
+    generalization_bound,
+    gradient_descent,
+    gradient_descent_layer,
+    implicit_update,
+    linear_attention,
+    noise_covariance,
+    noise_spectrum,
+    prompt,
+    softmax_attention,
+    softmax_update,
+    trajectory,
+    update_bound,
 )  # fmt: skip
 
 # float64 rounds at 2.2e-16. What is compared here is scaled to entries of order one, made of sums of some hundred products, so errors stay near 1e-14;

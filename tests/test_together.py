@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from svdicl_lite import pretrain, zoo
-from svdicl_lite.clip import clip_
-from svdicl_lite.evaluate import Evaluation, ICLEvaluator
-from svdicl_lite.matrices import matrices
-from svdicl_lite.pretrain import RECIPES, Phase, Recipe, new_model, train
+from svdicl_lite.clipping.clip import clip_
+from svdicl_lite.clipping.matrices import matrices
+from svdicl_lite.clipping.svd import rank_at
+from svdicl_lite.recipes import RECIPES
+from svdicl_lite.pretrain import Phase, Recipe, new_model, train
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import search_clip_rate, sweep
-from svdicl_lite.svd import rank_at
 
 RATES = (0.0, 0.5, 0.9, 0.99)
 PHASE = Phase(3, shots=(0, 1, 2), canonical=0.4, flipped=0.3, kinds=("plain", "hard"))

@@ -10,8 +10,8 @@ from browsers import opened, static_page
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from svdicl_lite import grammar, tasks, zoo
-from svdicl_lite.clip import clipped
-from svdicl_lite.evaluate import ICLEvaluator
+from svdicl_lite.clipping.clip import clipped
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.widgets import AskClippedModel
 from svdicl_lite.widgets.ask_clipped import packed_model, packed_tokenizer, weights_of, whole_numbers
 from svdicl_lite.widgets.house import script

@@ -14,10 +14,10 @@ from bs4 import BeautifulSoup
 from ipywidgets.embed import dependency_state, embed_data
 from PIL import Image
 
-from svdicl_lite.evaluate import ICLEvaluator
-from svdicl_lite.matrices import matrices
+from svdicl_lite.clipping.matrices import matrices
+from svdicl_lite.clipping.svd import SVD, condition_number, energy, rank_at, singular_values
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import sweep
-from svdicl_lite.svd import SVD, condition_number, energy, rank_at, singular_values
 from svdicl_lite.tasks import load
 from svdicl_lite.widgets import ClipExplorer, RankSlider, SpectrumBrowser
 from svdicl_lite.widgets.house import script

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from svdicl_lite.cells import judged
-from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.experiment import Experiment
 from svdicl_lite.journal import Journal
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import search_clip_rate, sweep, sweep_cells
 from svdicl_lite.workers import workers
 

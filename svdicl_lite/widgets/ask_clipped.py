@@ -12,10 +12,10 @@ import traitlets
 from torch import Tensor
 
 from svdicl_lite import tasks
-from svdicl_lite.clip import Clip
-from svdicl_lite.matrices import MODULES, n_layers
-from svdicl_lite.prompts import draw_demonstrations, encode, render
-from svdicl_lite.svd import CLIP_RATES, check_clip_rate
+from svdicl_lite.clipping.clip import Clip
+from svdicl_lite.clipping.matrices import MODULES, n_layers
+from svdicl_lite.clipping.svd import CLIP_RATES, check_clip_rate
+from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 from svdicl_lite.widgets.house import Widget, script
 
 POSITIONS = 256  # tokens that the page's model can read: the position embeddings of longer prompts stay behind

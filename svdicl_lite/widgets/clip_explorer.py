@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from svdicl_lite.evaluate import ICLEvaluator
 from svdicl_lite.plots import rate_axis
+from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.widgets.house import Widget, packed, script
 
 

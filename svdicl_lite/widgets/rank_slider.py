@@ -6,7 +6,7 @@ import torch
 import traitlets
 from torch import Tensor
 
-from svdicl_lite.svd import CLIP_RATES, SVD, check_clip_rate, energy, rank_at
+from svdicl_lite.clipping.svd import CLIP_RATES, SVD, check_clip_rate, energy, rank_at
 from svdicl_lite.widgets.house import Widget, packed, script
 
 PIXELS = 128  # the longer side of the picture

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.search import check_clip_rates
 from svdicl_lite.stats import wilson_interval
-from svdicl_lite.svd import CLIP_RATES
 from svdicl_lite.widgets.house import Widget, script
 
 SIZES = (20, 50, 100, 200, 400)  # of the validation sets that may be drawn

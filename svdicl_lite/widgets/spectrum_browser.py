@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from svdicl_lite.matrices import matrices, n_layers
-from svdicl_lite.svd import condition_number, energy, rank_at, singular_values, stable_rank
+from svdicl_lite.clipping.matrices import matrices, n_layers
+from svdicl_lite.clipping.svd import condition_number, energy, rank_at, singular_values, stable_rank
 from svdicl_lite.widgets.house import Widget, packed, script
 
 MOST = 50_000  # singular values: with four bytes each, and a third more as text, 267 KB

@@ -2,7 +2,7 @@
 
 A task's examples stand behind demonstrations; the class whose label word gets the highest logit where the label is due is the
 answer. `ICLEvaluator` makes the prompts once and judges the model as it is whenever it is called, by the fast path of
-`svdicl_lite.scores`; `from_layer` judges it again and again while one layer changes (`svdicl_lite.replay`). Taught in chapter 03.
+`svdicl_lite.scoring.fast`; `from_layer` judges it again and again while one layer changes (`svdicl_lite.scoring.resume`). Taught in chapter 03.
 """
 
 import hashlib
@@ -12,55 +12,13 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from svdicl_lite.prompts import draw_demonstrations, encode, encode_options, render
-from svdicl_lite.replay import Replay
-from svdicl_lite.scores import Plan, fast_scores, plain_scores
-from svdicl_lite.stats import Interval, wilson_interval
+from svdicl_lite.scoring.batches import Plan
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.fast import fast_scores
+from svdicl_lite.scoring.plain import plain_scores
+from svdicl_lite.scoring.prompts import draw_demonstrations, encode, encode_options, render
+from svdicl_lite.scoring.resume import Replay
 from svdicl_lite.tasks import Task
-
-
-class Answers:
-    """Right or wrong, example by example. What inherits this has `predictions` and `labels`, (N,) each."""
-
-    @property
-    def correct(self) -> np.ndarray:
-        """(N,) bool, example by example: what paired tests need."""
-        return self.predictions == self.labels
-
-    @property
-    def n(self) -> int:
-        return len(self.labels)
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.correct.mean())
-
-    @property
-    def interval(self) -> Interval:
-        """Wilson's 95 % interval of the accuracy."""
-        return wilson_interval(self.correct.sum(), self.n)
-
-    def __str__(self) -> str:
-        return f"{self.accuracy:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}], n = {self.n:,}"
-
-
-@dataclass(frozen=True)
-class Evaluation(Answers):
-    """What a model answered, example by example."""
-
-    scores: np.ndarray  # (N, C) logits of the label words where the label is due
-    labels: np.ndarray  # (N,) right classes
-    demonstration_sets: np.ndarray | None = None  # (N,) which set of demonstrations stood before each; None if one before all
-
-    @property
-    def predictions(self) -> np.ndarray:
-        """(N,) the class of the highest score; the first one wins a tie."""
-        return self.scores.argmax(1)
-
-    @property
-    def balanced_accuracy(self) -> float:
-        """Mean over the classes of the share that was found: 1/C for a model that always gives one answer."""
-        return float(np.mean([self.correct[self.labels == label].mean() for label in np.unique(self.labels)]))
 
 
 class ICLEvaluator:

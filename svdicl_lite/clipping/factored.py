@@ -13,7 +13,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from svdicl_lite.clip import Clip, ThinLinear
+from svdicl_lite.clipping.clip import Clip, ThinLinear
 
 KEY = "svd_factored"  # in the model's config: {name of the layer: rank}
 

@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import numpy as np
 import torch
-from torch import nn
 from transformers import DynamicCache
 
-from svdicl_lite.matrices import attention, blocks, roles_of
-from svdicl_lite.scores import Batch, End, Plan, batches_of, fused, patched, run_batch, run_batches, run_prefixes
+from svdicl_lite.clipping.matrices import attention, blocks, roles_of
+from svdicl_lite.scoring.batches import Batch, Plan, batches_of
+from svdicl_lite.scoring.fast import End, fused, patched, run_batch, run_batches, run_prefixes
 
 
 class Stop(Exception):

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from svdicl_lite.matrices import Matrix, matrices
-from svdicl_lite.svd import SVD, check_clip_rate, check_finite, rank_at
+from svdicl_lite.clipping.matrices import Matrix, matrices
+from svdicl_lite.clipping.svd import SVD, check_clip_rate, check_finite, rank_at
 
 
 class ThinLinear(nn.Sequential):
