@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from svdicl_lite import tasks, zoo
+from svdicl_lite import zoo
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.controls import dropped, how_of
 from svdicl_lite.clipping.matrices import n_layers
@@ -24,7 +24,10 @@ from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import calibration, compare, search_clip_rate
 from svdicl_lite.stats import cluster_interval, holm, label_entropy, mcnemar
-from svdicl_lite.suite import SUITE
+from svdicl_lite.tasks import grammar_tasks
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.suite import SUITE
+from svdicl_lite.tasks.task import LABEL_SETTINGS
 
 N_VALIDATION, N_TEST, SEEDS = 400, 1000, tuple(range(12))
 N_RECALL = 1000, 2000
@@ -40,7 +43,7 @@ def loaded(name: str):
 
 @lru_cache(maxsize=64)
 def evaluator(name: str, task: str, labels: str, split: str) -> ICLEvaluator:
-    data = tasks.load(task, labels)
+    data = load_task(task, labels)
     n = min({"validation": N_VALIDATION, "test": N_TEST}[split], len(data.splits[split]))
     return ICLEvaluator(*loaded(name), data, split, n, seeds=SEEDS)
 
@@ -127,7 +130,7 @@ def depth(name: str, task: str) -> list[Row]:
 
 def everywhere(name: str) -> list[Row]:
     """(c) Algorithm 1 on both tasks and every label setting."""
-    return [algorithm_1("c", name, task, labels, "mlp")[0] for task in tasks.TASKS for labels in tasks.LABEL_SETTINGS]
+    return [algorithm_1("c", name, task, labels, "mlp")[0] for task in grammar_tasks.TASKS for labels in LABEL_SETTINGS]
 
 
 def stages() -> list[Row]:

@@ -10,9 +10,11 @@ import time
 import numpy as np
 import torch
 
-from svdicl_lite import tasks, zoo
+from svdicl_lite import zoo
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
+from svdicl_lite.tasks import grammar_tasks
+from svdicl_lite.tasks.loading import load_task
 
 
 def seconds(function):
@@ -22,7 +24,7 @@ def seconds(function):
 
 
 model, tokenizer = zoo.load("icl-gpt2")
-task = tasks.load("sentiment")
+task = load_task("sentiment")
 print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; 200 queries, median of 5 turns")
 print(f"{'shots':>5} {'tokens':>6} {'plain s':>8} {'cached s':>8} {'ratio':>6} {'max |difference|':>17}")
 for shots in (0, 4, 8, 16):
@@ -50,8 +52,8 @@ for name in ("icl-gpt2", "icl-llama"):
             print(f"{name:>9} {shots:5d} {n:4d} {slow:9.0f} {fast:12.0f} {slow / fast:6.2f} {difference:17.1e}")
 
 print(f"\n{'task':>10} {'shots':>5} {'whole ms':>9} {'ours ms':>8} {'ratio':>6}")
-for name in tasks.TASKS:
-    task = tasks.load(name)
+for name in grammar_tasks.TASKS:
+    task = load_task(name)
     words, queries = task.words(), list(task.splits["validation"].select(range(200)))
     for shots in (0, 4, 8, 16):
         demonstrations = draw_demonstrations(task, shots, seed=0)

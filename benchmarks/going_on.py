@@ -11,7 +11,8 @@ from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.pretrain import Phase, Recipe, train
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.tasks import LABEL_SETTINGS, load
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.task import LABEL_SETTINGS
 
 MIXED = ("plain", "hard")
 SETTINGS = {  # every = steps between rows
@@ -27,7 +28,7 @@ SETTINGS = {  # every = steps between rows
 torch.set_num_threads(1)
 for name, (every, phase) in SETTINGS.items():
     model, tokenizer = zoo.load("icl-gpt2")
-    evaluators = {setting: ICLEvaluator(model, tokenizer, load("sentiment", setting), n=400) for setting in LABEL_SETTINGS}
+    evaluators = {setting: ICLEvaluator(model, tokenizer, load_task("sentiment", setting), n=400) for setting in LABEL_SETTINGS}
 
     def look(model):
         """The row of one moment: accuracies without a clip, and the best clip of flipped words."""

@@ -10,8 +10,9 @@ from functools import lru_cache
 
 import torch
 
-from svdicl_lite import tasks, zoo
+from svdicl_lite import zoo
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.tasks.loading import load_task
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -20,7 +21,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class Experiment:
     """A model, a task, and how the one is judged on the other.
 
-    `model` is what `zoo.load` takes, `task` what `tasks.load` takes. `device` "auto" is CUDA where there is one, else the CPU; `dtype` "auto" is
+    `model` is what `zoo.load` takes, `task` what `load_task` takes. `device` "auto" is CUDA where there is one, else the CPU; `dtype` "auto" is
     bfloat16 on CUDA, else float32.
     """
 
@@ -94,7 +95,7 @@ def _load(model: str, device: str, dtype: str):
 
 def _evaluator(experiment: Experiment, split: str) -> ICLEvaluator:
     model, tokenizer = experiment.load()
-    task = tasks.load(experiment.task, experiment.labels)
+    task = load_task(experiment.task, experiment.labels)
     n = {"validation": experiment.n_validation, "test": experiment.n_test}[split]
     evaluator = ICLEvaluator(model, tokenizer, task, split, n, experiment.n_shots, experiment.seeds, experiment.batch_size)
     evaluator.experiment = experiment

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from svdicl_lite import backbone, pretrain, tasks, zoo
+from svdicl_lite import backbone, pretrain, zoo
 from svdicl_lite.recipes import Mix
-from svdicl_lite.registers import REGISTERS, TASKS, draw, task_name
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.tasks import LABEL_SETTINGS
+from svdicl_lite.tasks import grammar_tasks
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.registers import REGISTERS, TASKS, draw, task_name
+from svdicl_lite.tasks.task import LABEL_SETTINGS
 
 NAME = "icl-gpt2-polyglot"
 PROBE_EVERY, PROBE_N = 100, 60  # steps; validation prompts of each register, task and label setting
@@ -65,8 +67,8 @@ def with_words(small: GPT2LMHeadModel, small_tokenizer, tokenizer) -> GPT2LMHead
 def draw_document(rng: random.Random, phase: Mix, n_pairs: int) -> list[tuple[str, str]]:
     """One document of one register and one task: `n_pairs` of a context, which ends where a label is due, and the label word."""
     (register,) = rng.choices(list(REGISTERS), [register.share for register in REGISTERS.values()])
-    name = task_name(rng.choice(list(tasks.TASKS)), register)
-    task = TASKS[name] if name in TASKS else tasks.TASKS[name]
+    name = task_name(rng.choice(list(grammar_tasks.TASKS)), register)
+    task = TASKS[name] if name in TASKS else grammar_tasks.TASKS[name]
     return pretrain.document_of(rng, phase, n_pairs, task, partial(draw, REGISTERS[register]))
 
 
@@ -76,9 +78,9 @@ def train(recipe: Recipe = RECIPE):
     rng, tokenizer = random.Random(recipe.seed), train_tokenizer()
     model = with_words(*zoo.load(recipe.start_from), tokenizer).to(backbone.device())
     evaluators = {
-        task_name(question, register): [ICLEvaluator(model, tokenizer, tasks.load(task_name(question, register), setting), n=PROBE_N) for setting in LABEL_SETTINGS]
+        task_name(question, register): [ICLEvaluator(model, tokenizer, load_task(task_name(question, register), setting), n=PROBE_N) for setting in LABEL_SETTINGS]
         for register in REGISTERS
-        for question in tasks.TASKS
+        for question in grammar_tasks.TASKS
     }
 
     schedule = [phase for phase in recipe.phases for _ in range(phase.steps)]
@@ -100,10 +102,10 @@ def figures(model, tokenizer, n: int = 1000, shots: tuple[int, ...] = (0, 8), se
     """Test accuracy with n and interval on both tasks in every register and label setting."""
     rows = []
     for register in REGISTERS:
-        for question in tasks.TASKS:
+        for question in grammar_tasks.TASKS:
             for setting in LABEL_SETTINGS:
                 for n_shots in shots:
-                    outcome = ICLEvaluator(model, tokenizer, tasks.load(task_name(question, register), setting), "test", n, n_shots, seeds)()
+                    outcome = ICLEvaluator(model, tokenizer, load_task(task_name(question, register), setting), "test", n, n_shots, seeds)()
                     measured = {"accuracy": outcome.accuracy, "low": outcome.interval.low, "high": outcome.interval.high}
                     case = {"task": task_name(question, register), "labels": setting, "shots": n_shots, "n": outcome.n}
                     rows.append(case | {key: round(value, 4) for key, value in measured.items()})

@@ -22,11 +22,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from svdicl_lite import architectures, backbone, grammar, zoo
+from svdicl_lite import architectures, backbone, zoo
 from svdicl_lite.recipes import OTHERS, RECIPES, Phase, Recipe
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import render
-from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, TASKS, Task, load
+from svdicl_lite.tasks.grammar_tasks import TASKS
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS, Task
+from svdicl_lite.tasks.worlds import grammar
 
 LABEL_WEIGHT = 50.0  # how much more a label weighs in the loss than a word of a sentence
 TOKENS_PER_STEP = 6400
@@ -160,7 +163,7 @@ def figures(model, tokenizer, split: str, n: int, shots: tuple[int, ...], seeds=
     rows = []
     for name in TASKS:
         for setting in LABEL_SETTINGS:
-            task = load(name, setting)
+            task = load_task(name, setting)
             for n_shots in shots:
                 outcome = ICLEvaluator(model, tokenizer, task, split, n, n_shots, seeds)()
                 low, high = outcome.interval
@@ -186,7 +189,7 @@ def make(name: str) -> None:
 
     model.to(device).eval()
     evaluators = {
-        f"{task} {setting}": ICLEvaluator(model, tokenizer, load(task, setting), n=PROBE_N, seeds=range(5))
+        f"{task} {setting}": ICLEvaluator(model, tokenizer, load_task(task, setting), n=PROBE_N, seeds=range(5))
         for task in TASKS
         for setting in LABEL_SETTINGS
     }

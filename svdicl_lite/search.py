@@ -12,13 +12,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from svdicl_lite.cells import Cell, judged
-from svdicl_lite.scoring.calibration import batch_bias, calibrate
 from svdicl_lite.clipping.controls import dropped, how_of
 from svdicl_lite.clipping.matrices import matrices, n_layers
 from svdicl_lite.clipping.spectra import layer_of
 from svdicl_lite.clipping.svd import CLIP_RATES, check_clip_rate
 from svdicl_lite.journal import Journal
 from svdicl_lite.results import Comparison, SearchResult
+from svdicl_lite.scoring.calibration import batch_bias, calibrate
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 
 

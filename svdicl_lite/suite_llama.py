@@ -22,13 +22,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from svdicl_lite import suite, zoo
+from svdicl_lite import zoo
 from svdicl_lite.backbone import device, write_card
 from svdicl_lite.pretrain import bpe
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import render
-from svdicl_lite.suite import MIX, SUITE
-from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, Task, load
+from svdicl_lite.tasks import suite
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.suite import MIX, SUITE
+from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS, Task
 
 LABEL_WEIGHT = 50.0  # how much more an answer weighs in the loss than a word of a sentence
 WORDS_READ = 0.25  # share of the words that have a loss, and then LABEL_WEIGHT counts for all of them; logits cost a third of a step
@@ -186,7 +188,7 @@ def train(model, tokenizer, phases, keep=None, seed: int = SEED) -> list[float]:
 def probe_of(model, tokenizer):
     """What judges the model along the way: every task and label setting on validation, behind 8 demonstrations."""
     settings = [(name, setting) for name, task in SUITE.items() for setting in (LABEL_SETTINGS[:1] if task.options else LABEL_SETTINGS)]
-    evaluators = {f"{name} {setting}": ICLEvaluator(model, tokenizer, load(name, setting), n=PROBE_N) for name, setting in settings}
+    evaluators = {f"{name} {setting}": ICLEvaluator(model, tokenizer, load_task(name, setting), n=PROBE_N) for name, setting in settings}
     return lambda model: {name: round(evaluate().accuracy, 4) for name, evaluate in evaluators.items()}
 
 
@@ -199,7 +201,7 @@ def figures(model, tokenizer) -> list[dict]:
     rows = []
     for name, task in SUITE.items():
         for setting in LABEL_SETTINGS[:1] if task.options else LABEL_SETTINGS:
-            data = load(name, setting)
+            data = load_task(name, setting)
             outcome = ICLEvaluator(model, tokenizer, data, "test", min(1000, len(data.splits["test"])), seeds=range(20))()
             low, high = (round(float(bound), 4) for bound in outcome.interval)
             reached, least = outcome.balanced_accuracy, 1 / len(task.classes) + 0.15

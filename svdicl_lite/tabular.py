@@ -16,7 +16,7 @@ from transformers import GPT2Model
 
 from svdicl_lite import backbone, zoo
 from svdicl_lite.scoring.evaluation import Answers
-from svdicl_lite.tables import CLASSES, COLUMNS, SEEDS, SETS, Prompt, draw_tables, prompts
+from svdicl_lite.tasks.worlds.tables import CLASSES, COLUMNS, SEEDS, SETS, Prompt, draw_tables, prompts
 
 NAME = "tab-gpt2"
 

@@ -9,7 +9,8 @@ from browsers import chromium
 from hypothesis import settings
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from svdicl_lite import pretrain, tasks
+from svdicl_lite import pretrain
+from svdicl_lite.tasks.loading import load_task
 
 torch.set_num_threads(1)  # on matrices this small a second thread only costs
 settings.register_profile("unit", deadline=None, derandomize=True, database=None, max_examples=50)
@@ -65,12 +66,12 @@ def tiny(pristine_model, tokenizer, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sentiment():
-    return tasks.load("sentiment")
+    return load_task("sentiment")
 
 
 @pytest.fixture(scope="session")
 def topic():
-    return tasks.load("topic")
+    return load_task("topic")
 
 
 @pytest.fixture(scope="session")

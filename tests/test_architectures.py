@@ -3,14 +3,15 @@
 import pytest
 import torch
 
-from svdicl_lite import architectures, tasks, zoo
+from svdicl_lite import architectures, zoo
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.matrices import matrices, n_layers
 from svdicl_lite.clipping.svd import SVD, rank_at
-from svdicl_lite.recipes import RECIPES
 from svdicl_lite.pretrain import Recipe, train_tokenizer
+from svdicl_lite.recipes import RECIPES
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.stats import wilson_interval
+from svdicl_lite.tasks.loading import load_task
 
 BUILDERS = {"icl-llama": architectures.llama, "icl-moe": architectures.mixtral}
 SHIPPED = [name for name in BUILDERS if name in RECIPES]
@@ -98,7 +99,7 @@ def test_a_fresh_evaluation_of_few_prompts_agrees_with_the_card(name):
     model, tokenizer = zoo.load(name)
     for row in zoo.card(name)["test"]:
         if row["shots"] == 8:
-            outcome = ICLEvaluator(model, tokenizer, tasks.load(row["task"], row["labels"]), "test", 60, 8, range(20))()
+            outcome = ICLEvaluator(model, tokenizer, load_task(row["task"], row["labels"]), "test", 60, 8, range(20))()
             fresh = wilson_interval(outcome.correct.sum(), outcome.n, 0.999)
             stated = wilson_interval(round(row["accuracy"] * row["n"]), row["n"], 0.999)
             assert fresh.low <= stated.high and stated.low <= fresh.high, (row, str(outcome))
@@ -109,7 +110,7 @@ def test_the_card_tells_the_weights_and_the_model_reads_its_prompt(name):
     model, tokenizer = zoo.load(name)
     card = zoo.card(name)
     assert card["parameters"] == model.num_parameters() == sum(p.numel() for p in {id(p): p for p in model.parameters()}.values())
-    none, eight = (ICLEvaluator(model, tokenizer, tasks.load("sentiment", "arbitrary"), "test", 200, shots, range(20))() for shots in (0, 8))
+    none, eight = (ICLEvaluator(model, tokenizer, load_task("sentiment", "arbitrary"), "test", 200, shots, range(20))() for shots in (0, 8))
     assert none.interval.low < 0.5 < none.interval.high
     assert eight.interval.low > 0.6
 
@@ -117,7 +118,7 @@ def test_the_card_tells_the_weights_and_the_model_reads_its_prompt(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_fast_scores_are_the_plain_ones(name):
     model, tokenizer = zoo.load(name)
-    evaluator = ICLEvaluator(model, tokenizer, tasks.load("sentiment", "flipped"), "test", 8, 8, (0, 1))
+    evaluator = ICLEvaluator(model, tokenizer, load_task("sentiment", "flipped"), "test", 8, 8, (0, 1))
     torch.testing.assert_close(torch.tensor(evaluator().scores), torch.tensor(evaluator.plain().scores), rtol=0, atol=1e-4)
 
 

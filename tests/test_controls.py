@@ -8,16 +8,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from svdicl_lite.clipping.clip import clipped
-from svdicl_lite.scoring.calibration import CONTENT_FREE, batch_bias, calibrate, contextual_bias
 from svdicl_lite.clipping.controls import CONTROLS, drop, dropped, how_of, magnitude, random_subspace, scale, smallest
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import SVD
 from svdicl_lite.scoring.batches import Plan
+from svdicl_lite.scoring.calibration import CONTENT_FREE, batch_bias, calibrate, contextual_bias
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.fast import fast_scores
 from svdicl_lite.scoring.plain import plain_scores
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
-from svdicl_lite.tasks import Task
+from svdicl_lite.tasks.task import Task
 
 # As in test_svd.py: double precision, matrices up to 9 × 9, a few products; some hundred times the rounding of σ_max.
 EPS = 1e-13

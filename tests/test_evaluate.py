@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from svdicl_lite import tasks
 from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.scoring.batches import Plan
 from svdicl_lite.scoring.evaluation import Evaluation
@@ -18,6 +17,7 @@ from svdicl_lite.scoring.fast import fast_scores
 from svdicl_lite.scoring.plain import plain_scores
 from svdicl_lite.scoring.prompts import Prompts, draw_demonstrations, encode
 from svdicl_lite.stats import wilson_interval
+from svdicl_lite.tasks.loading import load_task
 
 # Logits of the tiny model are sums of 32 products of size 1 or so behind three layers, in float32 (6e-8 a rounding): two
 # orders of computing them differ by some 1e-5. Different prompts differ by about 1, see the first test.
@@ -68,7 +68,7 @@ def test_fast_scores_are_plain_scores_whatever_the_prompts_share(pristine_model,
 
 @torch.no_grad()
 def test_scores_are_the_logits_of_the_label_words_after_the_prompt(pristine_model, tokenizer, sentiment):
-    flipped = tasks.load("sentiment", "flipped")
+    flipped = load_task("sentiment", "flipped")
     evaluation = ICLEvaluator(pristine_model, tokenizer, flipped, "test", n=3, n_shots=2, seeds=(5,))()
     shots = draw_demonstrations(sentiment, 2, seed=5)
     word = ("pos", "neg")  # flipped
@@ -103,7 +103,7 @@ def test_each_seed_has_its_own_demonstrations_and_they_are_from_training(pristin
 
 
 def test_arbitrary_words_are_drawn_anew_by_each_seed(pristine_model, tokenizer):
-    task = tasks.load("topic", "arbitrary")
+    task = load_task("topic", "arbitrary")
     evaluator = ICLEvaluator(pristine_model, tokenizer, task, n=8, n_shots=4, seeds=(3, 4))
     for seed, prompts in zip((3, 4), evaluator.groups):
         words = [tokenizer.decode([token]).strip() for token in prompts.label_tokens[0]]

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svdicl_lite import grammar, tasks
+from svdicl_lite.tasks import grammar_tasks
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.task import ARBITRARY_WORDS
+from svdicl_lite.tasks.worlds import grammar
 
 SPLITS = ("train", "validation", "test")
 KINDS = ("short", "plain", "hard")
@@ -107,7 +110,7 @@ def test_the_vocabulary_is_sorted_lower_case_and_without_slots():
 
 
 def test_every_word_of_the_prompts_is_one_token_behind_a_space(tokenizer):
-    words = [*grammar.vocabulary(), *tasks.ARBITRARY_WORDS, *(word for task in tasks.TASKS.values() for word in task.label_words)]
+    words = [*grammar.vocabulary(), *ARBITRARY_WORDS, *(word for task in grammar_tasks.TASKS.values() for word in task.label_words)]
     assert [word for word in words if len(tokenizer(f" {word}")["input_ids"]) != 1] == []
 
 
@@ -121,7 +124,7 @@ def test_splits_have_their_sizes_and_share_no_sentence(sentiment, topic):
 
 @pytest.mark.parametrize("seed, kinds", [(1, ("plain", "hard")), (0, ("short",))])
 def test_splits_of_other_draws_share_no_sentence_with_these(sentiment, seed, kinds):
-    other = tasks.load("sentiment", kinds=kinds, seed=seed)
+    other = load_task("sentiment", kinds=kinds, seed=seed)
     assert not {*other.splits["test"]["text"]} & {*sentiment.splits["train"]["text"]}
     assert not {*sentiment.splits["test"]["text"]} & {*other.splits["train"]["text"]}
     assert {*other.splits["test"]["text"]} != {*sentiment.splits["test"]["text"]}
@@ -142,15 +145,15 @@ def test_labels_are_the_classes_of_the_sentences(sentiment, topic):
 
 def test_loading_twice_gives_the_same_sentences(sentiment):
     random.seed(5)
-    tasks._drawn.cache_clear()
-    again = tasks.load("sentiment")
+    grammar_tasks._drawn.cache_clear()
+    again = load_task("sentiment")
     assert all(again.splits[split]["text"][:] == sentiment.splits[split]["text"][:] for split in SPLITS)
     assert all(again.splits[split]["label"][:] == sentiment.splits[split]["label"][:] for split in SPLITS)
 
 
 @pytest.mark.parametrize("name", ["sentiment", "topic"])
 def test_canonical_words_are_the_tasks_own_and_flipped_ones_move_every_class(name):
-    task = tasks.TASKS[name]
+    task = grammar_tasks.TASKS[name]
     canonical, flipped = task.words("canonical"), task.words("flipped")
     assert canonical == task.label_words == task.words()
     assert {*flipped} == {*canonical} and all(one != other for one, other in zip(canonical, flipped))
@@ -158,34 +161,34 @@ def test_canonical_words_are_the_tasks_own_and_flipped_ones_move_every_class(nam
 
 @given(st.sampled_from(["sentiment", "topic"]), seeds)
 def test_arbitrary_words_are_distinct_and_mean_nothing_here(name, seed):
-    task = tasks.TASKS[name]
+    task = grammar_tasks.TASKS[name]
     words = task.words("arbitrary", seed=seed)
-    assert len({*words}) == len(words) == len(task.classes) and {*words} <= {*tasks.ARBITRARY_WORDS}
+    assert len({*words}) == len(words) == len(task.classes) and {*words} <= {*ARBITRARY_WORDS}
     assert words == task.words("arbitrary", seed=seed)
     assert not {*words} & {*grammar.vocabulary(), *task.label_words}
 
 
 def test_arbitrary_words_change_with_the_seed_and_only_they():
-    task = tasks.TASKS["topic"]
+    task = grammar_tasks.TASKS["topic"]
     assert len({task.words("arbitrary", seed=seed) for seed in range(20)}) > 10
     assert len({task.words(setting, seed=seed) for setting in ("canonical", "flipped") for seed in range(20)}) == 2
 
 
 def test_a_task_speaks_the_words_of_the_setting_it_was_loaded_in(sentiment):
-    flipped = tasks.load("sentiment", "flipped")
+    flipped = load_task("sentiment", "flipped")
     assert flipped.words() == ("pos", "neg") and flipped.words("canonical") == ("neg", "pos")
     assert flipped.splits["test"]["label"][:] == sentiment.splits["test"]["label"][:]  # words move, classes do not
 
 
 def test_unknown_tasks_are_refused():
     with pytest.raises(ValueError, match="there is no task 'mood'; the tasks are sentiment, topic"):
-        tasks.load("mood")
+        load_task("mood")
 
 
 def test_unknown_label_settings_are_refused(sentiment):
     message = "label_setting is 'random', but must be one of canonical, flipped, arbitrary"
     with pytest.raises(ValueError, match=message):
-        tasks.load("sentiment", "random")
+        load_task("sentiment", "random")
     with pytest.raises(ValueError, match=message):
         sentiment.words("random")
 
@@ -198,10 +201,10 @@ def test_a_seed_is_not_taken_for_a_label_setting(sentiment):
 @pytest.mark.parametrize("kinds", [("easy",), ("plain", "difficult"), "hard", ()])
 def test_unknown_kinds_of_sentence_are_refused(kinds):
     with pytest.raises(ValueError, match="short, plain, hard"):
-        tasks.load("sentiment", kinds=kinds)
+        load_task("sentiment", kinds=kinds)
 
 
 @pytest.mark.parametrize("name, kinds", [("emotion", ("short",)), ("topic-jargon", ("short",))])
 def test_kinds_that_cannot_say_enough_are_refused_instead_of_drawn_for_ever(name, kinds):
     with pytest.raises(ValueError, match=f"task '{name}' of kinds short has about [0-9,]+ different examples in a split that needs [0-9,]+; name more kinds"):
-        tasks.load(name, kinds=kinds)
+        load_task(name, kinds=kinds)

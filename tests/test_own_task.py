@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svdicl_lite import own_task, tasks
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
+from svdicl_lite.tasks import own
+from svdicl_lite.tasks.loading import load_task
 
 SPLITS = ("train", "validation", "test")
 TEMPLATE = "review: {text} verdict: {label}"
@@ -28,7 +29,7 @@ def write_csv(path, rows):
 
 
 def load(path, template=TEMPLATE, label_words=WORDS, label_column="stars", **how):
-    return tasks.load(path, template=template, label_words=label_words, label_column=label_column, **how)
+    return load_task(path, template=template, label_words=label_words, label_column=label_column, **how)
 
 
 def pairs(task):
@@ -81,8 +82,8 @@ def test_the_splits_share_no_text_and_hold_70_15_15_percent(tmp_path):
 
 @given(st.lists(st.text(), min_size=1, max_size=3), st.integers(0, 2**32))
 def test_every_text_has_one_split(texts, seed):
-    assert own_task._split_of(tuple(texts), seed) in SPLITS
-    assert own_task._split_of(tuple(texts), seed) == own_task._split_of(tuple(texts), seed)
+    assert own._split_of(tuple(texts), seed) in SPLITS
+    assert own._split_of(tuple(texts), seed) == own._split_of(tuple(texts), seed)
 
 
 def test_a_text_keeps_its_split_when_others_are_added_and_changes_it_with_the_seed(tmp_path):
@@ -106,7 +107,7 @@ def test_classes_stand_in_the_order_of_the_label_words(tmp_path):
 
 def test_templates_may_have_several_columns(tmp_path):
     rows = [{"one": f"first {i}", "the other": "second", "label": "ab"[i % 2]} for i in range(60)]
-    task = tasks.load(write_csv(tmp_path / "a.csv", rows), template="{one} and {the other} = {label}", label_words={"a": "x", "b": "y"})
+    task = load_task(write_csv(tmp_path / "a.csv", rows), template="{one} and {the other} = {label}", label_words={"a": "x", "b": "y"})
     row = next(row for row in task.splits["train"])
     assert render(task, row) == f"{row['one']} and second =" and len(task.splits["train"]) > 20
 
@@ -123,7 +124,7 @@ def test_a_toml_says_the_same_as_arguments_with_paths_relative_to_itself(tmp_pat
     (tmp_path / "there").mkdir()
     asked = load(write_csv(tmp_path / "there" / "a.csv", rows_of(100)))
     monkeypatch.chdir(tmp_path)
-    task = tasks.load("there/reviews.toml" if write_toml(tmp_path / "there" / "reviews.toml") else "", "flipped")
+    task = load_task("there/reviews.toml" if write_toml(tmp_path / "there" / "reviews.toml") else "", "flipped")
     assert (task.name, task.words(), task.template) == ("reviews", ("good", "bad"), TEMPLATE)
     assert all(task.splits[split].to_list() == asked.splits[split].to_list() for split in SPLITS)
 
@@ -132,7 +133,7 @@ def test_a_toml_may_name_three_files(tmp_path):
     parts = {"train": rows_of(20), "validation": rows_of(10, 20), "test": [*rows_of(6, 30), *rows_of(2, 30)]}
     for split, rows in parts.items():
         write_csv(tmp_path / f"{split}.csv", rows)
-    task = tasks.load(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS}))
+    task = load_task(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS}))
     assert [[row["text"] for row in task.splits[split]] for split in SPLITS] == [
         [f"review number {i}" for i in range(*ends)] for ends in ((20,), (20, 30), (30, 36))
     ]
@@ -142,7 +143,7 @@ def test_a_toml_may_name_three_files(tmp_path):
 def test_test_may_be_left_out(tmp_path):
     for i, split in enumerate(SPLITS[:2]):
         write_csv(tmp_path / f"{split}.csv", rows_of(10, 10 * i))
-    task = tasks.load(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS[:2]}))
+    task = load_task(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS[:2]}))
     assert [len(task.splits[split]) for split in SPLITS] == [10, 10, 0] and task.splits["test"].features == task.splits["train"].features
 
 
@@ -153,13 +154,13 @@ def test_a_text_in_two_of_three_files_is_refused(tmp_path):
         for split, rows in parts.items():
             write_csv(tmp_path / f"{split}.csv", rows)
         with pytest.raises(ValueError, match=f"1 texts stand in both {one} and {other}, '{parts[one][3]['text']}' for one"):
-            tasks.load(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS}))
+            load_task(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS}))
 
 
 def test_a_prompt_is_made_of_them(tmp_path, tokenizer):
     rows = [{"text": f"the coach was {'kind' if i % 2 else 'cruel'} {'really ' * (i // 2)}", "label": i % 2} for i in range(80)]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    task = tasks.load(tmp_path / "a.jsonl", template="text: {text} sentiment: {label}", label_words={0: "neg", 1: "pos"})
+    task = load_task(tmp_path / "a.jsonl", template="text: {text} sentiment: {label}", label_words={0: "neg", 1: "pos"})
     prompts = encode(tokenizer, task, task.words(), draw_demonstrations(task, 4, seed=0), list(task.splits["test"]))
     assert tokenizer.decode(prompts.label_tokens[0]) == " neg pos" and len(prompts.labels) == len(task.splits["test"])
 
@@ -254,24 +255,24 @@ def test_missing_files_are_refused(tmp_path):
         with pytest.raises(FileNotFoundError, match=f"there is no file '.*{name}'"):
             load(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="there is no file '.*none.toml'"):
-        tasks.load(tmp_path / "none.toml")
+        load_task(tmp_path / "none.toml")
     with pytest.raises(FileNotFoundError, match="there is no file '.*gone.csv'"):
-        tasks.load(write_toml(tmp_path / "a.toml", data="gone.csv"))
+        load_task(write_toml(tmp_path / "a.toml", data="gone.csv"))
 
 
 def test_data_without_template_or_label_words_are_refused(tmp_path):
     path = write_csv(tmp_path / "a.csv", rows_of(60))
     for how in ({}, {"template": TEMPLATE}, {"label_words": WORDS}):
         with pytest.raises(ValueError, match="need a template and label words, but a.csv came without"):
-            tasks.load(path, **how)
+            load_task(path, **how)
 
 
 def test_a_toml_and_arguments_are_not_mixed(tmp_path):
     write_csv(tmp_path / "a.csv", rows_of(60))
     with pytest.raises(ValueError, match="a.toml holds the template and the label words itself"):
-        tasks.load(write_toml(tmp_path / "a.toml"), template=TEMPLATE)
+        load_task(write_toml(tmp_path / "a.toml"), template=TEMPLATE)
     with pytest.raises(ValueError, match="a.toml holds the template and the label words itself"):
-        tasks.load(tmp_path / "a.toml", label_column="by")
+        load_task(tmp_path / "a.toml", label_column="by")
 
 
 @pytest.mark.parametrize(
@@ -291,13 +292,13 @@ def test_tomls_that_say_too_little_or_too_much_are_refused(tmp_path, said, messa
     write_csv(tmp_path / "a.csv", rows_of(60))
     (tmp_path / "a.parquet").write_bytes(b"")
     with pytest.raises(ValueError, match=message):
-        tasks.load(write_toml(tmp_path / "a.toml", **said))
+        load_task(write_toml(tmp_path / "a.toml", **said))
 
 
 def test_a_file_that_is_not_toml_is_refused(tmp_path):
     (tmp_path / "a.toml").write_text("template: what\n")
     with pytest.raises(ValueError, match="a.toml is not TOML"):
-        tasks.load(tmp_path / "a.toml")
+        load_task(tmp_path / "a.toml")
 
 
 def test_too_few_texts_for_three_splits_are_refused(tmp_path):

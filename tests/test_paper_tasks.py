@@ -11,9 +11,10 @@ import datasets
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from svdicl_lite import paper_tasks, tasks
-from svdicl_lite.paper_tasks import PAPER_TASKS
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, encode_options, render
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.paper import PAPER_TASKS
+from svdicl_lite.tasks.task import ARBITRARY_WORDS
 
 SPLITS = ("train", "validation", "test")
 # As the hub has them: folder → (columns, label names, splits, splits whose labels are hidden)
@@ -78,7 +79,7 @@ def test_the_seven_of_the_paper_are_there():
 
 @pytest.mark.parametrize("name", PAPER_TASKS)
 def test_every_task_loads_from_files_as_the_hub_has_them(hub, name):
-    task = tasks.load(name, source=hub)
+    task = load_task(name, source=hub)
     paper = PAPER_TASKS[name]
     assert (task.name, task.classes, task.label_words) == (name, paper.classes, paper.label_words)
     assert all(task.splits[split].features["label"].names == list(task.classes) for split in SPLITS)
@@ -93,7 +94,7 @@ def test_every_task_loads_from_files_as_the_hub_has_them(hub, name):
 @pytest.mark.parametrize("name", PAPER_TASKS)
 def test_splits_share_no_text_and_no_text_stands_twice(hub, name, paper_sizes, monkeypatch):
     monkeypatch.setitem(PAPER_TASKS, name, replace(PAPER_TASKS[name], paper_sizes={"validation": 30, "test": 40}))
-    task = tasks.load(name, paper_sizes=paper_sizes, source=hub)
+    task = load_task(name, paper_sizes=paper_sizes, source=hub)
     held = {split: texts(task, split) for split in SPLITS}
     assert all(len({*held[split]}) == len(held[split]) > 0 for split in SPLITS)
     assert all(not {*held[one]} & {*held[other]} for one, other in combinations(SPLITS, 2))
@@ -112,7 +113,7 @@ def test_splits_share_no_text_and_no_text_stands_twice(hub, name, paper_sizes, m
     ],
 )
 def test_prompts_and_labels_are_the_papers(hub, name, prompt):
-    task = tasks.load(name, source=hub)
+    task = load_task(name, source=hub)
     (row,) = [row for split in SPLITS for row in task.splits[split] if row[next(iter(row))].endswith("train 1")]
     word = row[task.options[row["label"]]] if task.options else task.words()[row["label"]]
     assert render(task, row, word) == prompt
@@ -125,7 +126,7 @@ def test_every_label_of_the_hub_becomes_its_class(hub):
         "mrpc": ("false", "true"), "rte": ("Yes", "No"), "cb": ("Yes", "No", "Maybe"),
     }  # fmt: skip
     for name, words in expected.items():
-        task = tasks.load(name, source=hub)
+        task = load_task(name, source=hub)
         for split in SPLITS:
             for row in task.splits[split]:
                 i = int(row[next(iter(row))].split()[-1])
@@ -133,7 +134,7 @@ def test_every_label_of_the_hub_becomes_its_class(hub):
 
 
 def test_emoc_is_unbalanced_in_every_split(hub):
-    task = tasks.load("emoc", source=hub)
+    task = load_task("emoc", source=hub)
     test = Counter(task.splits["test"]["label"])
     assert test == {0: 10, 1: 4}  # labels of rows 0 … 13 modulo 4: happy is 1, 5, 9 and 13
     whole = sum((Counter(task.splits[split]["label"]) for split in ("train", "validation")), Counter())
@@ -142,7 +143,7 @@ def test_emoc_is_unbalanced_in_every_split(hub):
 
 def test_hidden_labels_are_never_used(hub):
     for name in ("sst2", "rte", "cb", "copa"):
-        task = tasks.load(name, source=hub)
+        task = load_task(name, source=hub)
         assert all("validation" in row[0] for row in texts(task, "test"))
         assert all(label >= 0 for split in SPLITS for label in task.splits[split]["label"])
 
@@ -161,20 +162,20 @@ def test_cb_at_the_papers_sizes_keeps_its_fifteen_balanced_demonstrations(tmp_pa
     train = [{**row, "label": label} for row, label in zip(rows_of("cb", "train", 250), labels)]
     write(tmp_path, "cb", {"train": train, "validation": rows_of("cb", "validation", 56)})
     for seed in range(3):
-        task = tasks.load("cb", paper_sizes=True, source=tmp_path, seed=seed)
+        task = load_task("cb", paper_sizes=True, source=tmp_path, seed=seed)
         assert {split: len(task.splits[split]) for split in SPLITS} == {"train": 15, "validation": 235, "test": 56}
         assert Counter(row["label"] for row in draw_demonstrations(task, 15, seed=0)) == {0: 5, 1: 5, 2: 5}
 
 
 def test_sst2_at_the_papers_sizes_takes_all_but_the_demonstrations_from_train(hub, monkeypatch):
     monkeypatch.setitem(PAPER_TASKS, "sst2", replace(PAPER_TASKS["sst2"], paper_sizes={"validation": 20, "test": 70}))
-    task = tasks.load("sst2", paper_sizes=True, source=hub)
+    task = load_task("sst2", paper_sizes=True, source=hub)
     assert {split: len(task.splits[split]) for split in SPLITS} == {"train": 10, "validation": 20, "test": 70}
     assert all("train" in row[0] for split in SPLITS for row in texts(task, split))
 
 
 def test_the_seed_decides_the_split_and_nothing_else_does(hub):
-    one, again, other = (tasks.load("agnews", source=hub, seed=seed) for seed in (0, 0, 1))
+    one, again, other = (load_task("agnews", source=hub, seed=seed) for seed in (0, 0, 1))
     assert texts(one, "validation") == texts(again, "validation") and texts(one, "train") == texts(again, "train")
     assert {*texts(one, "validation")} != {*texts(other, "validation")}
     assert texts(one, "test") == texts(other, "test")
@@ -188,7 +189,7 @@ def test_texts_that_occur_twice_stay_once_and_rather_in_test(tmp_path):
     train[8]["text"] = "   "
     train[11]["text"] = None
     write(tmp_path, "data", {"train": train, "test": test})
-    task = tasks.load("agnews", source=tmp_path)
+    task = load_task("agnews", source=tmp_path)
     assert task.dropped == {"test": 1, "train": 4}
     assert len(task.splits["test"]) == 19 and len(task.splits["train"]) + len(task.splits["validation"]) == 46
     assert (test[4]["text"],) in texts(task, "test")
@@ -196,18 +197,18 @@ def test_texts_that_occur_twice_stay_once_and_rather_in_test(tmp_path):
 
 
 def test_label_settings_work_for_all_that_have_label_words(hub):
-    assert tasks.load("cb", "flipped", source=hub).words() == ("No", "Maybe", "Yes")
-    arbitrary = tasks.load("agnews", "arbitrary", source=hub)
-    assert len({*arbitrary.words(seed=3)}) == 4 and {*arbitrary.words(seed=3)} <= {*tasks.ARBITRARY_WORDS}
+    assert load_task("cb", "flipped", source=hub).words() == ("No", "Maybe", "Yes")
+    arbitrary = load_task("agnews", "arbitrary", source=hub)
+    assert len({*arbitrary.words(seed=3)}) == 4 and {*arbitrary.words(seed=3)} <= {*ARBITRARY_WORDS}
     with pytest.raises(ValueError, match="'copa' chooses between options and has no label words, so label_setting cannot be 'flipped'"):
-        tasks.load("copa", "flipped", source=hub)
+        load_task("copa", "flipped", source=hub)
     with pytest.raises(ValueError, match="label_setting is 'random', but must be one of"):
-        tasks.load("sst2", "random", source=hub)
+        load_task("sst2", "random", source=hub)
 
 
 def test_prompts_of_a_paper_task_end_where_its_label_word_begins(hub, tokenizer):
     """No space hangs at the end of the context, and the label is what the joint text ends in."""
-    task = tasks.load("sst2", source=hub)
+    task = load_task("sst2", source=hub)
     examples = list(task.splits["test"].select(range(3)))
     prompts = encode(tokenizer, task, task.words(), draw_demonstrations(task, 4, 0), examples)
     for tokens, labels in zip(prompts.tokens, prompts.label_tokens):
@@ -216,7 +217,7 @@ def test_prompts_of_a_paper_task_end_where_its_label_word_begins(hub, tokenizer)
 
 
 def test_copa_gives_one_prompt_an_option(hub, tokenizer):
-    task = tasks.load("copa", source=hub)
+    task = load_task("copa", source=hub)
     examples = list(task.splits["test"].select(range(3)))
     prompts = encode_options(tokenizer, task, draw_demonstrations(task, 2, 0), examples)
     for row, example in zip(prompts.tokens, examples):
@@ -244,7 +245,7 @@ def unreachable(*args, **kwargs):
 def test_without_a_network_one_sentence_names_what_works_offline(monkeypatch, name, instead):
     monkeypatch.setattr("huggingface_hub.file_exists", unreachable)
     with pytest.raises(OSError, match=f"cannot load '{name}' .the hub cannot be reached: ConnectionError: Name or service.*{instead}") as caught:
-        tasks.load(name)
+        load_task(name)
     assert "\n" not in str(caught.value)
 
 
@@ -252,7 +253,7 @@ def test_a_failure_while_fetching_names_what_works_offline_too(monkeypatch):
     monkeypatch.setattr("huggingface_hub.file_exists", lambda *args, **kwargs: True)
     monkeypatch.setattr("datasets.load_dataset", unreachable)
     with pytest.raises(OSError, match="cannot load 'sst2' from nyu-mll/glue .ConnectionError.*offline twin 'sentiment'"):
-        tasks.load("sst2")
+        load_task("sst2")
 
 
 def test_what_was_fetched_before_is_not_asked_for_first(monkeypatch, hub):
@@ -266,7 +267,7 @@ def test_what_was_fetched_before_is_not_asked_for_first(monkeypatch, hub):
 
     original = datasets.load_dataset
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
-    assert len(tasks.load("mrpc").splits["test"]) == SIZES["test"]
+    assert len(load_task("mrpc").splits["test"]) == SIZES["test"]
     assert asked == {"path": "nyu-mll/glue", "data_dir": "mrpc", "revision": "main"}
 
 
@@ -274,55 +275,55 @@ def test_data_unlike_the_hubs_are_refused(tmp_path):
     rows = {split: rows_of("sst2", split, 20) for split in ("train", "validation")}
     write(tmp_path / "swapped", "sst2", rows, names=("positive", "negative"))
     with pytest.raises(ValueError, match="sst2's labels are positive, negative, but should be negative, positive as in nyu-mll/glue"):
-        tasks.load("sst2", source=tmp_path / "swapped")
+        load_task("sst2", source=tmp_path / "swapped")
     write(tmp_path / "short", "sst2", {"train": rows["train"]})
     with pytest.raises(ValueError, match="sst2 has no split 'validation', only train"):
-        tasks.load("sst2", source=tmp_path / "short")
+        load_task("sst2", source=tmp_path / "short")
     hidden = [{**row, "label": -1} for row in rows["validation"]]
     write(tmp_path / "hidden", "sst2", {**rows, "validation": hidden})
     with pytest.raises(ValueError, match="sst2's validation split has a label -1, but labels go from 0 to 1"):
-        tasks.load("sst2", source=tmp_path / "hidden")
+        load_task("sst2", source=tmp_path / "hidden")
     (tmp_path / "other" / "sst2").mkdir(parents=True)
     for split, part in rows.items():
         Dataset.from_list([{"text": row["sentence"], "label": row["label"]} for row in part]).to_parquet(tmp_path / "other" / "sst2" / f"{split}.parquet")
     with pytest.raises(ValueError, match="sst2's validation split has no column 'sentence', only text, label"):
-        tasks.load("sst2", source=tmp_path / "other")
+        load_task("sst2", source=tmp_path / "other")
 
 
 def test_too_few_rows_are_refused(tmp_path):
     write(tmp_path, "sst2", {split: rows_of("sst2", split, 10) for split in ("train", "validation")})
     with pytest.raises(ValueError, match="sst2 has too few examples .*train 10.*none is left for validation"):
-        tasks.load("sst2", source=tmp_path)
+        load_task("sst2", source=tmp_path)
 
 
 def test_missing_and_damaged_copies_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder .*sst2.*parquet files of nyu-mll/glue/sst2"):
-        tasks.load("sst2", source=tmp_path)
+        load_task("sst2", source=tmp_path)
     (tmp_path / "sst2").mkdir()
     (tmp_path / "sst2" / "train.parquet").write_bytes(b"not parquet")
     with pytest.raises(ValueError, match="the files in .*sst2.* cannot be read .*fetch them again"):
-        tasks.load("sst2", source=tmp_path)
+        load_task("sst2", source=tmp_path)
 
 
 def test_unknown_names_list_every_kind_of_task():
     with pytest.raises(ValueError, match=r"no task 'imdb'; the tasks are sentiment, topic.*offline.*sst2, agnews, emoc, mrpc, rte, cb, copa.*\.csv, .*\.toml"):
-        tasks.load("imdb")
+        load_task("imdb")
 
 
 def test_what_belongs_to_another_kind_of_task_is_refused(hub):
     with pytest.raises(ValueError, match="task 'topic' is made by the grammar and takes no source"):
-        tasks.load("topic", source=hub)
+        load_task("topic", source=hub)
     with pytest.raises(ValueError, match="kinds of sentence exist for sentiment, topic.* alone, not for task 'sst2'"):
-        tasks.load("sst2", kinds=("hard",), source=hub)
+        load_task("sst2", kinds=("hard",), source=hub)
 
 
 def test_the_docstring_names_every_repository():
-    assert all(paper.repository in paper_tasks.__doc__ for paper in PAPER_TASKS.values())
+    assert all(paper.repository in paper.__doc__ for paper in PAPER_TASKS.values())
 
 
 def test_progress_bars_stay_as_they_were(hub):
     datasets.enable_progress_bars()
-    tasks.load("copa", source=hub)
+    load_task("copa", source=hub)
     assert not datasets.are_progress_bars_disabled()
 
 
@@ -331,8 +332,9 @@ def test_offline_tasks_ask_nothing_of_the_network():
 import json, socket, sys
 def refuse(*args, **kwargs): raise AssertionError("network")
 socket.socket.connect = socket.getaddrinfo = refuse
-from svdicl_lite import tasks
-print(json.dumps(len(tasks.load("sentiment").splits["test"])))
+from svdicl_lite.tasks.task import ARBITRARY_WORDS
+from svdicl_lite.tasks.loading import load_task
+print(json.dumps(len(load_task("sentiment").splits["test"])))
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(out.stdout) == 4000

@@ -11,15 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_grammar_tasks import parse
 
-from svdicl_lite import grammar, polyglot, registers, tasks, zoo
+from svdicl_lite import polyglot, zoo
 from svdicl_lite.polyglot import NAME, RECIPE
 from svdicl_lite.recipes import Mix
-from svdicl_lite.registers import LEXICON, REGISTERS, draw, task_name
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.tasks import grammar_tasks, registers
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.registers import LEXICON, REGISTERS, draw, task_name
+from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
+from svdicl_lite.tasks.worlds import grammar
 
 SPLITS = ("train", "validation", "test")
 KINDS = ("short", "plain", "hard")
-NAMES = [task_name(question, register) for register in REGISTERS for question in tasks.TASKS]
+NAMES = [task_name(question, register) for register in REGISTERS for question in grammar_tasks.TASKS]
 ENGLISH = {invented: word for word, invented in LEXICON.items()}
 USUAL = {  # a jargon word → a usual one of its class
     rare: usual[key].split()[0]
@@ -52,9 +56,9 @@ def test_classes_can_be_read_off_the_words_and_the_split_off_the_text(seed, regi
 
 
 def test_no_word_is_in_two_languages_nor_stands_for_two():
-    frames = {word for task in tasks.TASKS.values() for word in task.template.replace(":", "").split()}
-    english = {*REGISTERS["common"].vocabulary(), *REGISTERS["jargon"].vocabulary(), *tasks.ARBITRARY_WORDS, *registers.LABEL_WORDS, *frames}
-    second = {*REGISTERS["second"].vocabulary(), *(word for question in tasks.TASKS for word in registers.TASKS[f"{question}-second"].label_words)}
+    frames = {word for task in grammar_tasks.TASKS.values() for word in task.template.replace(":", "").split()}
+    english = {*REGISTERS["common"].vocabulary(), *REGISTERS["jargon"].vocabulary(), *ARBITRARY_WORDS, *registers.LABEL_WORDS, *frames}
+    second = {*REGISTERS["second"].vocabulary(), *(word for question in grammar_tasks.TASKS for word in registers.TASKS[f"{question}-second"].label_words)}
     assert not second & english and second <= {*LEXICON.values()} and len({*LEXICON.values()}) == len(LEXICON)
     assert {*LEXICON} == {*grammar.vocabulary(), *registers.LABEL_WORDS}
 
@@ -62,7 +66,7 @@ def test_no_word_is_in_two_languages_nor_stands_for_two():
 def test_jargon_words_are_no_usual_ones_and_each_has_one_class():
     words = [word for table in (registers.SUBJECTS, registers.OBJECTS, registers.ADJECTIVES, registers.VERBS) for ws in table.values() for word in ws.split()]
     assert [word for word, n in Counter(words).items() if n > 1] == []
-    assert not {*words} & {*grammar.vocabulary(), *tasks.ARBITRARY_WORDS, *registers.LABEL_WORDS}
+    assert not {*words} & {*grammar.vocabulary(), *ARBITRARY_WORDS, *registers.LABEL_WORDS}
 
 
 @pytest.mark.parametrize("register", ["second", "jargon"])
@@ -79,34 +83,34 @@ def test_the_second_language_has_its_verb_at_the_end_and_its_adjective_behind():
 
 
 def test_splits_have_their_sizes_and_share_no_sentence_over_all_registers():
-    texts = {(split, name): {*tasks.load(name).splits[split]["text"]} for name in NAMES if name.startswith("sentiment") for split in SPLITS}
-    assert all(len(texts[split, name]) == tasks.SIZES[split] for split, name in texts)
+    texts = {(split, name): {*load_task(name).splits[split]["text"]} for name in NAMES if name.startswith("sentiment") for split in SPLITS}
+    assert all(len(texts[split, name]) == grammar_tasks.SIZES[split] for split, name in texts)
     assert all(not texts[one] & texts[other] for one, other in combinations(texts, 2))
 
 
 def test_both_questions_are_asked_about_one_pool_and_labels_are_the_classes():
     for register in ("second", "jargon"):
-        mood, topic = (tasks.load(task_name(question, register)) for question in ("sentiment", "topic"))
+        mood, topic = (load_task(task_name(question, register)) for question in ("sentiment", "topic"))
         assert mood.splits["test"]["text"][:] == topic.splits["test"]["text"][:]
         for text, one, other in zip(*(rows[:200] for rows in (mood.splits["test"]["text"], topic.splits["test"]["label"], mood.splits["test"]["label"]))):
             assert parse(in_common(text)) == (topic.classes[one], mood.classes[other])
 
 
 def test_label_words_are_the_registers_own_and_arbitrary_ones_are_shared():
-    sentiment = {register: tasks.load(task_name("sentiment", register)) for register in REGISTERS}
+    sentiment = {register: load_task(task_name("sentiment", register)) for register in REGISTERS}
     assert sentiment["jargon"].words() == sentiment["common"].words() == ("neg", "pos")
     assert sentiment["second"].words() == (LEXICON["neg"], LEXICON["pos"]) and sentiment["second"].words("flipped") == (LEXICON["pos"], LEXICON["neg"])
     assert len({task.words("arbitrary", seed=3) for task in sentiment.values()}) == 1
-    assert tasks.load("topic-second", "flipped").label_setting == "flipped"
+    assert load_task("topic-second", "flipped").label_setting == "flipped"
 
 
 def test_bad_questions_are_refused():
     with pytest.raises(ValueError, match="kinds is 'plain', but must be a tuple of some of short, plain, hard"):
-        tasks.load("topic-second", kinds="plain")
+        load_task("topic-second", kinds="plain")
     with pytest.raises(ValueError, match="task 'topic-jargon' is made by the grammar and takes no source"):
-        tasks.load("topic-jargon", source="here")
+        load_task("topic-jargon", source="here")
     with pytest.raises(ValueError, match="the tasks are sentiment, topic.*sentiment-second, sentiment-jargon, topic-second, topic-jargon"):
-        tasks.load("topic-latin")
+        load_task("topic-latin")
 
 
 def test_documents_come_in_the_promised_shares():
@@ -136,15 +140,15 @@ def wider():
 
 
 def test_every_word_of_every_register_is_one_token_behind_a_space(wider):
-    words = {*tasks.ARBITRARY_WORDS, *(word for register in REGISTERS.values() for word in register.vocabulary())}
-    words |= {word for task in (*tasks.TASKS.values(), *registers.TASKS.values()) for word in task.label_words}
+    words = {*ARBITRARY_WORDS, *(word for register in REGISTERS.values() for word in register.vocabulary())}
+    words |= {word for task in (*grammar_tasks.TASKS.values(), *registers.TASKS.values()) for word in task.label_words}
     assert [word for word in words if len(wider(f" {word}")["input_ids"]) != 1] == []
 
 
 def test_new_words_change_nothing_that_was_known(wider, tokenizer, pristine_model):
     torch.manual_seed(0)
     grown = polyglot.with_words(pristine_model, tokenizer, wider)
-    task = tasks.load("topic")
+    task = load_task("topic")
     before, after = (ICLEvaluator(model, words, task, n=20, n_shots=2)() for model, words in ((pristine_model, tokenizer), (grown, wider)))
     np.testing.assert_allclose(after.scores, before.scores, rtol=0, atol=1e-4 * np.abs(before.scores).max())  # float32
     assert grown.num_parameters() - pristine_model.num_parameters() == (len(wider) - len(tokenizer)) * pristine_model.config.n_embd
@@ -172,14 +176,14 @@ def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
     assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == sum(phase.steps for phase in RECIPE.phases)
     assert {"seconds", "cpu_seconds", "device", "threads", "torch", "transformers", "parameters", "curve_n"} <= {*card}
     cases = {(row["task"], row["labels"], row["shots"]) for row in card["test"]}
-    assert cases == {(name, setting, shots) for name in NAMES for setting in tasks.LABEL_SETTINGS for shots in (0, 8)}
+    assert cases == {(name, setting, shots) for name in NAMES for setting in LABEL_SETTINGS for shots in (0, 8)}
     assert {row["n"] for row in card["test"]} == {1000}
 
 
 @pytest.mark.parametrize("register", REGISTERS)
 def test_the_card_says_what_is_measured_and_every_register_is_read_from_the_prompt(shipped, register):
     none, eight = (
-        ICLEvaluator(*shipped, tasks.load(task_name("topic", register), "arbitrary"), "test", 1000, shots, range(20))() for shots in (0, 8)
+        ICLEvaluator(*shipped, load_task(task_name("topic", register), "arbitrary"), "test", 1000, shots, range(20))() for shots in (0, 8)
     )
     for shots, outcome in ((0, none), (8, eight)):
         (row,) = (r for r in zoo.card(NAME)["test"] if (r["task"], r["labels"], r["shots"]) == (task_name("topic", register), "arbitrary", shots))

@@ -13,7 +13,7 @@ from tokenizers.trainers import BpeTrainer, UnigramTrainer
 from transformers import PreTrainedTokenizerFast
 
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, encode_options, render
-from svdicl_lite.tasks import Task
+from svdicl_lite.tasks.task import Task
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svdicl_lite import choices, grammar, pairs, paper_tasks, suite, tasks, utterances, wide
+from svdicl_lite.tasks import paper, suite
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
+from svdicl_lite.tasks.worlds import causes, emotions, grammar, sentence_pairs, wider_grammar
 
 SPLITS = ("train", "validation", "test")
 SURE = ("short", "plain", "hard")  # kinds in which the label is certain
@@ -23,7 +26,7 @@ def sentences(task, split):
 
 @pytest.mark.parametrize("name", suite.SUITE)
 def test_no_sentence_stands_in_two_splits_and_no_example_twice(name):
-    task = tasks.load(name)
+    task = load_task(name)
     parts = {split: sentences(task, split) for split in SPLITS}
     assert all(not {*parts[one]} & {*parts[two]} for one, two in combinations(SPLITS, 2))
     for split in SPLITS:
@@ -37,38 +40,38 @@ def test_no_sentence_stands_in_two_splits_and_no_example_twice(name):
 def test_classes_are_balanced_but_in_emotion_one_in_five_is_happy(name):
     rng, n, classes = random.Random(0), 1500, suite.SUITE[name].classes
     found = Counter(suite.draw(name, rng, "train")["label"] for _ in range(n))
-    expected = (1 - utterances.HAPPY_SHARE, utterances.HAPPY_SHARE) if name == "emotion" else [1 / len(classes)] * len(classes)
+    expected = (1 - emotions.HAPPY_SHARE, emotions.HAPPY_SHARE) if name == "emotion" else [1 / len(classes)] * len(classes)
     for index, share in enumerate(expected):
         assert found[index] / n == pytest.approx(share, abs=0.06)  # a draw that is of another split is made anew, which leans a little; s.d. 0.013
 
 
 @pytest.mark.parametrize("name", [name for name in suite.SUITE if not suite.SUITE[name].options])
 def test_there_are_three_label_settings(name):
-    canonical, flipped, arbitrary = (tasks.load(name, setting).words() for setting in tasks.LABEL_SETTINGS)
-    assert {*canonical} == {*flipped} and all(one != two for one, two in zip(canonical, flipped)) and {*arbitrary} <= {*tasks.ARBITRARY_WORDS}
+    canonical, flipped, arbitrary = (load_task(name, setting).words() for setting in LABEL_SETTINGS)
+    assert {*canonical} == {*flipped} and all(one != two for one, two in zip(canonical, flipped)) and {*arbitrary} <= {*ARBITRARY_WORDS}
 
 
 @pytest.mark.parametrize("setting", ["flipped", "arbitrary"])
 def test_a_choice_has_no_label_words_to_flip(setting):
     with pytest.raises(ValueError, match="task 'choice' chooses between options"):
-        tasks.load("choice", setting)
+        load_task("choice", setting)
 
 
 def test_prompts_and_label_words_are_the_papers():
     twins = {"mixed-sentiment": "sst2", "mixed-topic": "agnews", "emotion": "emoc", "paraphrase": "mrpc", "entailment": "rte", "commitment": "cb", "choice": "copa"}
     fields = lambda template: re.sub(r"\{(?!label)\w+\}", "{}", template)
     for ours, theirs in twins.items():
-        paper = paper_tasks.PAPER_TASKS[theirs]
+        paper = paper.PAPER_TASKS[theirs]
         assert fields(suite.SUITE[ours].template) == fields(paper.template)
         assert suite.SUITE[ours].label_words == paper.label_words and suite.SUITE[ours].options == paper.options
 
 
 def canonical_event(text):
     """(agent, verb, thing, denied, when), whatever the order and whichever of two synonyms: the meaning of a sentence of `pairs`."""
-    first_of = {word: pair[0] for pair in pairs.SAME for word in pair}
+    first_of = {word: pair[0] for pair in sentence_pairs.SAME for word in pair}
     words = text.split()
-    when = {*words} & {*wide.TIMES}
-    words = [word for word in words if word not in wide.TIMES and word != "the"]
+    when = {*words} & {*wider_grammar.TIMES}
+    words = [word for word in words if word not in wider_grammar.TIMES and word != "the"]
     denied = "never" in words
     words = [word for word in words if word != "never"]
     agent, verb, thing = (words[4], words[2], words[0]) if words[1] == "was" else words
@@ -88,7 +91,7 @@ def holds(premise, hypothesis):
     events = {canonical_event(clause)[:4] for clause in clauses}
     general = re.fullmatch(r"(the \w+ \w+) some (\w+)", hypothesis)
     if general:
-        things = pairs.THINGS[general[2]].split()
+        things = sentence_pairs.THINGS[general[2]].split()
         return any(canonical_event(f"{general[1]} the {thing}")[:4] in events for thing in things)
     return canonical_event(hypothesis)[:4] in events
 
@@ -101,7 +104,7 @@ def test_what_is_entailed_is_said_by_the_premise(seed, kind):
 
 def test_what_is_exchanged_is_not_said_by_accident():
     rng, n = random.Random(0), 3000  # two events of one agent, whose exchange would change nothing, come once in two dozen draws
-    said = sum(hypothesis in premise.split(" and ") for premise, hypothesis in (pairs.entailment(rng, "hard", 1) for _ in range(n)))
+    said = sum(hypothesis in premise.split(" and ") for premise, hypothesis in (sentence_pairs.entailment(rng, "hard", 1) for _ in range(n)))
     assert said <= 5  # two agents who did the same to the same: one in 1,920 of the third of draws that exchange; one agent would be 40
 
 
@@ -111,10 +114,10 @@ def test_commitment_depends_on_the_verb_and_on_who_denies(seed, kind):
     frame, _, claim = row["premise"].partition(" that ")
     words = frame.split()
     same = canonical_event(claim)[:4] == canonical_event(row["hypothesis"])[:4]
-    if {*words} & {*pairs.SAID}:
+    if {*words} & {*sentence_pairs.SAID}:
         assert row["label"] == 2
     else:
-        believed = bool({*words} & {*pairs.KNEW}) == same
+        believed = bool({*words} & {*sentence_pairs.KNEW}) == same
         assert row["label"] == (0 if believed else 1)
 
 
@@ -124,14 +127,14 @@ def test_the_right_option_is_the_other_end_of_the_premises_story(seed, kind):
 
     def place(text):
         """(story, half) of a sentence whose name and day are left out."""
-        for number, story in enumerate(choices.STORIES):
+        for number, story in enumerate(causes.STORIES):
             for half, ways in enumerate(story):
                 for way in ways:
                     if re.fullmatch(re.sub(r"\bN\b", r"\\w+", way) + r" \w+", text):
                         return number, half
 
     story, half = place(row["premise"])
-    assert choices.QUESTIONS[1 - half] == row["question"]
+    assert causes.QUESTIONS[1 - half] == row["question"]
     right, wrong = row[f"choice{row['label'] + 1}"], row[f"choice{2 - row['label']}"]
     assert place(right) == (story, 1 - half) and place(wrong) != place(right)
 
@@ -146,7 +149,7 @@ def test_every_word_that_is_said_is_in_the_vocabulary(name):
 
 
 def test_the_vocabulary_is_of_one_to_two_thousand_words():
-    said = {*suite.vocabulary(), *tasks.ARBITRARY_WORDS, *(word for task in suite.SUITE.values() for word in task.label_words)}
+    said = {*suite.vocabulary(), *ARBITRARY_WORDS, *(word for task in suite.SUITE.values() for word in task.label_words)}
     assert 1000 <= len(said) <= 2000
 
 
@@ -154,12 +157,12 @@ def test_the_vocabulary_is_of_one_to_two_thousand_words():
 def test_mixed_evidence_is_read_rightly_three_times_in_four(name):
     """Per class: of two examples that look alike, the label is that of the look three times in four."""
     looks = {
-        "emotion": lambda row: int(bool(re.search(r"\b(" + "|".join((*utterances.HAPPY, *utterances.LOVE)) + r")\b.* and ", row["text"]))),
-        "paraphrase": lambda row: int(not {*row["sentence2"].split()} & {*wide.TIMES}),
-        "entailment": lambda row: int(bool({*row["premise"].split()} & {*pairs.DOUBTED})),
-        "commitment": lambda row: next(i for i, verbs in enumerate((pairs.ADMITTED, pairs.DENIED, pairs.DOUBTED)) if {*row["premise"].split()} & {*verbs}),
+        "emotion": lambda row: int(bool(re.search(r"\b(" + "|".join((*emotions.HAPPY, *emotions.LOVE)) + r")\b.* and ", row["text"]))),
+        "paraphrase": lambda row: int(not {*row["sentence2"].split()} & {*wider_grammar.TIMES}),
+        "entailment": lambda row: int(bool({*row["premise"].split()} & {*sentence_pairs.DOUBTED})),
+        "commitment": lambda row: next(i for i, verbs in enumerate((sentence_pairs.ADMITTED, sentence_pairs.DENIED, sentence_pairs.DOUBTED)) if {*row["premise"].split()} & {*verbs}),
     }
     rng, n = random.Random(0), 1200
     rows = [suite.draw(name, rng, "train", ("mixed",), balanced=True) for _ in range(n)]
     agree = sum(looks[name](row) == row["label"] for row in rows) / n
-    assert agree == pytest.approx(wide.FIRST_DECIDES, abs=0.055)  # standard deviation 0.0125
+    assert agree == pytest.approx(wider_grammar.FIRST_DECIDES, abs=0.055)  # standard deviation 0.0125

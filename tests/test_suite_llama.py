@@ -6,13 +6,16 @@ import random
 import pytest
 import torch
 
-from svdicl_lite import pairs, suite, suite_llama, zoo
+from svdicl_lite import suite_llama, zoo
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.suite import SUITE
 from svdicl_lite.suite_llama import Phase, draw_batch, grown, train
-from svdicl_lite.tasks import ARBITRARY_WORDS, LABEL_SETTINGS, load
+from svdicl_lite.tasks import suite
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.suite import SUITE
+from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
+from svdicl_lite.tasks.worlds import sentence_pairs
 
-CONTENT = {*pairs.AGENTS, *pairs.THINGS, *(thing for things in pairs.THINGS.values() for thing in things.split()), *(verb for two in pairs.SAME for verb in two)}
+CONTENT = {*sentence_pairs.AGENTS, *sentence_pairs.THINGS, *(thing for things in sentence_pairs.THINGS.values() for thing in things.split()), *(verb for two in sentence_pairs.SAME for verb in two)}
 
 
 @pytest.fixture(scope="module")
@@ -102,5 +105,5 @@ def test_the_card_says_what_is_measured_and_all_tasks_are_as_hard_as_one_wants()
     assert {*levels.values()} == {"as wanted"}, levels
     for name in ("paraphrase", "choice"):
         row = rows[name, "canonical"]
-        outcome = ICLEvaluator(*zoo.load("suite-llama"), load(name), "test", row["n"], seeds=range(20))()
+        outcome = ICLEvaluator(*zoo.load("suite-llama"), load_task(name), "test", row["n"], seeds=range(20))()
         assert abs(outcome.accuracy - row["accuracy"]) <= 0.003  # three near-ties may fall otherwise on another processor

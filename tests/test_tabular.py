@@ -8,11 +8,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from sklearn import datasets
 
-from svdicl_lite import tables, tabular, zoo
+from svdicl_lite import tabular, zoo
 from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.stats import holm, mcnemar
-from svdicl_lite.tables import CLASSES, COLUMNS, SETS, draw_tables, fit_columns, prompts
 from svdicl_lite.tabular import RECIPE, Outcome, TableClassifier, in_context, judge, nearest_neighbour
+from svdicl_lite.tasks.worlds import tables
+from svdicl_lite.tasks.worlds.tables import CLASSES, COLUMNS, SETS, draw_tables, fit_columns, prompts
 
 TINY = replace(RECIPE, layers=1, width=16, heads=2, batch=4, shots=(8, 12), queries=3, steps=2)
 

@@ -10,8 +10,8 @@ from svdicl_lite import pretrain, zoo
 from svdicl_lite.clipping.clip import clip_
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import rank_at
-from svdicl_lite.recipes import RECIPES
 from svdicl_lite.pretrain import Phase, Recipe, new_model, train
+from svdicl_lite.recipes import RECIPES
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import search_clip_rate, sweep

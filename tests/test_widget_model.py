@@ -9,9 +9,12 @@ import torch
 from browsers import opened, static_page
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from svdicl_lite import grammar, tasks, zoo
+from svdicl_lite import zoo
 from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
+from svdicl_lite.tasks.worlds import grammar
 from svdicl_lite.widgets import AskClippedModel
 from svdicl_lite.widgets.ask_clipped import packed_model, packed_tokenizer, weights_of, whole_numbers
 from svdicl_lite.widgets.house import script
@@ -49,8 +52,8 @@ def prompts_of(model, tokenizer, n):
     """`n` prompts of eight demonstrations, from two tasks and all label settings."""
     found = []
     for task in ("sentiment", "topic"):
-        for setting in tasks.LABEL_SETTINGS:
-            evaluator = ICLEvaluator(model, tokenizer, tasks.load(task, setting), "test", max(4, -(-n // 6)), 8, (0, 1, 2, 3))
+        for setting in LABEL_SETTINGS:
+            evaluator = ICLEvaluator(model, tokenizer, load_task(task, setting), "test", max(4, -(-n // 6)), 8, (0, 1, 2, 3))
             found += [prompt for group in evaluator.groups for prompt in group.tokens]
     return found[:n]
 
@@ -72,7 +75,7 @@ def test_the_page_tokenises_as_the_tokenizer_does(page, shipped):
     odd = "abc XYZ 019'.,!?\n\t\r éßΩ漢字\U0001f600\u2028\u0085\ufeff\u200b\u1680ǅ²Ⅷ٣’-_<|>"
     texts = ["", " ", "  a", "a  ", "don't we'LL they're I'd", "<|endoftext|>", "a<|endoftext|> b", "<|endoftext", "\n\n text:  x", "🏳️‍🌈"]
     texts += ["".join(rng.choice(odd) for _ in range(rng.randrange(1, 40))) for _ in range(400)]
-    texts += [f"text: {grammar.draw(rng, 'test').text} sentiment: {rng.choice(tasks.ARBITRARY_WORDS)}\n" for _ in range(200)]
+    texts += [f"text: {grammar.draw(rng, 'test').text} sentiment: {rng.choice(ARBITRARY_WORDS)}\n" for _ in range(200)]
     told = {"code": CODE, "vocabulary": packed_tokenizer(tokenizer), "texts": texts}
     said = page.evaluate(
         """async ({ code, vocabulary, texts }) => {

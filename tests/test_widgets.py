@@ -18,7 +18,7 @@ from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import SVD, condition_number, energy, rank_at, singular_values
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search import sweep
-from svdicl_lite.tasks import load
+from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.widgets import ClipExplorer, RankSlider, SpectrumBrowser
 from svdicl_lite.widgets.house import script
 from svdicl_lite.widgets.rank_slider import shrunk
@@ -41,7 +41,7 @@ def rank_slider(picture):
 def runs(pristine_model, tokenizer):
     found = {}
     for setting in ("canonical", "flipped"):
-        evaluator = ICLEvaluator(pristine_model, tokenizer, load("topic", setting), "validation", 40, 2, (0, 1, 2, 3))
+        evaluator = ICLEvaluator(pristine_model, tokenizer, load_task("topic", setting), "validation", 40, 2, (0, 1, 2, 3))
         found[setting, 2] = evaluator, sweep(pristine_model, evaluator, clip_rates=(0, 0.5, 0.9))
     return found
 
@@ -164,7 +164,7 @@ def test_a_turned_answer_is_shown_with_the_prompt_that_the_model_read(browser, e
     outcome = table.set_index(["module", "layer", "clip_rate"])["evaluation"]
     whole = [text for prompts in evaluator.groups for text in tokenizer.batch_decode(prompts.tokens)]
     before, after = outcome["mlp", 0, 0.0], outcome["mlp", 0, 0.9]
-    words = load("topic").words()
+    words = load_task("topic").words()
     with opened(browser, static_page(explorer, tmp_path)) as page:
         details = page.locator(".side").first.locator("details")
         assert details.count()

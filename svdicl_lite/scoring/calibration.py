@@ -12,7 +12,7 @@ from scipy.special import log_softmax, softmax
 
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.prompts import Prompts, encode
-from svdicl_lite.tasks import Task
+from svdicl_lite.tasks.task import Task
 
 
 def batch_bias(scores: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from svdicl_lite.scoring.fast import fast_scores
 from svdicl_lite.scoring.plain import plain_scores
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, encode_options, render
 from svdicl_lite.scoring.resume import Replay
-from svdicl_lite.tasks import Task
+from svdicl_lite.tasks.task import Task
 
 
 class ICLEvaluator:

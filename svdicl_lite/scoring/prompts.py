@@ -8,7 +8,7 @@ task such as COPA, is many tokens, found the same way. Taught in chapter 03.
 import random
 from typing import NamedTuple
 
-from svdicl_lite.tasks import Task
+from svdicl_lite.tasks.task import Task
 
 
 class Prompts(NamedTuple):

@@ -11,11 +11,11 @@ import torch
 import traitlets
 from torch import Tensor
 
-from svdicl_lite import tasks
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.matrices import MODULES, n_layers
 from svdicl_lite.clipping.svd import CLIP_RATES, check_clip_rate
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
+from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.widgets.house import Widget, script
 
 POSITIONS = 256  # tokens that the page's model can read: the position embeddings of longer prompts stay behind
@@ -46,7 +46,7 @@ class AskClippedModel(Widget):
 
     def __init__(self, model, tokenizer, layer: int | None = None, module: str = "mlp", clip_rate: float = 0.9, n_shots: int = 8, seed: int = 0):
         self.model, self.tokenizer = model, tokenizer
-        self.first = draw_demonstrations(tasks.load(*STARTS[0]), n_shots, seed)
+        self.first = draw_demonstrations(load_task(*STARTS[0]), n_shots, seed)
         starts = [start(name, setting, n_shots, seed) for name, setting in STARTS]
         config, weights = packed_model(model)
         super().__init__(
@@ -58,7 +58,7 @@ class AskClippedModel(Widget):
     @cached_property
     def probabilities(self) -> pd.DataFrame:
         """What the real model says to the first prompt, clipped where the widget was made: a row a clip rate, a column a label word, and all other tokens."""
-        task = tasks.load(*STARTS[0])
+        task = load_task(*STARTS[0])
         words = task.words()
         prompts = encode(self.tokenizer, task, words, self.first, [task.splits["test"][0]])
         clip, rows = Clip(self.model, self.layer, self.module), []
@@ -94,7 +94,7 @@ class AskClippedModel(Widget):
 
 def start(name: str, setting: str, n_shots: int, seed: int) -> dict:
     """A prompt to start from, and the queries that may follow it."""
-    task = tasks.load(name, setting)
+    task = load_task(name, setting)
     words = task.words()
     shown = "".join(render(task, example, words[example["label"]]) for example in draw_demonstrations(task, n_shots, seed))
     queries = [[render(task, example), words[example["label"]]] for example in task.splits["test"].select(range(N_QUERIES))]

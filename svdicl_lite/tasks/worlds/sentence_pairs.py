@@ -8,7 +8,7 @@ easy: the two sentences tell one event, or two that have next to nothing in comm
 
 import random
 
-from svdicl_lite.wide import FIRST_DECIDES, NAMES, TIMES
+from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES
 
 # Words that mean the same; all are past tense and past participle alike, so that each makes a passive.
 SAME = [pair.split() for pair in (

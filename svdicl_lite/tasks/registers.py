@@ -11,10 +11,12 @@ import random
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from svdicl_lite import grammar, tasks
-from svdicl_lite.grammar import POLARITIES, TOPICS, Sentence, split_of
-from svdicl_lite.tasks import SIZES, Task, as_splits, distinct
-from svdicl_lite.wide import fill, fixed_words
+from svdicl_lite.tasks import grammar_tasks
+from svdicl_lite.tasks.grammar_tasks import SIZES
+from svdicl_lite.tasks.task import Task, as_splits, distinct
+from svdicl_lite.tasks.worlds import grammar
+from svdicl_lite.tasks.worlds.grammar import POLARITIES, TOPICS, Sentence, split_of
+from svdicl_lite.tasks.worlds.wider_grammar import fill, fixed_words
 
 SUBJECTS = {
     "world": "plenipotentiary legate nuncio consul attache suzerain ombudsman regent",
@@ -59,7 +61,7 @@ def invent(words: list[str]) -> dict[str, str]:
     return dict(zip(words, random.Random(0).sample(made, len(words))))
 
 
-LABEL_WORDS = [word for task in tasks.TASKS.values() for word in task.label_words]
+LABEL_WORDS = [word for task in grammar_tasks.TASKS.values() for word in task.label_words]
 LEXICON = invent(sorted({*grammar.vocabulary(), *LABEL_WORDS}))
 """English → second language."""
 
@@ -120,19 +122,19 @@ def draw(register: Register, rng: random.Random, split: str, kinds: tuple[str, .
 
 TASKS = {
     f"{question}-{register}": replace(task, name=f"{question}-{register}", label_words=words)
-    for question, task in tasks.TASKS.items()
+    for question, task in grammar_tasks.TASKS.items()
     for register, words in (("second", tuple(LEXICON[word] for word in task.label_words)), ("jargon", task.label_words))
 }
-"""The rare registers' tasks; those of the common one are `tasks.TASKS`."""
+"""The rare registers' tasks; those of the common one are `grammar_tasks.TASKS`."""
 
 
 def task_name(question: str, register: str) -> str:
-    """What `tasks.load` calls the `question`, sentiment or topic, in a register."""
+    """What `load_task` calls the `question`, sentiment or topic, in a register."""
     return question if register == "common" else f"{question}-{register}"
 
 
 def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0) -> Task:
-    """The task of this name with its splits; `tasks.load` comes here."""
+    """The task of this name with its splits; `load_task` comes here."""
     kinds = ("plain", "hard") if kinds is None else kinds
     if not kinds or isinstance(kinds, str) or not set(kinds) <= set(SECOND_FORMS):
         raise ValueError(f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(SECOND_FORMS)}")
@@ -145,5 +147,5 @@ def _splits(name: str, kinds: tuple[str, ...], seed: int):
     for split, size in SIZES.items():
         rng, what = random.Random(f"{seed} {split}"), f"task {name!r} of kinds {', '.join(kinds)}"
         sentences = distinct(lambda: draw(REGISTERS[register], rng, split, kinds), lambda sentence: sentence.text, size, what)
-        parts[split] = [{"text": sentence.text, "label": task.classes.index(getattr(sentence, tasks.ATTRIBUTE[question]))} for sentence in sentences]
+        parts[split] = [{"text": sentence.text, "label": task.classes.index(getattr(sentence, grammar_tasks.ATTRIBUTE[question]))} for sentence in sentences]
     return as_splits(parts, ["text"], task.classes)

@@ -29,7 +29,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from svdicl_lite.tasks import Task, as_splits, template_fields
+from svdicl_lite.tasks.task import Task, as_splits, template_fields
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,14 @@ chapter 03.
 
 import random
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from string import Formatter
-
-from svdicl_lite import grammar
 
 LABEL_SETTINGS = ("canonical", "flipped", "arbitrary")
 ARBITRARY_WORDS = tuple(
     "apple stone river paper chair window candle bottle garden mirror button carpet pillow ladder hammer bucket basket "
     "blanket pencil curtain spoon kettle wagon feather".split()
 )
-SIZES = {"train": 1000, "validation": 2000, "test": 4000}
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class Task:
         if self.options:
             raise ValueError(f"task {self.name!r} chooses between options ({', '.join(self.options)}) and has no label words")
         setting = self.label_setting if label_setting is None else label_setting
-        _check_label_setting(setting)
+        check_label_setting(setting)
         if setting == "canonical":
             return self.label_words
         if setting == "flipped":
@@ -59,74 +55,12 @@ class Task:
         return tuple(random.Random(f"words {seed}").sample(ARBITRARY_WORDS, len(self.classes)))
 
 
-TASKS = {
-    task.name: task
-    for task in (
-        Task("sentiment", "text: {text} sentiment: {label}", grammar.POLARITIES, ("neg", "pos")),
-        Task("topic", "text: {text} classification: {label}", grammar.TOPICS, grammar.TOPICS),
-    )
-}
-ATTRIBUTE = {"sentiment": "polarity", "topic": "topic"}  # the field of a Sentence that is the class
 
 
-def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0, **how) -> Task:
-    """The task of this name, with its splits. A name is one of five kinds.
-
-    - An offline task, `sentiment` or `topic`: 1,000 training, 2,000 validation and 4,000 test sentences. `kinds` are the kinds
-      of sentence, mixed evenly: short, plain, hard (see `grammar`); plain and hard unless you say otherwise.
-    - A task of the suite (`suite.py`), one for each of the paper's seven, in a wider world that the shipped models have not seen:
-      `mixed-sentiment`, `mixed-topic`, `emotion`, `paraphrase`, `entailment`, `commitment`, `choice`. Their `kinds` may also be mixed, and
-      are plain, hard and mixed unless you say otherwise; `suite.SIZES` has their sizes.
-    - `sentiment` or `topic` in a rare register of the same world (`registers.py`): `sentiment-second`, `topic-second`, in a language of their own,
-      and `sentiment-jargon`, `topic-jargon`, with a specialists' vocabulary. Kinds and sizes are those of the first.
-    - A data set of the paper, fetched from the Hugging Face hub: `sst2`, `agnews`, `emoc`, `mrpc`, `rte`, `cb`, `copa`. `how`
-      may hold `paper_sizes` and `source`: see `paper_tasks.load`.
-    - The path of your own .csv, .json or .jsonl, `how` holding `template`, `label_words` and, if it is not `label`,
-      `label_column`; or the path of a .toml that says all of that: see `own_task.load`.
-
-    Raises ValueError for a name or a label setting that does not exist and for data that are not what they should be, OSError for
-    a file that is not there and for a hub that cannot be reached.
-    """
-    from svdicl_lite import own_task, paper_tasks, registers, suite
-
-    name = str(name)
-    _check_label_setting(label_setting)
-    if name in TASKS:
-        if how:
-            raise ValueError(f"task {name!r} is made by the grammar and takes no {', '.join(how)}")
-        return _from_grammar(TASKS[name], label_setting, ("plain", "hard") if kinds is None else kinds, seed)
-    for world, made in ((suite, suite.SUITE), (registers, registers.TASKS)):
-        if name in made:
-            if how:
-                raise ValueError(f"task {name!r} is made by the grammar and takes no {', '.join(how)}")
-            return world.load(name, label_setting, kinds, seed)
-    offline = ", ".join([*TASKS, *suite.SUITE, *registers.TASKS])
-    if kinds is not None:
-        raise ValueError(f"kinds of sentence exist for {offline} alone, not for task {name!r}")
-    if name in paper_tasks.PAPER_TASKS:
-        return paper_tasks.load(name, label_setting, seed, **how)
-    if name.endswith(own_task.SUFFIXES):
-        return own_task.load(name, label_setting, seed, **how)
-    raise ValueError(
-        f"there is no task {name!r}; the tasks are {offline} (offline), {', '.join(paper_tasks.PAPER_TASKS)} (the paper's, from the hub) "
-        f"and the path of your own data, ending in {', '.join(own_task.SUFFIXES)}"
-    )
 
 
-def _from_grammar(task: Task, label_setting: str, kinds: tuple[str, ...], seed: int) -> Task:
-    if not kinds or isinstance(kinds, str) or not set(kinds) <= set(grammar.FORMS):
-        raise ValueError(f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(grammar.FORMS)}")
-    return replace(task, label_setting=label_setting, splits=_drawn(task.name, tuple(kinds), seed))
 
 
-@lru_cache(maxsize=8)
-def _drawn(name: str, kinds: tuple[str, ...], seed: int):
-    task, parts = TASKS[name], {}
-    for split, size in SIZES.items():
-        rng = random.Random(f"{seed} {split}")
-        sentences = distinct(lambda: grammar.draw(rng, split, kinds), lambda sentence: sentence.text, size, f"task {name!r} of kinds {', '.join(kinds)}")
-        parts[split] = [{"text": sentence.text, "label": task.classes.index(getattr(sentence, ATTRIBUTE[name]))} for sentence in sentences]
-    return as_splits(parts, ["text"], task.classes)
 
 
 def distinct(draw: Callable[[], object], key: Callable[[object], Hashable], size: int, what: str) -> list:
@@ -155,6 +89,7 @@ def as_splits(parts: dict[str, list[dict]], columns: list[str], classes: tuple[s
     return DatasetDict({split: Dataset.from_dict(by_column(rows), features=features) for split, rows in parts.items()})
 
 
-def _check_label_setting(label_setting: str) -> None:
+def check_label_setting(label_setting: str) -> None:
+    """Raises ValueError for a label setting that does not exist."""
     if label_setting not in LABEL_SETTINGS:
         raise ValueError(f"label_setting is {label_setting!r}, but must be one of {', '.join(LABEL_SETTINGS)}")

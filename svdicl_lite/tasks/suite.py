@@ -10,9 +10,9 @@ import random
 from dataclasses import replace
 from functools import lru_cache
 
-from svdicl_lite import choices, pairs, utterances, wide
-from svdicl_lite.grammar import POLARITIES, TOPICS, split_of
-from svdicl_lite.tasks import Task, as_splits, distinct, template_fields
+from svdicl_lite.tasks.task import Task, as_splits, distinct, template_fields
+from svdicl_lite.tasks.worlds import causes, emotions, sentence_pairs, wider_grammar
+from svdicl_lite.tasks.worlds.grammar import POLARITIES, TOPICS, split_of
 
 KINDS = ("short", "plain", "hard", "mixed")
 MIX = ("plain", "hard", "mixed")  # what the splits are made of, unless you say otherwise
@@ -41,7 +41,7 @@ SIZES = {  # as in the paper, some are small
     "commitment": {"train": 200, "validation": 235, "test": 56},
     "choice": {"train": 300, "validation": 600, "test": 1200},
 }  # fmt: skip
-PAIRS = {"paraphrase": pairs.paraphrase, "entailment": pairs.entailment, "commitment": pairs.commitment}
+PAIRS = {"paraphrase": sentence_pairs.paraphrase, "entailment": sentence_pairs.entailment, "commitment": sentence_pairs.commitment}
 
 
 def draw(name: str, rng: random.Random, split: str, kinds: tuple[str, ...] = MIX, balanced: bool = False) -> dict:
@@ -50,16 +50,16 @@ def draw(name: str, rng: random.Random, split: str, kinds: tuple[str, ...] = MIX
     Classes are equally likely, except that in `emotion` one in five is happy, unless `balanced`.
     """
     if name in ("mixed-sentiment", "mixed-topic"):
-        sentence = wide.draw(rng, split, kinds)
+        sentence = wider_grammar.draw(rng, split, kinds)
         found = sentence.polarity if name == "mixed-sentiment" else sentence.topic
         return {"text": sentence.text, "label": SUITE[name].classes.index(found)}
     kind, label = rng.choice(kinds), rng.randrange(len(SUITE[name].classes))
     if name == "emotion" and not balanced:
-        label = int(rng.random() < utterances.HAPPY_SHARE)
+        label = int(rng.random() < emotions.HAPPY_SHARE)
     if name == "choice":
-        return {**dict(zip(columns(name), choices.choice(rng, split, kind, label))), "label": label}
+        return {**dict(zip(columns(name), causes.choice(rng, split, kind, label))), "label": label}
     while True:
-        texts = (utterances.utterance(rng, kind, label),) if name == "emotion" else PAIRS[name](rng, kind, label)
+        texts = (emotions.utterance(rng, kind, label),) if name == "emotion" else PAIRS[name](rng, kind, label)
         if all(split_of(text) == split for text in texts):
             return {**dict(zip(columns(name), texts)), "label": label}
 
@@ -92,4 +92,4 @@ def _splits(name: str, kinds: tuple[str, ...], seed: int):
 
 def vocabulary() -> list[str]:
     """Every word that the suite can say outside its templates and label words, sorted."""
-    return sorted({*wide.vocabulary(), *pairs.vocabulary(), *utterances.vocabulary(), *choices.vocabulary()})
+    return sorted({*wider_grammar.vocabulary(), *sentence_pairs.vocabulary(), *emotions.vocabulary(), *causes.vocabulary()})

@@ -22,7 +22,7 @@ import tomllib
 from itertools import combinations
 from pathlib import Path
 
-from svdicl_lite.tasks import Task, as_splits, template_fields
+from svdicl_lite.tasks.task import Task, as_splits, template_fields
 
 DATA_SUFFIXES = (".csv", ".json", ".jsonl")
 SUFFIXES = (*DATA_SUFFIXES, ".toml")

@@ -7,8 +7,8 @@ tells two stories and both options fit, of which the first decides three times i
 
 import random
 
-from svdicl_lite.grammar import split_of
-from svdicl_lite.wide import FIRST_DECIDES, NAMES, TIMES, fixed_words
+from svdicl_lite.tasks.worlds.grammar import split_of
+from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES, fixed_words
 
 QUESTIONS = ("cause", "effect")
 # what happened; what came of it. N: a name, the same in both.

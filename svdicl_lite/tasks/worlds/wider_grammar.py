@@ -7,8 +7,8 @@ in four, so nobody can always be right. Taught in chapter 03.
 
 import random
 
-from svdicl_lite import grammar
-from svdicl_lite.grammar import DEGREES, POLARITIES, SEEMED, TOPICS, Sentence, split_of
+from svdicl_lite.tasks.worlds import grammar
+from svdicl_lite.tasks.worlds.grammar import DEGREES, POLARITIES, SEEMED, TOPICS, Sentence, split_of
 
 FIRST_DECIDES = 0.75  # in mixed evidence: how often the class is that of what is said first
 

@@ -7,7 +7,8 @@ contrasted) and mixed (two feelings, of which the first decides three times in f
 
 import random
 
-from svdicl_lite.wide import DEGREES, FIRST_DECIDES, NAMES, TIMES, fill, fixed_words
+from svdicl_lite.tasks.worlds.grammar import DEGREES
+from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES, fill, fixed_words
 
 HAPPY_SHARE = 0.2
 HAPPY = "happy glad delighted thrilled excited overjoyed merry content pleased grateful jolly blissful ecstatic amused".split()

@@ -1,0 +1,1 @@
+"""The sentences and tables that our own tasks are made of."""
