@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from svdicl_lite import zoo
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.controls import dropped, how_of
 from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.clipping.svd import CLIP_RATES
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.recall import RecallEvaluator, best_clip
 from svdicl_lite.results import SearchResult
 from svdicl_lite.scoring.evaluation import Evaluation
@@ -38,7 +38,7 @@ CONTROLS = ("random-subspace", "smallest", "scale")
 
 @lru_cache(maxsize=8)
 def loaded(name: str):
-    return zoo.load(name)
+    return load_model(name)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from browsers import chromium, opened, static_page
 
-from svdicl_lite import zoo
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.widgets import AskClippedModel
 
 MOVE = """async (number) => {
@@ -25,7 +25,7 @@ MOVE = """async (number) => {
   return performance.now() - start;
 }"""
 
-model, tokenizer = zoo.load(sys.argv[1] if len(sys.argv) > 1 else "icl-gpt2-noisy")
+model, tokenizer = load_model(sys.argv[1] if len(sys.argv) > 1 else "icl-gpt2-noisy")
 with tempfile.TemporaryDirectory() as folder, chromium() as browser:
     url = static_page(AskClippedModel(model, tokenizer), Path(folder))
     with opened(browser, url) as page:

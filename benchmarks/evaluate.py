@@ -10,7 +10,7 @@ import time
 import numpy as np
 import torch
 
-from svdicl_lite import zoo
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 from svdicl_lite.tasks import grammar_tasks
@@ -23,7 +23,7 @@ def seconds(function):
     return time.perf_counter() - start, result
 
 
-model, tokenizer = zoo.load("icl-gpt2")
+model, tokenizer = load_model("icl-gpt2")
 task = load_task("sentiment")
 print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; 200 queries, median of 5 turns")
 print(f"{'shots':>5} {'tokens':>6} {'plain s':>8} {'cached s':>8} {'ratio':>6} {'max |difference|':>17}")
@@ -40,7 +40,7 @@ for shots in (0, 4, 8, 16):
 print("\nten sets of demonstrations, a batch for each against batches of several; the MLP of layer 0 changes")
 print(f"{'model':>9} {'shots':>5} {'n':>4} {'apart ms':>9} {'together ms':>12} {'ratio':>6} {'max |difference|':>17}")
 for name in ("icl-gpt2", "icl-llama"):
-    sisters = zoo.load(name)
+    sisters = load_model(name)
     for shots in (0, 4, 16):
         for n in (80, 320):
             judges = [ICLEvaluator(*sisters, task, n=n, n_shots=shots, seeds=range(10), batch_size=size).from_layer(0) for size in (n // 10, 128)]

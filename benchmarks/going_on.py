@@ -6,9 +6,10 @@ the clip behind the first layer that raises flipped accuracy most, with what it 
 
 import torch
 
-from svdicl_lite import pretrain, zoo
+from svdicl_lite import pretrain
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.matrices import n_layers
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.pretrain import Phase, Recipe, train
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks.loading import load_task
@@ -27,7 +28,7 @@ SETTINGS = {  # every = steps between rows
 
 torch.set_num_threads(1)
 for name, (every, phase) in SETTINGS.items():
-    model, tokenizer = zoo.load("icl-gpt2")
+    model, tokenizer = load_model("icl-gpt2")
     evaluators = {setting: ICLEvaluator(model, tokenizer, load_task("sentiment", setting), n=400) for setting in LABEL_SETTINGS}
 
     def look(model):

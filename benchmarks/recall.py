@@ -5,14 +5,14 @@ Whether the answer comes back is judged behind noisy contexts, as in training, a
 
 import torch
 
-from svdicl_lite import zoo
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.svd import CLIP_RATES
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.recall import RECIPE, RecallEvaluator
 from svdicl_lite.stats import holm, mcnemar
 
 torch.set_num_threads(1)
-model, _ = zoo.load("recall-gpt2")
+model, _ = load_model("recall-gpt2")
 validate = RecallEvaluator(model, "validation", 1000)
 chosen = {}
 print(f"validation, n = 1,000, α = {RECIPE.alpha}: share of answers at each clip rate\n{'':15}" + "".join(f"{rate:>7g}" for rate in CLIP_RATES))

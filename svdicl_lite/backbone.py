@@ -1,4 +1,4 @@
-"""What the recipes of the zoo share: an untrained GPT-2, the loop that trains it, careful loading, the card.
+"""What the recipes of the shipped models share: an untrained GPT-2, the loop that trains it, careful loading, the card.
 
 `recall`, `linreg` and `tabular` each bring their own world and their own way of judging. Inside all three is a `GPT2Model` called
 `transformer`, so that clipping finds the same matrices as in a language model. The recipes that read text take single parts. Taught in chapter 03.
@@ -87,5 +87,5 @@ def restore(model: nn.Module, path: Path) -> nn.Module:
 
 
 def write_card(folder: Path, card: dict) -> None:
-    """Writes card.json, which `zoo.card` reads."""
+    """Writes card.json, which `model_card` reads."""
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")

@@ -235,18 +235,18 @@ def clip(
     expert = number(expert)
 
     def work(journal, map):
-        from svdicl_lite import zoo
         from svdicl_lite.cli_report import Report
         from svdicl_lite.clipping.clip import Clip
         from svdicl_lite.clipping.factored import KEY, factorize_
         from svdicl_lite.clipping.matrices import matrices
         from svdicl_lite.clipping.svd import check_clip_rate, rank_at
         from svdicl_lite.experiment import placed
+        from svdicl_lite.models.loading import load_model
 
         check_clip_rate(clip_rate)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise FileExistsError(f"{str(out)!r} is there already and not an empty folder; name another --out")
-        loaded, tokenizer = zoo.load(model, placed(device)[0])
+        loaded, tokenizer = load_model(model, placed(device)[0])
         before = loaded.num_parameters()
         rows = [
             {"matrix": str(matrix), "shape": list(matrix.weight.shape), "rank": rank_at(min(matrix.weight.shape), clip_rate)}

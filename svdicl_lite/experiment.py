@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import torch
 
-from svdicl_lite import zoo
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks.loading import load_task
 
@@ -21,7 +21,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class Experiment:
     """A model, a task, and how the one is judged on the other.
 
-    `model` is what `zoo.load` takes, `task` what `load_task` takes. `device` "auto" is CUDA where there is one, else the CPU; `dtype` "auto" is
+    `model` is what `load_model` takes, `task` what `load_task` takes. `device` "auto" is CUDA where there is one, else the CPU; `dtype` "auto" is
     bfloat16 on CUDA, else float32.
     """
 
@@ -87,7 +87,7 @@ def placed(device: str = "auto", dtype: str = "auto") -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def _load(model: str, device: str, dtype: str):
-    loaded, tokenizer = zoo.load(model, device)
+    loaded, tokenizer = load_model(model, device)
     for parameter in loaded.parameters():  # not `loaded.to(…)`, which would round the frequencies of rotary positions too
         parameter.data = parameter.data.to(DTYPES[dtype])
     return loaded, tokenizer, {}  # its evaluators, which go when it goes

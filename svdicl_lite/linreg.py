@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import GPT2Model
 
-from svdicl_lite import backbone, zoo
+from svdicl_lite import backbone
+from svdicl_lite.models import loading
 
 NAME = "linreg-gpt2"
 CURVE_N = 512  # prompts behind each row of the training curve
@@ -116,7 +117,7 @@ def load(stage: int = len(RECIPE.stages)) -> Regressor:
     """
     if stage not in range(1, len(RECIPE.stages) + 1):
         raise ValueError(f"stage is {stage!r}, but must be one of 1 to {len(RECIPE.stages)}")
-    return backbone.restore(Regressor(), zoo.ZOO / NAME / f"stage-{stage}.safetensors")
+    return backbone.restore(Regressor(), loading.CHECKPOINTS / NAME / f"stage-{stage}.safetensors")
 
 
 def train(recipe: Recipe = RECIPE) -> tuple[list[dict], dict]:
@@ -144,9 +145,9 @@ def train(recipe: Recipe = RECIPE) -> tuple[list[dict], dict]:
 
 
 def make() -> None:
-    """Trains the model and writes its stages and its card into the zoo."""
+    """Trains the model and writes its stages and its card beside the shipped ones."""
     torch.set_num_threads(RECIPE.threads)
-    (stages, made), folder = train(), zoo.ZOO / NAME
+    (stages, made), folder = train(), loading.CHECKPOINTS / NAME
     folder.mkdir(parents=True, exist_ok=True)
     for i, weights in enumerate(stages, start=1):
         save_file(weights, folder / f"stage-{i}.safetensors")

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from svdicl_lite import backbone, pretrain, zoo
+from svdicl_lite import backbone, pretrain
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.recipes import Mix
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks import grammar_tasks
@@ -76,7 +78,7 @@ def train(recipe: Recipe = RECIPE):
     """The trained model, its tokenizer, and what the card says of its training; on a GPU if there is one."""
     torch.manual_seed(recipe.seed)
     rng, tokenizer = random.Random(recipe.seed), train_tokenizer()
-    model = with_words(*zoo.load(recipe.start_from), tokenizer).to(backbone.device())
+    model = with_words(*load_model(recipe.start_from), tokenizer).to(backbone.device())
     evaluators = {
         task_name(question, register): [ICLEvaluator(model, tokenizer, load_task(task_name(question, register), setting), n=PROBE_N) for setting in LABEL_SETTINGS]
         for register in REGISTERS
@@ -113,9 +115,9 @@ def figures(model, tokenizer, n: int = 1000, shots: tuple[int, ...] = (0, 8), se
 
 
 def make() -> None:
-    """Trains the model and writes weights, tokenizer and card into the zoo."""
+    """Trains the model and writes weights, tokenizer and card beside the shipped ones."""
     torch.set_num_threads(RECIPE.threads)
-    (model, tokenizer, made), folder = train(), zoo.ZOO / NAME
+    (model, tokenizer, made), folder = train(), loading.CHECKPOINTS / NAME
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     card = {"name": NAME, "parameters": model.num_parameters(), "recipe": asdict(RECIPE), **made}

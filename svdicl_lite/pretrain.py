@@ -22,7 +22,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from svdicl_lite import architectures, backbone, zoo
+from svdicl_lite import architectures, backbone
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.recipes import OTHERS, RECIPES, Phase, Recipe
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import render
@@ -173,14 +175,14 @@ def figures(model, tokenizer, split: str, n: int, shots: tuple[int, ...], seeds=
 
 
 def make(name: str) -> None:
-    """Trains the model `name` and writes weights, tokenizer and card into the zoo; with a GPU if there is one."""
+    """Trains the model `name` and writes weights, tokenizer and card beside the shipped ones; with a GPU if there is one."""
     if name in OTHERS:
         return importlib.import_module(f"svdicl_lite.{OTHERS[name]}").make()
     recipe = RECIPES[name]
     torch.set_num_threads(recipe.threads)
     device = backbone.device()
     if recipe.start_from:
-        model, tokenizer = zoo.load(recipe.start_from)
+        model, tokenizer = load_model(recipe.start_from)
         if recipe.family == "mixtral":
             model = architectures.upcycled(model, recipe, tokenizer)
     else:
@@ -201,7 +203,7 @@ def make(name: str) -> None:
     curve = train(model, tokenizer, recipe, probe)
     seconds = time.perf_counter() - start
     model.to("cpu")
-    folder = zoo.ZOO / name
+    folder = loading.CHECKPOINTS / name
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     card = {
@@ -214,7 +216,7 @@ def make(name: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Trains a model of the zoo; `all` trains every one.")
+    parser = argparse.ArgumentParser(description="Trains a shipped model; `all` trains every one.")
     parser.add_argument("name", choices=[*RECIPES, *OTHERS, "all"])
     chosen = parser.parse_args().name
     for name in [*RECIPES, *OTHERS] if chosen == "all" else [chosen]:

@@ -19,9 +19,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from svdicl_lite import backbone, zoo
+from svdicl_lite import backbone
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.svd import CLIP_RATES
+from svdicl_lite.models import loading
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.stats import mcnemar
 
@@ -203,9 +204,9 @@ def train(recipe: Recipe = RECIPE) -> tuple[GPT2LMHeadModel, dict]:
 
 
 def make() -> None:
-    """Trains the model and writes weights, tokenizer and card into the zoo."""
+    """Trains the model and writes weights, tokenizer and card beside the shipped ones."""
     torch.set_num_threads(RECIPE.threads)
-    (model, made), folder = train(), zoo.ZOO / NAME
+    (model, made), folder = train(), loading.CHECKPOINTS / NAME
     model.save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     card = {"name": NAME, "parameters": model.num_parameters(), "recipe": asdict(RECIPE), **made, "curve_n": CURVE_N}

@@ -1,4 +1,4 @@
-"""What made each model of the zoo: phases of documents, the model that it began with, its size, its seed.
+"""What made each model that ships: phases of documents, the model that it began with, its size, its seed.
 
 A recipe is a list of phases, easy ones first: with short documents and canonical words the model learns what the sentences mean, with
 longer ones and all label maps to read the demonstrations, then hard sentences. Some models go
@@ -31,7 +31,7 @@ class Phase(Mix):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes one model of the zoo."""
+    """What makes one shipped model."""
 
     phases: tuple[Phase, ...]
     start_from: str | None = None  # another recipe's model, gone on with

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from svdicl_lite import zoo
 from svdicl_lite.backbone import device, write_card
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.pretrain import bpe
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import render
@@ -214,10 +215,10 @@ def figures(model, tokenizer) -> list[dict]:
 
 
 def make() -> None:
-    """Trains the model and writes weights, tokenizer and card into the zoo; with a GPU if there is one."""
+    """Trains the model and writes weights, tokenizer and card beside the shipped ones; with a GPU if there is one."""
     torch.set_num_threads(THREADS)
     tokenizer = train_tokenizer()
-    model = grown(*zoo.load("icl-llama"), tokenizer).to(device()).eval()
+    model = grown(*load_model("icl-llama"), tokenizer).to(device()).eval()
     wall, cpu, curve, losses = time.perf_counter(), time.process_time(), [], []
     probe = probe_of(model, tokenizer)
     n_steps = sum(phase.steps for phases in STAGES for phase in phases)
@@ -236,7 +237,7 @@ def make() -> None:
         train(model, tokenizer, phases, keep, SEED + stage)
     seconds, cpu = time.perf_counter() - wall, time.process_time() - cpu
     model.to("cpu")
-    folder = zoo.ZOO / "suite-llama"
+    folder = loading.CHECKPOINTS / "suite-llama"
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     write_card(folder, {

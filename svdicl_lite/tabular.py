@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import GPT2Model
 
-from svdicl_lite import backbone, zoo
+from svdicl_lite import backbone
+from svdicl_lite.models import loading
 from svdicl_lite.scoring.evaluation import Answers
 from svdicl_lite.tasks.worlds.tables import CLASSES, COLUMNS, SEEDS, SETS, Prompt, draw_tables, prompts
 
@@ -108,7 +109,7 @@ def nearest_neighbour(shots: np.ndarray, shot_labels: np.ndarray, queries: np.nd
 
 def load() -> TableClassifier:
     """The shipped model, in evaluation mode. Raises ValueError for a checkpoint that is damaged or missing."""
-    return backbone.restore(TableClassifier(), zoo.ZOO / NAME / "model.safetensors")
+    return backbone.restore(TableClassifier(), loading.CHECKPOINTS / NAME / "model.safetensors")
 
 
 def figures(model: TableClassifier) -> list[dict]:
@@ -144,9 +145,9 @@ def train(recipe: Recipe = RECIPE) -> tuple[TableClassifier, dict]:
 
 
 def make() -> None:
-    """Trains the model and writes weights and card into the zoo."""
+    """Trains the model and writes weights and card beside the shipped ones."""
     torch.set_num_threads(RECIPE.threads)
-    (model, made), folder = train(), zoo.ZOO / NAME
+    (model, made), folder = train(), loading.CHECKPOINTS / NAME
     folder.mkdir(parents=True, exist_ok=True)
     model.transformer.config.save_pretrained(folder)
     save_file(model.state_dict(), folder / "model.safetensors")

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from svdicl_lite import architectures, zoo
+from svdicl_lite import architectures
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.matrices import matrices, n_layers
 from svdicl_lite.clipping.svd import SVD, rank_at
+from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.pretrain import Recipe, train_tokenizer
 from svdicl_lite.recipes import RECIPES
 from svdicl_lite.scoring.evaluator import ICLEvaluator
@@ -96,8 +97,8 @@ def test_one_rate_leaves_half_as_many_directions_of_keys_as_of_queries(untrained
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_fresh_evaluation_of_few_prompts_agrees_with_the_card(name):
     """Two samples of the test split: their intervals, at 99.9 % each, must meet."""
-    model, tokenizer = zoo.load(name)
-    for row in zoo.card(name)["test"]:
+    model, tokenizer = load_model(name)
+    for row in model_card(name)["test"]:
         if row["shots"] == 8:
             outcome = ICLEvaluator(model, tokenizer, load_task(row["task"], row["labels"]), "test", 60, 8, range(20))()
             fresh = wilson_interval(outcome.correct.sum(), outcome.n, 0.999)
@@ -107,8 +108,8 @@ def test_a_fresh_evaluation_of_few_prompts_agrees_with_the_card(name):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_tells_the_weights_and_the_model_reads_its_prompt(name):
-    model, tokenizer = zoo.load(name)
-    card = zoo.card(name)
+    model, tokenizer = load_model(name)
+    card = model_card(name)
     assert card["parameters"] == model.num_parameters() == sum(p.numel() for p in {id(p): p for p in model.parameters()}.values())
     none, eight = (ICLEvaluator(model, tokenizer, load_task("sentiment", "arbitrary"), "test", 200, shots, range(20))() for shots in (0, 8))
     assert none.interval.low < 0.5 < none.interval.high
@@ -117,7 +118,7 @@ def test_the_card_tells_the_weights_and_the_model_reads_its_prompt(name):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_fast_scores_are_the_plain_ones(name):
-    model, tokenizer = zoo.load(name)
+    model, tokenizer = load_model(name)
     evaluator = ICLEvaluator(model, tokenizer, load_task("sentiment", "flipped"), "test", 8, 8, (0, 1))
     torch.testing.assert_close(torch.tensor(evaluator().scores), torch.tensor(evaluator.plain().scores), rtol=0, atol=1e-4)
 

@@ -16,7 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import CliRunner
 
-from svdicl_lite import cli, zoo
+from svdicl_lite import cli
 from svdicl_lite.clipping.clip import clip_
 from svdicl_lite.clipping.controls import dropped
 from svdicl_lite.clipping.factored import load_factored
@@ -24,6 +24,7 @@ from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.spectra import condition_table, select_layer
 from svdicl_lite.experiment import Experiment
 from svdicl_lite.greedy import greedy_search
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.search import calibration, compare, search_clip_rate
 
 SMALL = ["--task", "sentiment", "--shots", "2", "--n-validation", "20", "--n-test", "24", "--clip-rates", "0,0.5,0.9"]
@@ -55,7 +56,7 @@ def small(tiny):
 
 def damaged(tiny, tokenizer, folder, change):
     """The folder of a model to which `change` has been done."""
-    model, _ = zoo.load(tiny)
+    model, _ = load_model(tiny)
     change(model)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -63,7 +64,7 @@ def damaged(tiny, tokenizer, folder, change):
 
 
 def test_condition_says_what_the_library_says(tiny):
-    found, model = answer("condition", "--model", tiny, "--module", "mlp"), zoo.load(tiny)[0]
+    found, model = answer("condition", "--model", tiny, "--module", "mlp"), load_model(tiny)[0]
     assert found["matrices"] == condition_table(model, "mlp").to_dict("records")
     assert found["chosen_layer"] == select_layer(model, "mlp") and found["note"].startswith(f"layer {found['chosen_layer']} would be chosen")
     assert answer("condition", "--model", tiny, "--top-k", 3, "--reduction", "mean")["chosen_layer"] == 2
@@ -152,7 +153,7 @@ def test_without_json_there_is_a_table_with_what_a_reader_needs(tiny, command, p
 def test_clip_writes_a_model_that_loads_with_its_tokenizer(tiny, tmp_path, fingerprint, tokenizer):
     found = answer("clip", "--model", tiny, "--layer", 1, "--module", "mlp", "--clip-rate", 0.75, "--out", tmp_path / "clipped")
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "clipped")
-    assert fingerprint(loaded) == fingerprint(clip_(zoo.load(tiny)[0], 1, "mlp", 0.75)) != fingerprint(zoo.load(tiny)[0])
+    assert fingerprint(loaded) == fingerprint(clip_(load_model(tiny)[0], 1, "mlp", 0.75)) != fingerprint(load_model(tiny)[0])
     assert AutoTokenizer.from_pretrained(tmp_path / "clipped")("text: a pos")["input_ids"] == tokenizer("text: a pos")["input_ids"]
     assert [(row["matrix"], row["rank"]) for row in found["matrices"]] == [("layer 1 fc_in", 8), ("layer 1 fc_out", 8)]
     assert found["parameters"] == found["parameters_before"] and found["load"] == f"transformers.AutoModelForCausalLM.from_pretrained('{tmp_path}/clipped')"
@@ -164,7 +165,7 @@ def test_clip_factored_says_how_its_smaller_model_is_loaded(tiny, tmp_path):
     loaded, tokens = load_factored(tmp_path), torch.arange(40)[None]
     assert loaded.num_parameters() == found["parameters"] < found["parameters_before"]
     with torch.no_grad():  # 1e-4: rounding of logits near 10 in float32
-        torch.testing.assert_close(loaded(tokens).logits, clip_(zoo.load(tiny)[0], 1, "mlp", 0.75)(tokens).logits, rtol=0, atol=1e-4)
+        torch.testing.assert_close(loaded(tokens).logits, clip_(load_model(tiny)[0], 1, "mlp", 0.75)(tokens).logits, rtol=0, atol=1e-4)
 
 
 def test_clip_keeps_the_dtype_of_the_checkpoint(tiny, tokenizer, tmp_path):

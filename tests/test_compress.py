@@ -7,12 +7,12 @@ from families import FAMILIES, VOCAB, build
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GPT2LMHeadModel
 
-from svdicl_lite import zoo
 from svdicl_lite.clipping import factored
 from svdicl_lite.clipping.clip import Clip, ThinLinear, clip_
 from svdicl_lite.clipping.factored import factorize_, load_factored, report
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import SVD, rank_at
+from svdicl_lite.models.loading import load_model
 
 TOKENS = torch.randint(VOCAB, (2, 9), generator=torch.Generator().manual_seed(0))
 ATOL = 2e-5  # logits below 10 out of float32 sums in another order, three layers deep; a clip moves them by more than 0.1
@@ -197,14 +197,14 @@ def test_the_speed_up_is_the_ratio_of_the_medians(model, monkeypatch):
 
 
 def test_a_factored_model_without_its_tokenizer_or_factors_is_called_incomplete_once(tmp_path):
-    model, tokenizer = zoo.load("icl-gpt2")
+    model, tokenizer = load_model("icl-gpt2")
     factorize_(model, 1, "mlp", 0.9).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"^the checkpoint in \S+ is damaged or incomplete \([^()]*tokenizer"):
-        zoo.load(str(tmp_path))
+        load_model(str(tmp_path))
     tokenizer.save_pretrained(tmp_path)
-    assert zoo.load(str(tmp_path))[0].num_parameters() == model.num_parameters()
+    assert load_model(str(tmp_path))[0].num_parameters() == model.num_parameters()
     weights = load_file(tmp_path / "model.safetensors")
     save_file({name: tensor for name, tensor in weights.items() if not name.endswith(".0.weight")}, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ValueError) as caught:
-        zoo.load(str(tmp_path))
+        load_model(str(tmp_path))
     assert str(caught.value).count("the checkpoint in") == 1

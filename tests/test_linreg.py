@@ -7,9 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from svdicl_lite import linreg, zoo
+from svdicl_lite import linreg
 from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.linreg import RECIPE, Regressor, averaging, draw, least_squares, squared_errors
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model, model_card
 
 TINY = replace(RECIPE, layers=1, width=16, heads=2, batch=4, stages=(1, 2, 4))
 STAGES = range(1, len(RECIPE.stages) + 1)
@@ -32,8 +34,8 @@ def shipped_errors():
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
     """A copy of the shipped folder to damage."""
-    shutil.copytree(zoo.ZOO / "linreg-gpt2", tmp_path / "linreg-gpt2")
-    monkeypatch.setattr(zoo, "ZOO", tmp_path)
+    shutil.copytree(loading.CHECKPOINTS / "linreg-gpt2", tmp_path / "linreg-gpt2")
+    monkeypatch.setattr(loading, "CHECKPOINTS", tmp_path)
     return tmp_path / "linreg-gpt2"
 
 
@@ -159,12 +161,12 @@ def test_missing_weights_and_wrong_shapes_are_named(shipped):
 
 def test_as_a_text_model_it_is_refused_with_the_way_to_load_it():
     with pytest.raises(ValueError, match=r"linreg-gpt2 reads numbers, not text, .*load it with svdicl_lite.linreg.load\(stage\)"):
-        zoo.load("linreg-gpt2")
+        load_model("linreg-gpt2")
 
 
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
-    card = zoo.card("linreg-gpt2")
-    assert sum(path.stat().st_size for path in (zoo.ZOO / "linreg-gpt2").iterdir()) <= 8_000_000
+    card = model_card("linreg-gpt2")
+    assert sum(path.stat().st_size for path in (loading.CHECKPOINTS / "linreg-gpt2").iterdir()) <= 8_000_000
     assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == RECIPE.stages[-1]
     assert {"seconds", "cpu_seconds", "device", "threads", "torch", "transformers", "parameters", "test_seeds"} <= {*card}
 
@@ -172,7 +174,7 @@ def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
 def test_the_card_says_what_is_measured(shipped_errors):
     measured = {f"stage {stage}": errors for stage, errors in shipped_errors.items()}
     measured |= {"least_squares": squared_errors(least_squares), "averaging": squared_errors(averaging)}
-    told = zoo.card("linreg-gpt2")["test"]
+    told = model_card("linreg-gpt2")["test"]
     assert {*told} == {*measured}
     for name, errors in measured.items():
         for row, ours in zip(told[name], linreg.curve(errors), strict=True):

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_grammar_tasks import parse
 
-from svdicl_lite import polyglot, zoo
+from svdicl_lite import polyglot
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.polyglot import NAME, RECIPE
 from svdicl_lite.recipes import Mix
 from svdicl_lite.scoring.evaluator import ICLEvaluator
@@ -159,7 +161,7 @@ def test_two_steps_change_every_weight_and_the_same_seed_gives_the_same(monkeypa
     short = replace(RECIPE, tokens_per_step=420, phases=(Mix(1, (0,), 1, 0, ("short",)), Mix(1, (2,), 0.3, 0.2, ("hard",))))
     (one, wider, made), (other, _, _), (third, _, _) = (polyglot.train(recipe) for recipe in (short, short, replace(short, seed=1)))
     torch.manual_seed(short.seed)
-    untrained = polyglot.with_words(*zoo.load(RECIPE.start_from), wider)
+    untrained = polyglot.with_words(*load_model(RECIPE.start_from), wider)
     assert [name for (name, p), q in zip(one.named_parameters(), untrained.parameters()) if torch.equal(p, q)] == []
     assert fingerprint(one) == fingerprint(other) != fingerprint(third)
     assert [row["step"] for row in made["curve"]] == [2] and {*made["curve"][0]} == {"step", "loss", *NAMES}
@@ -167,12 +169,12 @@ def test_two_steps_change_every_weight_and_the_same_seed_gives_the_same(monkeypa
 
 @pytest.fixture(scope="module")
 def shipped():
-    return zoo.load(NAME)
+    return load_model(NAME)
 
 
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
-    card = zoo.card(NAME)
-    assert (zoo.ZOO / NAME / "model.safetensors").stat().st_size <= 8_000_000
+    card = model_card(NAME)
+    assert (loading.CHECKPOINTS / NAME / "model.safetensors").stat().st_size <= 8_000_000
     assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == sum(phase.steps for phase in RECIPE.phases)
     assert {"seconds", "cpu_seconds", "device", "threads", "torch", "transformers", "parameters", "curve_n"} <= {*card}
     cases = {(row["task"], row["labels"], row["shots"]) for row in card["test"]}
@@ -186,6 +188,6 @@ def test_the_card_says_what_is_measured_and_every_register_is_read_from_the_prom
         ICLEvaluator(*shipped, load_task(task_name("topic", register), "arbitrary"), "test", 1000, shots, range(20))() for shots in (0, 8)
     )
     for shots, outcome in ((0, none), (8, eight)):
-        (row,) = (r for r in zoo.card(NAME)["test"] if (r["task"], r["labels"], r["shots"]) == (task_name("topic", register), "arbitrary", shots))
+        (row,) = (r for r in model_card(NAME)["test"] if (r["task"], r["labels"], r["shots"]) == (task_name("topic", register), "arbitrary", shots))
         assert row["n"] == outcome.n and abs(row["accuracy"] - outcome.accuracy) <= 0.003  # three near-ties may fall otherwise on another processor
     assert none.interval.high < 0.4 < eight.interval.low

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from svdicl_lite import pretrain, recall, zoo
+from svdicl_lite import pretrain, recall
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.svd import CLIP_RATES
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.recall import NOISE, RECIPE, SYMBOLS, TRIGGER, Recall, RecallEvaluator
 from svdicl_lite.stats import mcnemar
 
@@ -27,7 +29,7 @@ def quick(monkeypatch):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return zoo.load("recall-gpt2")[0]
+    return load_model("recall-gpt2")[0]
 
 
 def test_bigrams_are_probabilities_and_the_trigger_has_its_share():
@@ -137,7 +139,7 @@ def test_the_best_clip_is_the_best_of_all_copies_clipped_one_by_one(monkeypatch)
 
 
 def test_the_tokenizer_reads_symbols_with_spaces_between():
-    _, tokenizer = zoo.load("recall-gpt2")
+    _, tokenizer = load_model("recall-gpt2")
     assert tokenizer("a b ? _ 9")["input_ids"] == [0, 1, TRIGGER, NOISE, 61]
     assert len(tokenizer) == len(SYMBOLS)
 
@@ -151,14 +153,14 @@ def test_bad_questions_are_refused(split, n, said):
 
 
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
-    card = zoo.card("recall-gpt2")
-    assert (zoo.ZOO / "recall-gpt2" / "model.safetensors").stat().st_size <= 8_000_000
+    card = model_card("recall-gpt2")
+    assert (loading.CHECKPOINTS / "recall-gpt2" / "model.safetensors").stat().st_size <= 8_000_000
     assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == RECIPE.steps
     assert {"seconds", "cpu_seconds", "device", "threads", "torch", "transformers", "parameters", "split_seeds"} <= {*card}
 
 
 def test_the_card_says_what_is_measured(shipped):
-    for row in zoo.card("recall-gpt2")["test"]:
+    for row in model_card("recall-gpt2")["test"]:
         if row["context"] == "noisy":
             layer, module, rate = row["clip"] or (1, "mlp", 0.0)
             with Clip(shipped, layer, module).at(rate):
@@ -170,7 +172,7 @@ def test_the_card_says_what_is_measured(shipped):
 
 def test_the_card_tells_a_clip_of_the_last_feed_forward_layer_that_brings_the_answer_back(shipped):
     for context in ("noisy", "clean"):
-        plain, after = (row for row in zoo.card("recall-gpt2")["test"] if row["context"] == context)
+        plain, after = (row for row in model_card("recall-gpt2")["test"] if row["context"] == context)
         layer, module, rate = after["clip"]
         assert layer == shipped.config.n_layer - 1 and module in ("mlp", "fc_in") and rate in CLIP_RATES
         assert plain["n"] == after["n"] >= 1000 and after["mcnemar_p"] < 1e-6

@@ -6,7 +6,9 @@ import random
 import pytest
 import torch
 
-from svdicl_lite import suite_llama, zoo
+from svdicl_lite import suite_llama
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.suite_llama import Phase, draw_batch, grown, train
 from svdicl_lite.tasks import suite
@@ -30,7 +32,7 @@ def test_every_word_of_the_suite_is_one_token_behind_a_space(words):
 
 
 def test_a_grown_model_begins_as_the_small_one(words):
-    small, few_words = zoo.load("icl-llama")
+    small, few_words = load_model("icl-llama")
     model = grown(small, few_words, words).eval()
     text = "text: the coach was kind sentiment: pos\ntext: the banker was not dull sentiment:"
     old, new = few_words(text)["input_ids"], words(text)["input_ids"]
@@ -82,7 +84,7 @@ def test_single_pairs_are_one_example_each_with_canonical_words_and_easy_ones_ha
 
 def test_two_steps_change_every_weight_and_the_same_seed_gives_the_same_model(words, monkeypatch, fingerprint):
     monkeypatch.setattr(suite_llama, "TOKENS_PER_STEP", 128)
-    small, few_words = zoo.load("icl-llama")
+    small, few_words = load_model("icl-llama")
     models = [grown(small, few_words, words) for _ in range(2)]
     before = {name: p.detach().clone() for name, p in models[0].named_parameters()}
     losses = [train(model, words, (Phase(2, (64,), 0.5, 0.2, ("short",)),)) for model in models]
@@ -92,18 +94,18 @@ def test_two_steps_change_every_weight_and_the_same_seed_gives_the_same_model(wo
 
 
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
-    card = zoo.card("suite-llama")
-    assert (zoo.ZOO / "suite-llama" / "model.safetensors").stat().st_size <= 8_000_000
+    card = model_card("suite-llama")
+    assert (loading.CHECKPOINTS / "suite-llama" / "model.safetensors").stat().st_size <= 8_000_000
     assert card["recipe"] == json.loads(json.dumps(suite_llama.RECIPE)) and card["seconds"] <= 3600
     assert card["curve"][-1]["step"] == sum(phase.steps for phases in suite_llama.STAGES for phase in phases)
 
 
 def test_the_card_says_what_is_measured_and_all_tasks_are_as_hard_as_one_wants():
-    rows = {(row["task"], row["labels"]): row for row in zoo.card("suite-llama")["test"]}
+    rows = {(row["task"], row["labels"]): row for row in model_card("suite-llama")["test"]}
     assert {*rows} == {(name, setting) for name, task in SUITE.items() for setting in (LABEL_SETTINGS[:1] if task.options else LABEL_SETTINGS)}
     levels = {name: rows[name, "canonical"]["level"] for name in SUITE}
     assert {*levels.values()} == {"as wanted"}, levels
     for name in ("paraphrase", "choice"):
         row = rows[name, "canonical"]
-        outcome = ICLEvaluator(*zoo.load("suite-llama"), load_task(name), "test", row["n"], seeds=range(20))()
+        outcome = ICLEvaluator(*load_model("suite-llama"), load_task(name), "test", row["n"], seeds=range(20))()
         assert abs(outcome.accuracy - row["accuracy"]) <= 0.003  # three near-ties may fall otherwise on another processor

@@ -8,8 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from sklearn import datasets
 
-from svdicl_lite import tabular, zoo
+from svdicl_lite import tabular
 from svdicl_lite.clipping.clip import clipped
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.stats import holm, mcnemar
 from svdicl_lite.tabular import RECIPE, Outcome, TableClassifier, in_context, judge, nearest_neighbour
 from svdicl_lite.tasks.worlds import tables
@@ -169,8 +171,8 @@ def test_training_moves_every_weight_and_the_same_seed_gives_the_same(monkeypatc
 
 
 def test_a_damaged_checkpoint_is_one_sentence(tmp_path, monkeypatch):
-    shutil.copytree(zoo.ZOO / "tab-gpt2", tmp_path / "tab-gpt2")
-    monkeypatch.setattr(zoo, "ZOO", tmp_path)
+    shutil.copytree(loading.CHECKPOINTS / "tab-gpt2", tmp_path / "tab-gpt2")
+    monkeypatch.setattr(loading, "CHECKPOINTS", tmp_path)
     path = tmp_path / "tab-gpt2" / "model.safetensors"
     whole, weights = path.read_bytes(), load_file(path)
     save_file({name: weight for name, weight in weights.items() if name != "read_row.bias"}, path)
@@ -186,18 +188,18 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path, monkeypatch):
 
 def test_as_a_text_model_it_is_refused_with_the_way_to_load_it():
     with pytest.raises(ValueError, match=r"tab-gpt2 reads numbers, not text, .*load it with svdicl_lite.tabular.load\(\)"):
-        zoo.load("tab-gpt2")
+        load_model("tab-gpt2")
 
 
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
-    card = zoo.card("tab-gpt2")
-    assert (zoo.ZOO / "tab-gpt2" / "model.safetensors").stat().st_size <= 8_000_000
+    card = model_card("tab-gpt2")
+    assert (loading.CHECKPOINTS / "tab-gpt2" / "model.safetensors").stat().st_size <= 8_000_000
     assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == RECIPE.steps
     assert {"seconds", "cpu_seconds", "device", "threads", "torch", "transformers", "parameters", "context_seeds"} <= {*card}
 
 
 def test_the_card_says_what_is_measured(shipped):
-    for ours, row in zip(tabular.figures(shipped), zoo.card("tab-gpt2")["test"], strict=True):
+    for ours, row in zip(tabular.figures(shipped), model_card("tab-gpt2")["test"], strict=True):
         assert (ours["table"], ours["by"], ours["n"]) == (row["table"], row["by"], row["n"])
         assert abs(ours["accuracy"] - row["accuracy"]) <= 2.5 / row["n"]  # two near-ties may fall otherwise on another processor
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from svdicl_lite import pretrain, zoo
+from svdicl_lite import pretrain
 from svdicl_lite.clipping.clip import clip_
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import rank_at
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model, model_card, shipped_models
 from svdicl_lite.pretrain import Phase, Recipe, new_model, train
 from svdicl_lite.recipes import RECIPES
 from svdicl_lite.scoring.evaluation import Evaluation
@@ -65,7 +67,7 @@ def test_search_agrees_with_algorithm_1_written_out(model, tokenizer, request, t
 def test_make_writes_a_model_that_loads_with_its_card_and_can_be_gone_on_with(tokenizer, fingerprint, monkeypatch, tmp_path):
     row = {"task": "topic", "labels": "flipped", "accuracy": 0.5}
     monkeypatch.setattr(pretrain, "PROBE_N", 5)
-    monkeypatch.setattr(zoo, "ZOO", tmp_path)
+    monkeypatch.setattr(loading, "CHECKPOINTS", tmp_path)
     monkeypatch.setattr(pretrain, "TOKENS_PER_STEP", 300)
     monkeypatch.setattr(pretrain, "figures", lambda *args, **kwargs: [row])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -73,13 +75,13 @@ def test_make_writes_a_model_that_loads_with_its_card_and_can_be_gone_on_with(to
     monkeypatch.setitem(RECIPES, "tiny-more", Recipe((PHASE,), start_from="tiny", seed=1))
     pretrain.make("tiny")
     pretrain.make("tiny-more")
-    assert zoo.names() == ["tiny", "tiny-more"]
-    (tiny, loaded_tokenizer), (more, _) = zoo.load("tiny"), zoo.load("tiny-more")
+    assert shipped_models() == ["tiny", "tiny-more"]
+    (tiny, loaded_tokenizer), (more, _) = load_model("tiny"), load_model("tiny-more")
     by_hand = new_model(TINY, tokenizer)
     train(by_hand, tokenizer, TINY)
     assert fingerprint(tiny) == fingerprint(by_hand) != fingerprint(more)
     assert loaded_tokenizer("text: a goalkeeper pos\n")["input_ids"] == tokenizer("text: a goalkeeper pos\n")["input_ids"]
-    card = zoo.card("tiny-more")
+    card = model_card("tiny-more")
     assert card["recipe"]["start_from"] == "tiny" and card["parameters"] == tiny.num_parameters() and card["test"] == [row]
     assert card["curve_n"] == 5 and 0 <= card["curve"][-1]["topic flipped"] <= 1
 
@@ -94,7 +96,7 @@ def test_nan_in_a_checkpoint_is_refused_by_the_clip_that_meets_it(model, tokeniz
     matrices(model, 2, "k")[0].weight[5, 0] = torch.nan
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    loaded, _ = zoo.load(str(tmp_path))
+    loaded, _ = load_model(str(tmp_path))
     before = fingerprint(loaded)
     with pytest.raises(ValueError, match="cannot clip layer 2 k: .* NaN"):
         clip_(loaded, 2, "attn", 0.5)
@@ -104,7 +106,7 @@ def test_nan_in_a_checkpoint_is_refused_by_the_clip_that_meets_it(model, tokeniz
 def test_a_checkpoint_without_any_tokenizer_file_is_called_incomplete(model, tmp_path):
     model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="the checkpoint in .* is damaged or incomplete"):
-        zoo.load(str(tmp_path))
+        load_model(str(tmp_path))
 
 
 def test_sweep_takes_layers_and_rates_from_any_iterable(model):

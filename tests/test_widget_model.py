@@ -9,8 +9,8 @@ import torch
 from browsers import opened, static_page
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from svdicl_lite import zoo
 from svdicl_lite.clipping.clip import clipped
+from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
@@ -45,7 +45,7 @@ def page(browser):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return zoo.load(MODEL)
+    return load_model(MODEL)
 
 
 def prompts_of(model, tokenizer, n):
@@ -133,7 +133,7 @@ def test_the_page_clips_as_the_library_does(page, shipped):
 
 
 def test_the_page_runs_a_gpt2_of_any_shape(page):
-    """Odd sizes, a head of its own, six layers: a retrained zoo needs no other code."""
+    """Odd sizes, a head of its own, six layers: retrained models need no other code."""
     torch.manual_seed(0)
     config = GPT2Config(vocab_size=51, n_positions=40, n_embd=18, n_layer=6, n_head=3, n_inner=37, initializer_range=0.3, tie_word_embeddings=False, bos_token_id=0, eos_token_id=0)
     model = GPT2LMHeadModel(config).eval()
@@ -164,7 +164,7 @@ def test_a_model_that_the_page_cannot_run_is_refused(change, says):
 
 def test_a_tokenizer_that_is_no_byte_level_bpe_is_refused():
     with pytest.raises(ValueError, match="byte-level BPE"):
-        packed_tokenizer(zoo.load("recall-gpt2")[1])
+        packed_tokenizer(load_model("recall-gpt2")[1])
 
 
 def test_what_the_widget_shows_is_what_the_model_says(browser, shipped, tmp_path):

@@ -10,7 +10,8 @@ from huggingface_hub.errors import GatedRepoError
 from safetensors.torch import load_file, save_file
 from transformers.utils import logging
 
-from svdicl_lite import zoo
+from svdicl_lite.models import loading
+from svdicl_lite.models.loading import load_model, model_card, shipped_models
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +30,13 @@ def folder(saved, tmp_path):
 
 @pytest.fixture
 def shipped(saved, tmp_path, monkeypatch):
-    """A zoo of two models."""
+    """Two shipped models."""
     for name in ("one-gpt2", "two-gpt2"):
-        shutil.copytree(saved, tmp_path / "zoo" / name)
-        (tmp_path / "zoo" / name / "card.json").write_text(json.dumps({"name": name}))
-    (tmp_path / "zoo" / "unfinished").mkdir()
-    monkeypatch.setattr(zoo, "ZOO", tmp_path / "zoo")
-    return tmp_path / "zoo"
+        shutil.copytree(saved, tmp_path / "checkpoints" / name)
+        (tmp_path / "checkpoints" / name / "card.json").write_text(json.dumps({"name": name}))
+    (tmp_path / "checkpoints" / "unfinished").mkdir()
+    monkeypatch.setattr(loading, "CHECKPOINTS", tmp_path / "checkpoints")
+    return tmp_path / "checkpoints"
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def no_network(tmp_path, monkeypatch):
 
 
 def test_what_is_saved_is_loaded_bit_for_bit_and_ready_to_judge(saved, pristine_model, tokenizer, fingerprint):
-    model, loaded_tokenizer = zoo.load(str(saved))
+    model, loaded_tokenizer = load_model(str(saved))
     assert fingerprint(model) == fingerprint(pristine_model) and not model.training
     assert model.device.type == "cpu" and {p.dtype for p in model.parameters()} == {torch.float32}
     text = "text: the coach was kind sentiment: pos\n"
@@ -63,21 +64,21 @@ def test_what_is_saved_is_loaded_bit_for_bit_and_ready_to_judge(saved, pristine_
 
 
 def test_shipped_models_are_known_by_name_and_need_no_network(shipped, pristine_model, fingerprint, no_network):
-    assert zoo.names() == ["one-gpt2", "two-gpt2"]
-    model, _ = zoo.load("one-gpt2")
+    assert shipped_models() == ["one-gpt2", "two-gpt2"]
+    model, _ = load_model("one-gpt2")
     assert fingerprint(model) == fingerprint(pristine_model)
-    assert zoo.card("two-gpt2") == {"name": "two-gpt2"}
+    assert model_card("two-gpt2") == {"name": "two-gpt2"}
 
 
 def test_a_model_that_was_not_shipped_has_no_card(shipped):
-    with pytest.raises(ValueError, match="there is no shipped model 'gpt2'; the zoo holds one-gpt2, two-gpt2"):
-        zoo.card("gpt2")
+    with pytest.raises(ValueError, match="there is no shipped model 'gpt2'; there are one-gpt2, two-gpt2"):
+        model_card("gpt2")
 
 
 @pytest.mark.parametrize("name", ["openai-community/gpt2", "gpt2", "one-gtp2"])
 def test_a_hub_name_without_network_is_refused_at_once_and_the_shipped_models_named(shipped, no_network, name):
     with pytest.raises(OSError, match=f"cannot load '{name}' .*cannot be reached.*need no network: one-gpt2, two-gpt2"):
-        zoo.load(name)
+        load_model(name)
 
 
 def test_a_model_that_was_fetched_before_needs_no_network(saved, tmp_path, pristine_model, fingerprint, no_network):
@@ -85,19 +86,19 @@ def test_a_model_that_was_fetched_before_needs_no_network(saved, tmp_path, prist
     shutil.copytree(saved, cached / "snapshots" / "abc")
     (cached / "refs").mkdir()
     (cached / "refs" / "main").write_text("abc")
-    model, _ = zoo.load("someone/tiny")
+    model, _ = load_model("someone/tiny")
     assert fingerprint(model) == fingerprint(pristine_model)
 
 
 def test_a_path_that_is_no_folder_is_refused_and_the_shipped_models_named(shipped, no_network):
     with pytest.raises(OSError, match="cannot load 'no/such/folder' .*no folder.*need no network: one-gpt2, two-gpt2"):
-        zoo.load("no/such/folder")
+        load_model("no/such/folder")
 
 
 def test_a_model_that_the_hub_does_not_have_is_refused_and_the_shipped_models_named(shipped, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "file_exists", lambda *_, **__: False)
     with pytest.raises(OSError, match="cannot load 'nobody/nothing' .*no such model.*need no network: one-gpt2, two-gpt2"):
-        zoo.load("nobody/nothing")
+        load_model("nobody/nothing")
 
 
 def test_a_model_behind_a_licence_names_the_licence_as_the_way_out(shipped, monkeypatch):
@@ -106,41 +107,41 @@ def test_a_model_behind_a_licence_names_the_licence_as_the_way_out(shipped, monk
 
     monkeypatch.setattr(huggingface_hub, "file_exists", gated)
     with pytest.raises(OSError, match="cannot load 'owner/gated' .its owners ask for a licence: accept it on the model's page"):
-        zoo.load("owner/gated")
+        load_model("owner/gated")
 
 
 def test_a_truncated_checkpoint_is_called_damaged(folder):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
     with pytest.raises(ValueError, match=r"the checkpoint in .*tiny is damaged or incomplete \(.+\); fetch or train it again"):
-        zoo.load(str(folder))
+        load_model(str(folder))
 
 
 @pytest.mark.parametrize("damage", [b"", b"<html>502 Bad Gateway</html>", b"version https://git-lfs.github.com/spec/v1\nsize 3\n"])
 def test_a_checkpoint_that_is_something_else_is_called_damaged(folder, damage):
     (folder / "model.safetensors").write_bytes(damage)
     with pytest.raises(ValueError, match="the checkpoint in .*tiny is damaged or incomplete"):
-        zoo.load(str(folder))
+        load_model(str(folder))
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
 def test_a_checkpoint_without_one_of_its_files_is_called_incomplete(folder, name):
     (folder / name).unlink()
     with pytest.raises(ValueError, match="the checkpoint in .*tiny is damaged or incomplete"):
-        zoo.load(str(folder))
+        load_model(str(folder))
 
 
 def test_a_checkpoint_without_a_tokenizer_is_called_incomplete(folder):
     for file in folder.glob("tokenizer*"):
         file.unlink()
     with pytest.raises(ValueError, match="the checkpoint in .*tiny is .*incomplete"):
-        zoo.load(str(folder))
+        load_model(str(folder))
 
 
 def test_a_broken_config_is_called_damaged(folder):
     (folder / "config.json").write_text('{"model_type": "gpt2", ')
     with pytest.raises(ValueError, match="the checkpoint in .*tiny is damaged or incomplete"):
-        zoo.load(str(folder))
+        load_model(str(folder))
 
 
 def test_missing_weights_are_named(folder):
@@ -149,14 +150,14 @@ def test_missing_weights_are_named(folder):
         del weights[name]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ValueError, match=r"the checkpoint in .*tiny lacks 2 weights, transformer\.h\.1\.mlp\.c_fc\.bias for one"):
-        zoo.load(str(folder))
+        load_model(str(folder))
 
 
 def test_weights_of_another_shape_are_refused(folder):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "n_inner": 64}))
     with pytest.raises(ValueError, match="the checkpoint in .*tiny (is damaged or incomplete|lacks)"):
-        zoo.load(str(folder))
+        load_model(str(folder))
 
 
 @pytest.mark.parametrize("shown", [True, False])
@@ -164,10 +165,10 @@ def test_loading_leaves_progress_bars_as_they_were_also_after_an_error(saved, tm
     before = logging.is_progress_bar_enabled()
     try:
         (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
-        zoo.load(str(saved))
+        load_model(str(saved))
         assert logging.is_progress_bar_enabled() == shown
         with pytest.raises(ValueError, match="damaged or incomplete"):
-            zoo.load(str(tmp_path))
+            load_model(str(tmp_path))
         assert logging.is_progress_bar_enabled() == shown
     finally:
         (logging.enable_progress_bar if before else logging.disable_progress_bar)()

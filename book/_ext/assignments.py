@@ -87,7 +87,7 @@ def _tidied(path, name):
 def _models(master):
     """The files of the shipped models that a master loads by name: Gradescope has none of its own."""
     text = (master.folder / "master.md").read_text()
-    return sorted(path for path in (MODULE / "zoo").glob("*/*") if f'"{path.parent.name}"' in text)
+    return sorted(path for path in (MODULE / "models/checkpoints").glob("*/*") if f'"{path.parent.name}"' in text)
 
 
 def _manifest(master, student):

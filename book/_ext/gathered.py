@@ -1,4 +1,4 @@
-"""What the build gathers for two pages: the model cards from the zoo, and what each chapter took, from its executed notebook.
+"""What the build gathers for two pages: the model cards of the shipped models, and what each chapter took, from its executed notebook.
 
 `% gathered models` in `book/models.md` and `% gathered status` in `book/status.md` give way to it. In the paper map, `chapter NN`
 becomes a link once that chapter exists.
@@ -14,13 +14,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from api import chapter_labels
 
-from svdicl_lite import zoo
+from svdicl_lite.models.loading import model_card, shipped_models
 
 SHOWN = ("register", "task", "labels", "table", "by", "context", "clip", "shots", "examples", "level")  # what says which case a test figure is of
 
 
 def _models(folder: Path) -> str:
-    return "\n".join(_model(name, zoo.card(name), folder) for name in zoo.names())
+    return "\n".join(_model(name, model_card(name), folder) for name in shipped_models())
 
 
 def _model(name: str, card: dict, folder: Path) -> str:

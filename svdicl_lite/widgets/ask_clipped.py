@@ -1,4 +1,4 @@
-"""Ask the clipped model: a GPT-2 of the zoo that runs in the page, tokenizer and all, and is clipped there."""
+"""Ask the clipped model: a shipped GPT-2 that runs in the page, tokenizer and all, and is clipped there."""
 
 import json
 import zlib

@@ -1,27 +1,27 @@
 """The models that ship with the project, and how to load any other.
 
-Taught in chapter 03; how they were made is in `pretrain.py` and in the card beside each one's weights.
+Taught in chapter 03; how they were made is in ``training`` and in the card beside each one's weights.
 """
 
 import json
 from pathlib import Path
 
-ZOO = Path(__file__).parent / "zoo"
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
 READ_NUMBERS = {"linreg-gpt2": "linreg.load(stage)", "tab-gpt2": "tabular.load()"}
 """Shipped models that take no text, and what loads each."""
 
 
-def names() -> list[str]:
+def shipped_models() -> list[str]:
     """The shipped models."""
-    return sorted(path.parent.name for path in ZOO.glob("*/config.json"))
+    return sorted(path.parent.name for path in CHECKPOINTS.glob("*/config.json"))
 
 
-def card(name: str) -> dict:
+def model_card(name: str) -> dict:
     """How a shipped model was made and what it can do: recipe, seconds, training curve, figures with n and interval."""
     return json.loads((_shipped(name) / "card.json").read_text())
 
 
-def load(name: str, device: str = "cpu"):
+def load_model(name: str, device: str = "cpu"):
     """(model, tokenizer) by a shipped name, a folder, or a name on the Hugging Face hub; in evaluation mode, on `device`.
 
     Raises ValueError for a checkpoint that is incomplete or damaged and for a model that takes no text, OSError when the hub
@@ -34,7 +34,7 @@ def load(name: str, device: str = "cpu"):
 
     if name in READ_NUMBERS:
         raise ValueError(f"{name} reads numbers, not text, and has no tokenizer; load it with svdicl_lite.{READ_NUMBERS[name]}")
-    local = ZOO / name if name in names() else Path(name) if name and Path(name).is_dir() else None
+    local = CHECKPOINTS / name if name in shipped_models() else Path(name) if name and Path(name).is_dir() else None
     offline = local is not None or not _hub_has(name)
     bar = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -64,7 +64,7 @@ def _hub_has(name: str) -> bool:
     from huggingface_hub import file_exists, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, HFValidationError
 
-    ours = f"the models that ship with svdicl_lite need no network: {', '.join(names())}"
+    ours = f"the models that ship with svdicl_lite need no network: {', '.join(shipped_models())}"
     try:  # one quick question first: transformers itself would ask again and again for most of a minute
         if file_exists(name, "config.json"):
             return True
@@ -81,9 +81,9 @@ def _hub_has(name: str) -> bool:
 
 
 def _shipped(name: str) -> Path:
-    if name not in names():
-        raise ValueError(f"there is no shipped model {name!r}; the zoo holds {', '.join(names())}")
-    return ZOO / name
+    if name not in shipped_models():
+        raise ValueError(f"there is no shipped model {name!r}; there are {', '.join(shipped_models())}")
+    return CHECKPOINTS / name
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,1 @@
+"""Models: those that ship with the module, and any other decoder, by name or folder."""
