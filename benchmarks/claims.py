@@ -19,10 +19,11 @@ from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.recall import RecallEvaluator, best_clip
-from svdicl_lite.results import SearchResult
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search import calibration, compare, search_clip_rate
+from svdicl_lite.search.algorithm1 import search_clip_rate
+from svdicl_lite.search.results import SearchResult
+from svdicl_lite.search.without_rate import calibration, compare
 from svdicl_lite.stats import cluster_interval, holm, label_entropy, mcnemar
 from svdicl_lite.tasks import grammar_tasks
 from svdicl_lite.tasks.loading import load_task

@@ -65,7 +65,7 @@ def condition(
         from svdicl_lite.cli_report import Report
         from svdicl_lite.clipping.matrices import n_layers
         from svdicl_lite.clipping.spectra import check_choice, chosen_layer, condition_table
-        from svdicl_lite.experiment import Experiment
+        from svdicl_lite.search.experiment import Experiment
 
         experiment = Experiment(model, task="none", device=device, dtype=dtype).here()
         loaded, _ = experiment.load()
@@ -98,11 +98,11 @@ def sweep(
     rates, expert = rates_of(clip_rates), number(expert)
 
     def work(journal, map):
-        from svdicl_lite import search
         from svdicl_lite.cli_report import Report, by_rate, experiment_row, judged_row
+        from svdicl_lite.search.sweeps import sweep as judge_all
 
         validation = judges["validation"]()
-        table = search.sweep(validation.model, validation, layer or None, module, rates, expert, method, seed, journal, map).to_dict("records")
+        table = judge_all(validation.model, validation, layer or None, module, rates, expert, method, seed, journal, map).to_dict("records")
         cells = [{**{name: row[name] for name in ("layer", "module", "clip_rate")}, **judged_row(row["evaluation"])} for row in table]
         document = {"experiment": experiment_row(experiment()), "method": method, "expert": expert, "cells": cells}
         widest = max(cell["high"] - cell["low"] for cell in cells) / 2
@@ -136,7 +136,8 @@ def search(
 
     def work(journal, map):
         from svdicl_lite.cli_report import Report, by_set, compared_row, experiment_row, interval, judged_row
-        from svdicl_lite.search import WITHOUT_RATE, control, search_clip_rate
+        from svdicl_lite.search.algorithm1 import search_clip_rate
+        from svdicl_lite.search.without_rate import WITHOUT_RATE, control
 
         validation, test = judges["validation"](), judges["test"]()
         if method in WITHOUT_RATE:
@@ -194,7 +195,7 @@ def greedy(
 
     def work(journal, map):
         from svdicl_lite.cli_report import Report, by_set, compared_row, experiment_row, interval, judged_row
-        from svdicl_lite.greedy import greedy_search
+        from svdicl_lite.search.greedy import greedy_search
 
         validation, test = judges["validation"](), judges["test"]()
         judge = judges["guard"]() if guard else None
@@ -240,8 +241,8 @@ def clip(
         from svdicl_lite.clipping.factored import KEY, factorize_
         from svdicl_lite.clipping.matrices import matrices
         from svdicl_lite.clipping.svd import check_clip_rate, rank_at
-        from svdicl_lite.experiment import placed
         from svdicl_lite.models.loading import load_model
+        from svdicl_lite.search.experiment import placed
 
         check_clip_rate(clip_rate)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):

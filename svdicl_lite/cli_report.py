@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from svdicl_lite import __version__
-from svdicl_lite.experiment import Experiment
-from svdicl_lite.journal import Journal
-from svdicl_lite.results import Comparison
 from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.search.experiment import Experiment
+from svdicl_lite.search.journal import Journal
+from svdicl_lite.search.results import Comparison
 
 
 @dataclass

@@ -16,7 +16,7 @@ def experiment_of(model, task, labels, shots, seed, sets, n_validation, n_test, 
     """What makes the `Experiment`, once torch has been imported."""
 
     def experiment():
-        from svdicl_lite.experiment import Experiment
+        from svdicl_lite.search.experiment import Experiment
 
         if sets < 1:
             raise ValueError(f"sets is {sets}, but must be 1 or more")
@@ -37,8 +37,8 @@ def run(command, work, as_json, out=None, identity=None, judges=None, journal=No
     atexit.register(gc.freeze)  # the end would look once more through a million objects of torch's and transformers' for garbage: a second
     try:
         from svdicl_lite import cli_report
-        from svdicl_lite.journal import Journal
-        from svdicl_lite.workers import workers as working
+        from svdicl_lite.search.journal import Journal
+        from svdicl_lite.search.workers import workers as working
 
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from svdicl_lite.results import SearchResult
+from svdicl_lite.search.results import SearchResult
 
 
 def style() -> None:

@@ -22,10 +22,11 @@ from svdicl_lite.clipping.controls import dropped
 from svdicl_lite.clipping.factored import load_factored
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.spectra import condition_table, select_layer
-from svdicl_lite.experiment import Experiment
-from svdicl_lite.greedy import greedy_search
 from svdicl_lite.models.loading import load_model
-from svdicl_lite.search import calibration, compare, search_clip_rate
+from svdicl_lite.search.algorithm1 import search_clip_rate
+from svdicl_lite.search.experiment import Experiment
+from svdicl_lite.search.greedy import greedy_search
+from svdicl_lite.search.without_rate import calibration, compare
 
 SMALL = ["--task", "sentiment", "--shots", "2", "--n-validation", "20", "--n-test", "24", "--clip-rates", "0,0.5,0.9"]
 
@@ -332,7 +333,7 @@ def test_help_comes_without_waiting_for_torch():
 
 
 def test_ctrl_c_prints_what_is_finished_and_keeps_it(tiny, tmp_path, monkeypatch):
-    from svdicl_lite.journal import Journal
+    from svdicl_lite.search.journal import Journal
 
     add = Journal.add
 
@@ -373,7 +374,7 @@ def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypat
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("svdicl_lite.experiment.Experiment.evaluator", interrupted)
+    monkeypatch.setattr("svdicl_lite.search.experiment.Experiment.evaluator", interrupted)
     result = run("sweep", "--model", tiny, *SMALL)
     assert (result.exit_code, result.stdout) == (130, "broken off; 0 cells are finished\n")
     monkeypatch.setattr(cli_report, "partial", interrupted)  # a second one

@@ -6,7 +6,8 @@ from scipy.special import log_softmax
 
 from svdicl_lite.clipping.controls import dropped
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search import calibration, compare, sweep_cells
+from svdicl_lite.search.sweeps import sweep_cells
+from svdicl_lite.search.without_rate import calibration, compare
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from svdicl_lite import experiment as module
 from svdicl_lite.clipping.matrices import matrices
-from svdicl_lite.experiment import Experiment, placed
+from svdicl_lite.search import experiment as module
+from svdicl_lite.search.experiment import Experiment, placed
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from svdicl_lite.clipping.clip import clip_
-from svdicl_lite.experiment import Experiment
-from svdicl_lite.greedy import greedy_search
-from svdicl_lite.journal import Journal
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.search.experiment import Experiment
+from svdicl_lite.search.greedy import greedy_search
+from svdicl_lite.search.journal import Journal
 
 RATES = (0.0, 0.75, 0.95, 0.99)
 ATOL = 1e-4  # logits of order 10 in float32, of two orders of computing them

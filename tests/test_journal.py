@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from svdicl_lite.cells import Cell, judged
 from svdicl_lite.cli import app
-from svdicl_lite.experiment import Experiment
-from svdicl_lite.greedy import greedy_search
-from svdicl_lite.journal import Journal
 from svdicl_lite.scoring import evaluator
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search import search_clip_rate, sweep
+from svdicl_lite.search.algorithm1 import search_clip_rate
+from svdicl_lite.search.cells import Cell, judged
+from svdicl_lite.search.experiment import Experiment
+from svdicl_lite.search.greedy import greedy_search
+from svdicl_lite.search.journal import Journal
+from svdicl_lite.search.sweeps import sweep
 
 IDENTITY = {"model": "m", "seeds": [0, 1]}
 RATES = (0.0, 0.5, 0.9)

@@ -5,7 +5,7 @@ import pytest
 
 from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search import search_clip_rate
+from svdicl_lite.search.algorithm1 import search_clip_rate
 from svdicl_lite.tasks.task import Task, as_splits
 
 # As in test_evaluate: two orders of computing logits of order 1 to 10 in float32 differ by some 1e-5.

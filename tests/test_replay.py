@@ -16,7 +16,7 @@ from svdicl_lite.scoring.plain import plain_scores
 from svdicl_lite.scoring.prefix_attention import Beginning, attend
 from svdicl_lite.scoring.prompts import OptionPrompts, Prompts
 from svdicl_lite.scoring.resume import Replay
-from svdicl_lite.search import search_clip_rate
+from svdicl_lite.search.algorithm1 import search_clip_rate
 
 # The models are 32 wide and 3 deep, their logits of order 1 to 10, in float32 (6e-8 a rounding): two orders of computing them
 # differ by some 1e-5, and the clips below move them by more than a hundred times that.

@@ -10,10 +10,12 @@ from svdicl_lite.clipping.controls import how_of
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.spectra import condition_table, layer_of, select_layer
 from svdicl_lite.clipping.svd import CLIP_RATES, rank_at, singular_values
-from svdicl_lite.greedy import greedy_search
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import FromLayer, ICLEvaluator
-from svdicl_lite.search import check_clip_rates, search_clip_rate, sweep
+from svdicl_lite.search.algorithm1 import search_clip_rate
+from svdicl_lite.search.checks import check_clip_rates
+from svdicl_lite.search.greedy import greedy_search
+from svdicl_lite.search.sweeps import sweep
 from svdicl_lite.stats import mcnemar, paired_bootstrap
 
 ROLES = ("q", "k", "v", "o", "fc_in", "fc_out")
@@ -256,7 +258,7 @@ def test_looking_at_spectra_changes_nothing(model, fingerprint):
 
 def test_a_spectrum_is_found_once_and_anew_when_one_number_changes(model, monkeypatch):
     before, asked = condition_table(model), []
-    monkeypatch.setattr("svdicl_lite.search.singular_values", lambda W: asked.append(W) or singular_values(W))
+    monkeypatch.setattr("svdicl_lite.clipping.spectra.singular_values", lambda W: asked.append(W) or singular_values(W))
     assert condition_table(model).equals(before) and not asked
     W = matrices(model, 1, "k")[0].weight
     with torch.no_grad():

@@ -16,7 +16,8 @@ from svdicl_lite.pretrain import Phase, Recipe, new_model, train
 from svdicl_lite.recipes import RECIPES
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search import search_clip_rate, sweep
+from svdicl_lite.search.algorithm1 import search_clip_rate
+from svdicl_lite.search.sweeps import sweep
 
 RATES = (0.0, 0.5, 0.9, 0.99)
 PHASE = Phase(3, shots=(0, 1, 2), canonical=0.4, flipped=0.3, kinds=("plain", "hard"))

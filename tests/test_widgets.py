@@ -17,7 +17,7 @@ from PIL import Image
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import SVD, condition_number, energy, rank_at, singular_values
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search import sweep
+from svdicl_lite.search.sweeps import sweep
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.widgets import ClipExplorer, RankSlider, SpectrumBrowser
 from svdicl_lite.widgets.house import script

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svdicl_lite.cells import judged
-from svdicl_lite.experiment import Experiment
-from svdicl_lite.journal import Journal
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search import search_clip_rate, sweep, sweep_cells
-from svdicl_lite.workers import workers
+from svdicl_lite.search.algorithm1 import search_clip_rate
+from svdicl_lite.search.cells import judged
+from svdicl_lite.search.experiment import Experiment
+from svdicl_lite.search.journal import Journal
+from svdicl_lite.search.sweeps import sweep, sweep_cells
+from svdicl_lite.search.workers import workers
 
 RATES = (0.0, 0.5, 0.9)
 
@@ -45,7 +46,7 @@ def whoami(number):
     time.sleep(0.3 if number == 0 else 0)  # the first is the slowest, and still comes first
     import torch
 
-    from svdicl_lite import experiment
+    from svdicl_lite.search import experiment
 
     return number, os.getpid(), torch.get_num_threads(), experiment._load.cache_info().misses
 
@@ -137,7 +138,7 @@ def test_a_worker_that_is_killed_is_reported():
 
 PARENT = """
 import os, signal, sys, time
-from svdicl_lite.workers import workers
+from svdicl_lite.search.workers import workers
 if __name__ == "__main__":
     with workers(1) as map:
         print(*map(eval, ["__import__('os').getpid()"]), flush=True)

@@ -8,7 +8,7 @@ import pandas as pd
 import traitlets
 
 from svdicl_lite.clipping.svd import CLIP_RATES
-from svdicl_lite.search import check_clip_rates
+from svdicl_lite.search.checks import check_clip_rates
 from svdicl_lite.stats import wilson_interval
 from svdicl_lite.widgets.house import Widget, script
 

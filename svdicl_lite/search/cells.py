@@ -14,9 +14,9 @@ import numpy as np
 
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.controls import how_of
-from svdicl_lite.journal import Journal
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.search.journal import Journal
 
 
 @dataclass(frozen=True)

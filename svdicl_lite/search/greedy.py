@@ -11,14 +11,14 @@ from itertools import combinations
 
 from tqdm import tqdm
 
-from svdicl_lite.cells import Cell
 from svdicl_lite.clipping.matrices import n_layers, roles_of
 from svdicl_lite.clipping.svd import CLIP_RATES
-from svdicl_lite.journal import Journal
-from svdicl_lite.results import Comparison
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search import check_cells, check_clip_rates, check_evaluators
+from svdicl_lite.search.cells import Cell
+from svdicl_lite.search.checks import check_cells, check_clip_rates, check_evaluators
+from svdicl_lite.search.journal import Journal
+from svdicl_lite.search.results import Comparison
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from svdicl_lite.cells import Cell
 from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.search.cells import Cell
 from svdicl_lite.stats import Interval, mcnemar, paired_bootstrap, sign_flip_test
 
 
