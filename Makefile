@@ -59,7 +59,7 @@ assignments: .venv/ready
 	@$(BIN)/python book/_ext/assignments.py _build/assignments
 
 zoo: .venv/ready
-	$(BIN)/python -m svdicl_lite.pretrain all
+	$(BIN)/python -m svdicl_lite.training all
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"This project needs Python 3.11 or newer, but $(PYTHON) is {sys.version.split()[0]}; name another: make PYTHON=python3.12")'

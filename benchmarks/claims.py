@@ -18,7 +18,6 @@ from svdicl_lite.clipping.controls import dropped, how_of
 from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.models.loading import load_model
-from svdicl_lite.recall import RecallEvaluator, best_clip
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.algorithm1 import search_clip_rate
@@ -29,6 +28,7 @@ from svdicl_lite.tasks import grammar_tasks
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.suite import SUITE
 from svdicl_lite.tasks.task import LABEL_SETTINGS
+from svdicl_lite.training.recall import RecallEvaluator, best_clip
 
 N_VALIDATION, N_TEST, SEEDS = 400, 1000, tuple(range(12))
 N_RECALL = 1000, 2000

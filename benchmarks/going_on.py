@@ -6,14 +6,15 @@ the clip behind the first layer that raises flipped accuracy most, with what it 
 
 import torch
 
-from svdicl_lite import pretrain
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.models.loading import load_model
-from svdicl_lite.pretrain import Phase, Recipe, train
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.task import LABEL_SETTINGS
+from svdicl_lite.training import pretrain
+from svdicl_lite.training.pretrain import train
+from svdicl_lite.training.recipes import Phase, Recipe
 
 MIXED = ("plain", "hard")
 SETTINGS = {  # every = steps between rows

@@ -8,8 +8,8 @@ import torch
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.models.loading import load_model
-from svdicl_lite.recall import RECIPE, RecallEvaluator
 from svdicl_lite.stats import holm, mcnemar
+from svdicl_lite.training.recall import RECIPE, RecallEvaluator
 
 torch.set_num_threads(1)
 model, _ = load_model("recall-gpt2")

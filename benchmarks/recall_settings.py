@@ -10,9 +10,9 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from svdicl_lite import backbone, recall
 from svdicl_lite.clipping.clip import Clip
-from svdicl_lite.recall import RECIPE, TRIGGER, RecallEvaluator, best_clip, draw, new_model
+from svdicl_lite.training import loop, recall
+from svdicl_lite.training.recall import RECIPE, TRIGGER, RecallEvaluator, best_clip, draw, new_model
 
 SETTINGS = {  # embeddings and head stay random?, weight of symbols that follow no trigger, α, width, seed
     "shipped": (True, 0.0, 0.6, 128, 0),
@@ -39,7 +39,7 @@ for name in sys.argv[1:] or SETTINGS:
         weights = torch.where(sequences[:, :-1] == TRIGGER, 1.0, ordinary)
         return (losses * weights).sum() / weights.sum()
 
-    backbone.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, dict, every=300)
+    loop.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, dict, every=300)
     layer, module, rate = best_clip(model, n=400)
     test = RecallEvaluator(model, "test", 1000)
     before = test()

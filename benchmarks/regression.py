@@ -6,10 +6,10 @@ a fall of the normalised squared error, paired prompt by prompt, with a 95 % int
 
 import torch
 
-from svdicl_lite import linreg
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.svd import CLIP_RATES
-from svdicl_lite.linreg import RECIPE, squared_errors
+from svdicl_lite.training import linreg
+from svdicl_lite.training.linreg import RECIPE, squared_errors
 
 torch.set_num_threads(1)
 VALIDATION_SEEDS = (1, 2, 3, 4)

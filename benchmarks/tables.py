@@ -6,12 +6,12 @@ Accuracy is over the queries of all tables together; on test no row is asked twi
 import numpy as np
 import torch
 
-from svdicl_lite import tabular
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.stats import holm, mcnemar, paired_bootstrap, wilson_interval
-from svdicl_lite.tabular import in_context, judge, logistic_regression, nearest_neighbour
 from svdicl_lite.tasks.worlds.tables import SETS, prompts
+from svdicl_lite.training import tabular
+from svdicl_lite.training.tabular import in_context, judge, logistic_regression, nearest_neighbour
 
 torch.set_num_threads(1)
 model = tabular.load()

@@ -9,8 +9,8 @@ from browsers import chromium
 from hypothesis import settings
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from svdicl_lite import pretrain
 from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.training import pretrain
 
 torch.set_num_threads(1)  # on matrices this small a second thread only costs
 settings.register_profile("unit", deadline=None, derandomize=True, database=None, max_examples=50)

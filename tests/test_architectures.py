@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from svdicl_lite import architectures
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.matrices import matrices, n_layers
 from svdicl_lite.clipping.svd import SVD, rank_at
 from svdicl_lite.models.loading import load_model, model_card
-from svdicl_lite.pretrain import Recipe, train_tokenizer
-from svdicl_lite.recipes import RECIPES
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.stats import wilson_interval
 from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.training import architectures
+from svdicl_lite.training.pretrain import train_tokenizer
+from svdicl_lite.training.recipes import RECIPES, Recipe
 
 BUILDERS = {"icl-llama": architectures.llama, "icl-moe": architectures.mixtral}
 SHIPPED = [name for name in BUILDERS if name in RECIPES]

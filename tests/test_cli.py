@@ -361,7 +361,7 @@ def test_what_another_command_left_in_the_journal_is_not_in_the_partial_table(ti
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    for name in ("sweep", "search_clip_rate"):
+    for name in ("sweeps.sweep", "algorithm1.search_clip_rate"):
         monkeypatch.setattr(f"svdicl_lite.search.{name}", interrupted)
     for command, judges in ((["sweep"], {"validation"}), (["search"], {"validation", "test"}), (["search", "--n-test", 30], {"validation"})):
         result = run(command[0], *common, *command[1:], "--json")
@@ -413,5 +413,5 @@ def test_memory_that_is_not_there_is_said_in_one_sentence(tiny, monkeypatch, err
     def greedy_eater(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("svdicl_lite.search.search_clip_rate", greedy_eater)
+    monkeypatch.setattr("svdicl_lite.search.algorithm1.search_clip_rate", greedy_eater)
     assert "out of memory" in refused("search", "--model", tiny, *SMALL)

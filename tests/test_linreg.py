@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from svdicl_lite import linreg
 from svdicl_lite.clipping.clip import clipped
-from svdicl_lite.linreg import RECIPE, Regressor, averaging, draw, least_squares, squared_errors
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card
+from svdicl_lite.training import linreg
+from svdicl_lite.training.linreg import RECIPE, Regressor, averaging, draw, least_squares, squared_errors
 
 TINY = replace(RECIPE, layers=1, width=16, heads=2, batch=4, stages=(1, 2, 4))
 STAGES = range(1, len(RECIPE.stages) + 1)
@@ -160,7 +160,7 @@ def test_missing_weights_and_wrong_shapes_are_named(shipped):
 
 
 def test_as_a_text_model_it_is_refused_with_the_way_to_load_it():
-    with pytest.raises(ValueError, match=r"linreg-gpt2 reads numbers, not text, .*load it with svdicl_lite.linreg.load\(stage\)"):
+    with pytest.raises(ValueError, match=r"linreg-gpt2 reads numbers, not text, .*load it with svdicl_lite.training.linreg.load\(stage\)"):
         load_model("linreg-gpt2")
 
 

@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_grammar_tasks import parse
 
-from svdicl_lite import polyglot
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card
-from svdicl_lite.polyglot import NAME, RECIPE
-from svdicl_lite.recipes import Mix
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks import grammar_tasks, registers
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.registers import LEXICON, REGISTERS, draw, task_name
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
 from svdicl_lite.tasks.worlds import grammar
+from svdicl_lite.training import polyglot
+from svdicl_lite.training.polyglot import NAME, RECIPE
+from svdicl_lite.training.recipes import Mix
 
 SPLITS = ("train", "validation", "test")
 KINDS = ("short", "plain", "hard")

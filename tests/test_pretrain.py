@@ -7,13 +7,13 @@ import torch
 from test_grammar_tasks import parse
 from torch import nn
 
-from svdicl_lite import pretrain
-from svdicl_lite.pretrain import LABEL_WEIGHT, Phase, Recipe, draw_batch, draw_document, new_model, train
-from svdicl_lite.recipes import RECIPES
 from svdicl_lite.scoring.prompts import encode
 from svdicl_lite.tasks.grammar_tasks import TASKS
 from svdicl_lite.tasks.task import ARBITRARY_WORDS
 from svdicl_lite.tasks.worlds import grammar
+from svdicl_lite.training import pretrain
+from svdicl_lite.training.pretrain import LABEL_WEIGHT, draw_batch, draw_document, new_model, train
+from svdicl_lite.training.recipes import RECIPES, Phase, Recipe
 
 PHASE = Phase(3, shots=(0, 2), canonical=0.5, flipped=0.2, kinds=("short", "hard"))
 RECIPE = Recipe(phases=(PHASE,), layers=1, width=16, heads=2, positions=128)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from svdicl_lite import pretrain, recall
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card
-from svdicl_lite.recall import NOISE, RECIPE, SYMBOLS, TRIGGER, Recall, RecallEvaluator
 from svdicl_lite.stats import mcnemar
+from svdicl_lite.training import pretrain, recall
+from svdicl_lite.training.recall import NOISE, RECIPE, SYMBOLS, TRIGGER, Recall, RecallEvaluator
 
 TINY = replace(RECIPE, width=16, heads=2, batch=4, steps=3, length=64)
 

@@ -7,12 +7,11 @@ import pytest
 
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card, shipped_models
-from svdicl_lite.pretrain import OTHERS
-from svdicl_lite.recipes import RECIPES
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.algorithm1 import search_clip_rate
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.task import LABEL_SETTINGS
+from svdicl_lite.training.recipes import OTHERS, RECIPES
 
 
 def test_the_checkpoints_are_what_the_recipes_make():

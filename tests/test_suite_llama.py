@@ -6,16 +6,16 @@ import random
 import pytest
 import torch
 
-from svdicl_lite import suite_llama
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.suite_llama import Phase, draw_batch, grown, train
 from svdicl_lite.tasks import suite
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.suite import SUITE
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
 from svdicl_lite.tasks.worlds import sentence_pairs
+from svdicl_lite.training import suite_llama
+from svdicl_lite.training.suite_llama import Phase, draw_batch, grown, train
 
 CONTENT = {*sentence_pairs.AGENTS, *sentence_pairs.THINGS, *(thing for things in sentence_pairs.THINGS.values() for thing in things.split()), *(verb for two in sentence_pairs.SAME for verb in two)}
 

@@ -8,14 +8,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from sklearn import datasets
 
-from svdicl_lite import tabular
 from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.stats import holm, mcnemar
-from svdicl_lite.tabular import RECIPE, Outcome, TableClassifier, in_context, judge, nearest_neighbour
 from svdicl_lite.tasks.worlds import tables
 from svdicl_lite.tasks.worlds.tables import CLASSES, COLUMNS, SETS, draw_tables, fit_columns, prompts
+from svdicl_lite.training import tabular
+from svdicl_lite.training.tabular import RECIPE, Outcome, TableClassifier, in_context, judge, nearest_neighbour
 
 TINY = replace(RECIPE, layers=1, width=16, heads=2, batch=4, shots=(8, 12), queries=3, steps=2)
 
@@ -187,7 +187,7 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path, monkeypatch):
 
 
 def test_as_a_text_model_it_is_refused_with_the_way_to_load_it():
-    with pytest.raises(ValueError, match=r"tab-gpt2 reads numbers, not text, .*load it with svdicl_lite.tabular.load\(\)"):
+    with pytest.raises(ValueError, match=r"tab-gpt2 reads numbers, not text, .*load it with svdicl_lite.training.tabular.load\(\)"):
         load_model("tab-gpt2")
 
 

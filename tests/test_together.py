@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from svdicl_lite import pretrain
 from svdicl_lite.clipping.clip import clip_
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import rank_at
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card, shipped_models
-from svdicl_lite.pretrain import Phase, Recipe, new_model, train
-from svdicl_lite.recipes import RECIPES
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.algorithm1 import search_clip_rate
 from svdicl_lite.search.sweeps import sweep
+from svdicl_lite.training import pretrain
+from svdicl_lite.training.pretrain import new_model, train
+from svdicl_lite.training.recipes import RECIPES, Phase, Recipe
 
 RATES = (0.0, 0.5, 0.9, 0.99)
 PHASE = Phase(3, shots=(0, 1, 2), canonical=0.4, flipped=0.3, kinds=("plain", "hard"))

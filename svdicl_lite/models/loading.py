@@ -33,7 +33,7 @@ def load_model(name: str, device: str = "cpu"):
     from svdicl_lite.clipping.factored import KEY, load_factored
 
     if name in READ_NUMBERS:
-        raise ValueError(f"{name} reads numbers, not text, and has no tokenizer; load it with svdicl_lite.{READ_NUMBERS[name]}")
+        raise ValueError(f"{name} reads numbers, not text, and has no tokenizer; load it with svdicl_lite.training.{READ_NUMBERS[name]}")
     local = CHECKPOINTS / name if name in shipped_models() else Path(name) if name and Path(name).is_dir() else None
     offline = local is not None or not _hub_has(name)
     bar = logging.is_progress_bar_enabled()

@@ -1,7 +1,7 @@
 """The recipe of `icl-gpt2-polyglot`, which reads three registers and met two of them rarely.
 
 It begins as `icl-gpt2` with the words of all registers added (`with_words`) and goes on with a mix of documents, each of one register and one
-task: 88 % common, 10 % second, 2 % jargon (`registers`). `python -m svdicl_lite.pretrain icl-gpt2-polyglot` trains it. Taught in chapter 12.
+task: 88 % common, 10 % second, 2 % jargon (`registers`). `python -m svdicl_lite.training icl-gpt2-polyglot` trains it. Taught in chapter 12.
 """
 
 import random
@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from svdicl_lite import backbone, pretrain
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model
-from svdicl_lite.recipes import Mix
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks import grammar_tasks
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.registers import REGISTERS, TASKS, draw, task_name
 from svdicl_lite.tasks.task import LABEL_SETTINGS
+from svdicl_lite.training import loop, pretrain
+from svdicl_lite.training.recipes import Mix
 
 NAME = "icl-gpt2-polyglot"
 PROBE_EVERY, PROBE_N = 100, 60  # steps; validation prompts of each register, task and label setting
@@ -78,7 +78,7 @@ def train(recipe: Recipe = RECIPE):
     """The trained model, its tokenizer, and what the card says of its training; on a GPU if there is one."""
     torch.manual_seed(recipe.seed)
     rng, tokenizer = random.Random(recipe.seed), train_tokenizer()
-    model = with_words(*load_model(recipe.start_from), tokenizer).to(backbone.device())
+    model = with_words(*load_model(recipe.start_from), tokenizer).to(loop.device())
     evaluators = {
         task_name(question, register): [ICLEvaluator(model, tokenizer, load_task(task_name(question, register), setting), n=PROBE_N) for setting in LABEL_SETTINGS]
         for register in REGISTERS
@@ -96,7 +96,7 @@ def train(recipe: Recipe = RECIPE):
     def probe() -> dict:  # the mean over the label settings
         return {name: round(sum(evaluate().accuracy for evaluate in three) / len(three), 4) for name, three in evaluators.items()}
 
-    made = backbone.fit(model, loss, len(schedule), recipe.learning_rate, recipe.cool_down, probe, every=PROBE_EVERY)
+    made = loop.fit(model, loss, len(schedule), recipe.learning_rate, recipe.cool_down, probe, every=PROBE_EVERY)
     return model.to("cpu"), tokenizer, made
 
 
@@ -121,4 +121,4 @@ def make() -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     card = {"name": NAME, "parameters": model.num_parameters(), "recipe": asdict(RECIPE), **made}
-    backbone.write_card(folder, card | {"curve_n": PROBE_N * len(LABEL_SETTINGS), "test": figures(model, tokenizer)})
+    loop.write_card(folder, card | {"curve_n": PROBE_N * len(LABEL_SETTINGS), "test": figures(model, tokenizer)})

@@ -3,7 +3,7 @@
 One row is one token: a linear map of its columns plus an embedding of its label, in front of a GPT-2 and a linear map to label scores.
 There is no order to a table, so all tokens share one position, demonstrations see each other both ways, and queries see the demonstrations
 and themselves. The model is trained on the random tables of `tables` and judged on its real ones.
-`python -m svdicl_lite.pretrain tab-gpt2` trains it. Taught in chapter 12.
+`python -m svdicl_lite.training tab-gpt2` trains it. Taught in chapter 12.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import GPT2Model
 
-from svdicl_lite import backbone
 from svdicl_lite.models import loading
 from svdicl_lite.scoring.evaluation import Answers
 from svdicl_lite.tasks.worlds.tables import CLASSES, COLUMNS, SEEDS, SETS, Prompt, draw_tables, prompts
+from svdicl_lite.training import loop
 
 NAME = "tab-gpt2"
 
@@ -48,7 +48,7 @@ class TableClassifier(nn.Module):
 
     def __init__(self, recipe: Recipe = RECIPE):
         super().__init__()
-        self.transformer = GPT2Model(backbone.config(recipe.layers, recipe.width, recipe.heads, positions=1))
+        self.transformer = GPT2Model(loop.config(recipe.layers, recipe.width, recipe.heads, positions=1))
         self.read_row = nn.Linear(COLUMNS, recipe.width)
         self.read_label = nn.Embedding(CLASSES + 1, recipe.width)  # the last one stands for "asked"
         self.read_out = nn.Linear(recipe.width, CLASSES)
@@ -109,7 +109,7 @@ def nearest_neighbour(shots: np.ndarray, shot_labels: np.ndarray, queries: np.nd
 
 def load() -> TableClassifier:
     """The shipped model, in evaluation mode. Raises ValueError for a checkpoint that is damaged or missing."""
-    return backbone.restore(TableClassifier(), loading.CHECKPOINTS / NAME / "model.safetensors")
+    return loop.restore(TableClassifier(), loading.CHECKPOINTS / NAME / "model.safetensors")
 
 
 def figures(model: TableClassifier) -> list[dict]:
@@ -128,7 +128,7 @@ def figures(model: TableClassifier) -> list[dict]:
 def train(recipe: Recipe = RECIPE) -> tuple[TableClassifier, dict]:
     """The trained model, and what the card says of its training; on a GPU if there is one."""
     torch.manual_seed(recipe.seed)
-    device, generator = backbone.device(), torch.Generator().manual_seed(recipe.seed)
+    device, generator = loop.device(), torch.Generator().manual_seed(recipe.seed)
     model = TableClassifier(recipe).to(device)
     validation = {name: prompts(name, "validation") for name in SETS}
 
@@ -140,7 +140,7 @@ def train(recipe: Recipe = RECIPE) -> tuple[TableClassifier, dict]:
     def probe() -> dict:
         return {name: round(judge(in_context(model), asked).accuracy, 4) for name, asked in validation.items()}
 
-    made = backbone.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, probe, every=250)
+    made = loop.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, probe, every=250)
     return model.to("cpu"), made
 
 
@@ -153,4 +153,4 @@ def make() -> None:
     save_file(model.state_dict(), folder / "model.safetensors")
     parameters = sum(p.numel() for p in model.parameters())
     card = {"name": NAME, "parameters": parameters, "recipe": asdict(RECIPE), **made, "context_seeds": SEEDS, "test": figures(model)}
-    backbone.write_card(folder, card)
+    loop.write_card(folder, card)

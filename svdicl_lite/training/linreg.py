@@ -3,7 +3,7 @@
 After Garg et al., "What Can Transformers Learn In-Context?" (NeurIPS 2022, arXiv 2208.01066), as the paper's Figure 5 uses it: w and x are
 standard normal, examples stand one behind the other as x₁ y₁ x₂ y₂ …, one linear map reads vectors in, another reads predictions out, and a
 curriculum lets dimensions and length grow. Theirs has d = 20 and 12 layers; this one is small enough for two cores, and ships at four
-stages of its training. `python -m svdicl_lite.pretrain linreg-gpt2` trains it. Taught in chapter 11.
+stages of its training. `python -m svdicl_lite.training linreg-gpt2` trains it. Taught in chapter 11.
 """
 
 import math
@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import GPT2Model
 
-from svdicl_lite import backbone
 from svdicl_lite.models import loading
+from svdicl_lite.training import loop
 
 NAME = "linreg-gpt2"
 CURVE_N = 512  # prompts behind each row of the training curve
@@ -49,8 +49,8 @@ class Regressor(nn.Module):
 
     def __init__(self, recipe: Recipe = RECIPE):
         super().__init__()
-        self.transformer = GPT2Model(backbone.config(recipe.layers, recipe.width, recipe.heads, 2 * recipe.points))
-        backbone.sinusoids_(self.transformer)
+        self.transformer = GPT2Model(loop.config(recipe.layers, recipe.width, recipe.heads, 2 * recipe.points))
+        loop.sinusoids_(self.transformer)
         self.read_in = nn.Linear(recipe.dims, recipe.width)
         self.read_out = nn.Linear(recipe.width, 1)
 
@@ -117,13 +117,13 @@ def load(stage: int = len(RECIPE.stages)) -> Regressor:
     """
     if stage not in range(1, len(RECIPE.stages) + 1):
         raise ValueError(f"stage is {stage!r}, but must be one of 1 to {len(RECIPE.stages)}")
-    return backbone.restore(Regressor(), loading.CHECKPOINTS / NAME / f"stage-{stage}.safetensors")
+    return loop.restore(Regressor(), loading.CHECKPOINTS / NAME / f"stage-{stage}.safetensors")
 
 
 def train(recipe: Recipe = RECIPE) -> tuple[list[dict], dict]:
     """The weights at each stage, and what the card says of the training; on a GPU if there is one."""
     torch.manual_seed(recipe.seed)
-    device, generator, stages = backbone.device(), torch.Generator().manual_seed(recipe.seed), []
+    device, generator, stages = loop.device(), torch.Generator().manual_seed(recipe.seed), []
     model = Regressor(recipe).to(device)
 
     def loss(step: int) -> Tensor:
@@ -140,7 +140,7 @@ def train(recipe: Recipe = RECIPE) -> tuple[list[dict], dict]:
         if step in recipe.stages:
             stages.append({name: weight.cpu().clone() for name, weight in model.state_dict().items()})
 
-    made = backbone.fit(model, loss, recipe.stages[-1], recipe.learning_rate, recipe.cool_down, probe, every=500, keep=keep)
+    made = loop.fit(model, loss, recipe.stages[-1], recipe.learning_rate, recipe.cool_down, probe, every=500, keep=keep)
     return stages, made
 
 
@@ -156,4 +156,4 @@ def make() -> None:
     test |= {baseline.__name__: curve(squared_errors(baseline)) for baseline in (least_squares, averaging)}
     parameters = sum(weight.numel() for weight in stages[-1].values())
     card = {"name": NAME, "parameters": parameters, "recipe": asdict(RECIPE), **made, "curve_n": CURVE_N, "test_seeds": SEEDS, "test": test}
-    backbone.write_card(folder, card)
+    loop.write_card(folder, card)

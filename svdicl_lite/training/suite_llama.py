@@ -6,7 +6,7 @@ first, which tell one event or two that have nothing in common; then pairs that 
 hard sentences. Only when that stands do most documents ask for what a prompt has to teach: what the labels are called changes from document to
 document, for all tasks but those two, as a model that has to look for the words of a relation in the prompt does not find the relation, or
 loses it again. A document takes as many examples of one task as fit its length, so there is next to no padding, whatever the task.
-`python -m svdicl_lite.pretrain suite-llama` trains it; its card says how hard each task is for it. Taught in chapter 03.
+`python -m svdicl_lite.training suite-llama` trains it; its card says how hard each task is for it. Taught in chapter 03.
 """
 
 import itertools
@@ -22,16 +22,16 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from svdicl_lite.backbone import device, write_card
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model
-from svdicl_lite.pretrain import bpe
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import render
 from svdicl_lite.tasks import suite
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.suite import MIX, SUITE
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS, Task
+from svdicl_lite.training.loop import device, write_card
+from svdicl_lite.training.pretrain import bpe
 
 LABEL_WEIGHT = 50.0  # how much more an answer weighs in the loss than a word of a sentence
 WORDS_READ = 0.25  # share of the words that have a loss, and then LABEL_WEIGHT counts for all of them; logits cost a third of a step

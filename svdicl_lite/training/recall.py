@@ -7,7 +7,7 @@ question is which of its matrices speak for which. After Chen, Bruna and Bietti,
 Reasoning" (ICLR 2025, arXiv 2406.03068); like theirs, the model has two layers, embeddings and head stay random, and only what comes
 behind a trigger is in the loss. Source, size and optimiser are ours.
 The effect is not everywhere: with α = 0.5, or with every symbol in the loss, no clip helped (`benchmarks/recall_settings.py`).
-`python -m svdicl_lite.pretrain recall-gpt2` trains this one. Taught in chapter 12.
+`python -m svdicl_lite.training recall-gpt2` trains this one. Taught in chapter 12.
 """
 
 import string
@@ -19,12 +19,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from svdicl_lite import backbone
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.models import loading
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.stats import mcnemar
+from svdicl_lite.training import loop
 
 NAME = "recall-gpt2"
 SYMBOLS = (*string.ascii_letters, *string.digits, "?", "_")
@@ -174,10 +174,10 @@ def figures(model: GPT2LMHeadModel, clips: list[tuple[int, str, float]], n: int 
 def new_model(recipe: Recipe = RECIPE) -> GPT2LMHeadModel:
     """An untrained model whose token embeddings and head are random and stay so: what comes behind what must be learned elsewhere."""
     torch.manual_seed(recipe.seed)
-    config = backbone.config(recipe.layers, recipe.width, recipe.heads, recipe.length, len(SYMBOLS))
+    config = loop.config(recipe.layers, recipe.width, recipe.heads, recipe.length, len(SYMBOLS))
     config.tie_word_embeddings = False
     model = GPT2LMHeadModel(config)
-    backbone.sinusoids_(model.transformer)
+    loop.sinusoids_(model.transformer)
     for frozen in (model.transformer.wte, model.lm_head):
         frozen.requires_grad_(False)
     return model
@@ -185,7 +185,7 @@ def new_model(recipe: Recipe = RECIPE) -> GPT2LMHeadModel:
 
 def train(recipe: Recipe = RECIPE) -> tuple[GPT2LMHeadModel, dict]:
     """The trained model, and what the card says of its training; on a GPU if there is one."""
-    model, generator = new_model(recipe).to(backbone.device()), torch.Generator().manual_seed(recipe.seed)
+    model, generator = new_model(recipe).to(loop.device()), torch.Generator().manual_seed(recipe.seed)
     validate = RecallEvaluator(model, "validation", CURVE_N)
 
     def loss(step: int) -> Tensor:
@@ -199,7 +199,7 @@ def train(recipe: Recipe = RECIPE) -> tuple[GPT2LMHeadModel, dict]:
         measured = (outcome.accuracy, outcome.noise_share, *outcome.probabilities())
         return dict(zip(("accuracy", "noise_share", "p_answer", "p_noise"), (round(value, 4) for value in measured)))
 
-    made = backbone.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, probe, every=100)
+    made = loop.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, probe, every=100)
     return model.to("cpu"), made
 
 
@@ -210,4 +210,4 @@ def make() -> None:
     model.save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     card = {"name": NAME, "parameters": model.num_parameters(), "recipe": asdict(RECIPE), **made, "curve_n": CURVE_N}
-    backbone.write_card(folder, card | {"other_settings": "benchmarks/recall_settings.py", "split_seeds": SEEDS, "test": figures(model, [best_clip(model)])})
+    loop.write_card(folder, card | {"other_settings": "benchmarks/recall_settings.py", "split_seeds": SEEDS, "test": figures(model, [best_clip(model)])})

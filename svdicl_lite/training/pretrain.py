@@ -4,10 +4,9 @@ A document is a row of labelled sentences of one task. The words that name its c
 (pos, neg), *flipped* (the same words, exchanged) or *arbitrary* (apple, stone). A model that only knows what words mean
 is right in the first kind and wrong in the second; only reading the demonstrations serves all three. Labels weigh far
 more than words in the loss.
-`python -m svdicl_lite.pretrain NAME` trains one model. Taught in chapter 03.
+`python -m svdicl_lite.training NAME` trains one model. Taught in chapter 03.
 """
 
-import argparse
 import importlib
 import random
 import sys
@@ -22,16 +21,16 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from svdicl_lite import architectures, backbone
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model
-from svdicl_lite.recipes import OTHERS, RECIPES, Phase, Recipe
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import render
 from svdicl_lite.tasks.grammar_tasks import TASKS
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS, Task
 from svdicl_lite.tasks.worlds import grammar
+from svdicl_lite.training import architectures, loop
+from svdicl_lite.training.recipes import OTHERS, RECIPES, Phase, Recipe
 
 LABEL_WEIGHT = 50.0  # how much more a label weighs in the loss than a word of a sentence
 TOKENS_PER_STEP = 6400
@@ -77,7 +76,7 @@ def gpt2(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
             bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
         )
     )  # fmt: skip
-    backbone.sinusoids_(model.transformer)
+    loop.sinusoids_(model.transformer)
     return model
 
 
@@ -177,10 +176,10 @@ def figures(model, tokenizer, split: str, n: int, shots: tuple[int, ...], seeds=
 def make(name: str) -> None:
     """Trains the model `name` and writes weights, tokenizer and card beside the shipped ones; with a GPU if there is one."""
     if name in OTHERS:
-        return importlib.import_module(f"svdicl_lite.{OTHERS[name]}").make()
+        return importlib.import_module(f"svdicl_lite.training.{OTHERS[name]}").make()
     recipe = RECIPES[name]
     torch.set_num_threads(recipe.threads)
-    device = backbone.device()
+    device = loop.device()
     if recipe.start_from:
         model, tokenizer = load_model(recipe.start_from)
         if recipe.family == "mixtral":
@@ -212,12 +211,5 @@ def make(name: str) -> None:
         "transformers": version("transformers"), "curve": curve, "curve_n": PROBE_N,
         "test": figures(model, tokenizer, "test", n=1000, shots=(0, 2, 4, 8, 16)),
     }  # fmt: skip
-    backbone.write_card(folder, card)
+    loop.write_card(folder, card)
 
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Trains a shipped model; `all` trains every one.")
-    parser.add_argument("name", choices=[*RECIPES, *OTHERS, "all"])
-    chosen = parser.parse_args().name
-    for name in [*RECIPES, *OTHERS] if chosen == "all" else [chosen]:
-        make(name)
