@@ -31,8 +31,8 @@ def grade(
     """
     from tqdm import tqdm
 
-    from svdicl_lite import grade as grading
-    from svdicl_lite import gradebook
+    from svdicl_lite.classroom import grade as grading
+    from svdicl_lite.classroom import gradebook
 
     limits = {"cell_seconds": cell_seconds, "test_seconds": test_seconds, "memory_gb": memory_gb, "file_mb": file_mb}
     try:

@@ -221,6 +221,6 @@ def test_autograder_is_what_gradescope_and_otter_expect(name, built):
         config = json.loads(archive.read("otter_config.json"))
         environment = archive.read("environment.yml").decode()
     assert {f"svdicl_lite/models/checkpoints/{model}/model.safetensors" for model in re.findall(r'load_model\("([\w-]+)"\)', (MASTERS[name].folder / "master.md").read_text())} <= names
-    assert {"run_autograder", "run_otter.py", "setup.sh", "otter_config.json", "environment.yml", "assignment.json", "svdicl_lite/guard.py"} <= names
-    assert config["assignment_name"] == name and config["plugins"] == ["svdicl_lite.guard.Guard"] and config["show_hidden"] is False
+    assert {"run_autograder", "run_otter.py", "setup.sh", "otter_config.json", "environment.yml", "assignment.json", "svdicl_lite/classroom/guard.py"} <= names
+    assert config["assignment_name"] == name and config["plugins"] == ["svdicl_lite.classroom.guard.Guard"] and config["show_hidden"] is False
     assert re.search(r"otter-grader.*==7", environment) and re.search(r"\btorch==\d", environment)

@@ -22,9 +22,9 @@ sys.path.insert(0, str(ROOT / "book/_ext"))
 import assignments  # noqa: E402
 from masters import masters  # noqa: E402
 
-from svdicl_lite import grade, gradebook, guard  # noqa: E402
+from svdicl_lite.classroom import grade, gradebook, guard  # noqa: E402
+from svdicl_lite.classroom.submissions import find, read  # noqa: E402
 from svdicl_lite.cli import app  # noqa: E402
-from svdicl_lite.submissions import find, read  # noqa: E402
 
 MASTER = next(master for master in masters() if master.name == "01_svd")
 ALL = {"q1": 2, "q2": 3, "q3": 3, "q4": 3, "q5": 3, "q6": 3}

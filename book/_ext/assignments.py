@@ -11,7 +11,6 @@ import json
 import shutil
 import sys
 import tempfile
-import tomllib
 import zipfile
 from pathlib import Path
 
@@ -41,9 +40,7 @@ def build(master: Master, out: Path) -> Path:
             autograder = {name: generated.read(name).decode() for name in generated.namelist()}
     folder.mkdir(parents=True)
     autograder |= {"assignment.json": json.dumps(_manifest(master, student), indent=1, ensure_ascii=False) + "\n"}
-    autograder |= {f"svdicl_lite/{path.name}": path.read_text() for path in MODULE.glob("*.py") if path.name != "__init__.py"}
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    autograder["svdicl_lite/__init__.py"] = f'"""The module, for the grader, with the models its assignment names."""\n\n__version__ = "{version}"\n'
+    autograder |= {f"svdicl_lite/{path.relative_to(MODULE).as_posix()}": path.read_text() for path in MODULE.rglob("*.py")}
     for path in _models(master):
         autograder[f"svdicl_lite/{path.relative_to(MODULE).as_posix()}"] = path.read_bytes()
     _zip(folder / f"{master.name}-student.zip", {f"{master.name}/{name}": text for name, text in handout.items()})

@@ -4,7 +4,7 @@ Stock otter waits for ever on an endless loop, and loses every point of a submis
 time or kills the kernel is taken out and the notebook starts again without it, in a fresh kernel; and each test runs in a process of its own, so
 that code under test may loop, exit or crash as it likes. What a person should look at is flagged, not judged.
 
-Read by otter on Gradescope and by `svdicl grade` (both name `svdicl_lite.guard.Guard` in the autograder's otter_config.json); `arm`, `check` and
+Read by otter on Gradescope and by `svdicl grade` (both name `svdicl_lite.classroom.guard.Guard` in the autograder's otter_config.json); `arm`, `check` and
 `forfeit` are called in the learner's kernel.
 """
 
@@ -24,7 +24,7 @@ from otter.plugins import AbstractOtterPlugin
 LIMITS = {"cell_seconds": 60, "test_seconds": 10, "memory_gb": 4, "file_mb": 100}
 """Of one cell, of one test, of one process's own memory, and of one file that it writes."""
 
-TAKEN_OUT, FORFEIT = "raise RuntimeError('This cell", "__import__('svdicl_lite.guard').guard.forfeit"
+TAKEN_OUT, FORFEIT = "raise RuntimeError('This cell", "__import__('svdicl_lite.classroom.guard').classroom.guard.forfeit"
 SUSPECT_MODULES = {"builtins", "ctypes", "gc", "glob", "inspect", "otter", "requests", "shutil", "signal", "socket", "subprocess", "urllib"}
 SUSPECT_NAMES = {"__builtins__", "__import__", "_exit", "_getframe", "abort", "eval", "exec", "exit", "fork", "get_ipython", "globals", "kill", "open", "quit",
                  "setattr", "settrace", "system"}  # fmt: skip
@@ -55,16 +55,16 @@ class Guard(AbstractOtterPlugin):
                 cell.metadata["svdicl_given"] = True
             elif cell.cell_type == "code":
                 self.flags += [f"cell {number}: {what}" for what in suspicious(cell.source)]
-        arm = nbformat.v4.new_code_cell(f"from svdicl_lite import guard as _guard\n_guard.arm({self.limits['test_seconds']})\ndel _guard")
+        arm = nbformat.v4.new_code_cell(f"from svdicl_lite.classroom import guard as _guard\n_guard.arm({self.limits['test_seconds']})\ndel _guard")
         checks = [
-            nbformat.v4.new_code_cell(f"__import__('svdicl_lite.guard').guard.check({str(path)!r})", metadata={"svdicl_check": str(path)})
+            nbformat.v4.new_code_cell(f"__import__('svdicl_lite.classroom.guard').classroom.guard.check({str(path)!r})", metadata={"svdicl_check": str(path)})
             for path in sorted(Path("tests").glob("*.py"))
         ]
         notebook.cells = [arm, *notebook.cells, *checks]
         return notebook
 
     def after_grading(self, results):
-        results.set_plugin_data("svdicl_lite.guard", {"stopped": self.stopped, "flags": self.flags, "errors": list(self.errors.values())})
+        results.set_plugin_data("svdicl_lite.classroom.guard", {"stopped": self.stopped, "flags": self.flags, "errors": list(self.errors.values())})
 
     def generate_report(self):
         return "\n".join([*(f"STOPPED {what}" for what in self.stopped), *(f"LOOK AT {what}" for what in self.flags)])

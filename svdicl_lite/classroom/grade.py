@@ -1,6 +1,6 @@
 """Grades what learners handed in, on this machine, one submission at a time: each in a fresh directory and processes of its own.
 
-`python -m svdicl_lite.grade NOTEBOOK AUTOGRADER RESULT` grades one (the process that `grade_all` starts and, with all it started, ends); otter runs
+`python -m svdicl_lite.classroom.grade NOTEBOOK AUTOGRADER RESULT` grades one (the process that `grade_all` starts and, with all it started, ends); otter runs
 the notebook, under `guard.Guard`. How to hand out and collect stands in book/assignments/README.md.
 """
 
@@ -15,7 +15,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from svdicl_lite.submissions import find, read, short_answers
+from svdicl_lite.classroom.submissions import find, read, short_answers
 
 POLL_SECONDS, DISK_MB = 0.2, 1000
 ACCIDENT = "the grader itself ended"
@@ -89,7 +89,7 @@ def grade_one(notebook, name: str, autograder: Path, limits: dict, seconds: floa
         env = {key: os.environ[key] for key in ("PATH", "LANG", "LD_LIBRARY_PATH", "OMP_WAIT_POLICY") if key in os.environ}
         path = os.pathsep.join([str(fresh / "quick"), str(Path(__file__).parents[1])])
         env |= {"HOME": str(fresh), "TMPDIR": str(fresh / "tmp"), "PYTHONPATH": path, "SVDICL_GUARD": json.dumps(limits), "SVDICL_RUN": mark}
-        command = [sys.executable, "-m", "svdicl_lite.grade", str(fresh / f"{name}.ipynb"), str(autograder.resolve()), str(fresh / "result.json")]
+        command = [sys.executable, "-m", "svdicl_lite.classroom.grade", str(fresh / f"{name}.ipynb"), str(autograder.resolve()), str(fresh / "result.json")]
         with open(fresh / "log", "w") as log:
             worker = subprocess.Popen(command, cwd=fresh, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
             try:
@@ -156,7 +156,7 @@ def _work(notebook: str, autograder: str, result: str) -> None:
     from otter.run import main as otter_run
 
     results = otter_run(notebook, autograder=autograder, output_dir=None, no_logo=True)
-    seen = results.get_plugin_data("svdicl_lite.guard", {})
+    seen = results.get_plugin_data("svdicl_lite.classroom.guard", {})
     if results.catastrophic_error is not None:
         document = {"status": "stopped", "reason": f"otter could not read its own results ({type(results.catastrophic_error).__name__})"} | seen
     else:
