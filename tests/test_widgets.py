@@ -20,7 +20,7 @@ from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.sweeps import sweep
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.widgets import ClipExplorer, RankSlider, SpectrumBrowser
-from svdicl_lite.widgets.house import script
+from svdicl_lite.widgets.base import script
 from svdicl_lite.widgets.rank_slider import shrunk
 
 

@@ -1,7 +1,7 @@
 import { Tokenizer } from "./bpe.js";
 import { factors, thinned } from "./factors.js";
 import { GPT2, ROLES } from "./gpt2.js";
-import { choice, drawn, frame, h, newId, percent, rankAt, says, slider } from "./house.js";
+import { choice, drawn, frame, h, newId, percent, rankAt, says, slider } from "./base.js";
 
 // name → numbers (matrices in a Float64Array, vectors in a Float32Array), from the bytes that ask_clipped.py packed.
 export async function unpacked(view, shapes) {

@@ -16,7 +16,7 @@ from svdicl_lite.clipping.matrices import MODULES, n_layers
 from svdicl_lite.clipping.svd import CLIP_RATES, check_clip_rate
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 from svdicl_lite.tasks.loading import load_task
-from svdicl_lite.widgets.house import Widget, script
+from svdicl_lite.widgets.base import Widget, script
 
 POSITIONS = 256  # tokens that the page's model can read: the position embeddings of longer prompts stay behind
 N_QUERIES = 6  # of each prompt to start from

@@ -1,4 +1,4 @@
-import { chart, drawn, frame, h, newId, numbers, s, says, ticksIn } from "./house.js";
+import { chart, drawn, frame, h, newId, numbers, s, says, ticksIn } from "./base.js";
 
 const short = (value) => (!Number.isFinite(value) ? "∞" : Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 const finite = (values) => values.filter((value) => Number.isFinite(value));

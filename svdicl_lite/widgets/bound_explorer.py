@@ -7,7 +7,7 @@ import pandas as pd
 import traitlets
 
 from svdicl_lite.clipping.svd import check_clip_rate
-from svdicl_lite.widgets.house import Widget, packed, script
+from svdicl_lite.widgets.base import Widget, packed, script
 
 MOST = 50_000  # numbers in both tables: 200 KB, and a third more as text
 

@@ -1,4 +1,4 @@
-import { chart, choice, drawn, frame, h, newId, numbers, path, s, says, slider } from "./house.js";
+import { chart, choice, drawn, frame, h, newId, numbers, path, s, says, slider } from "./base.js";
 
 const SHOWN = 8; // turned answers that are listed at once
 

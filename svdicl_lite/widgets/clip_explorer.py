@@ -9,7 +9,7 @@ import traitlets
 
 from svdicl_lite.plots import rate_axis
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.widgets.house import Widget, packed, script
+from svdicl_lite.widgets.base import Widget, packed, script
 
 
 class ClipExplorer(Widget):

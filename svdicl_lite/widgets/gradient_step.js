@@ -1,4 +1,4 @@
-import { chart, choice, drawn, frame, h, path, s, says, slider } from "./house.js";
+import { chart, choice, drawn, frame, h, path, s, says, slider } from "./base.js";
 
 const QUERIES = Array.from({ length: 41 }, (_, i) => -2 + i / 10);
 const dot = (a, b) => a.reduce((total, x, i) => total + x * b[i], 0);

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from svdicl_lite.widgets.house import Widget, script
+from svdicl_lite.widgets.base import Widget, script
 
 MOST_POINTS, N_SETS, MOST_STEPS = 12, 6, 20
 DIVISORS = {"N": "N (right)", "1": "1", "N+1": "N + 1", "2N": "2 N"}

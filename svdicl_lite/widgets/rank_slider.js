@@ -1,4 +1,4 @@
-import { chart, drawn, frame, h, numbers, path, percent, rankAt, s, says, slider } from "./house.js";
+import { chart, drawn, frame, h, numbers, path, percent, rankAt, s, says, slider } from "./base.js";
 
 // W_r (m × n), row by row: the first r products of a left and a right vector.
 function rebuilt({ shape: [m, n], U, V, scale }, r) {

@@ -7,7 +7,7 @@ import traitlets
 from torch import Tensor
 
 from svdicl_lite.clipping.svd import CLIP_RATES, SVD, check_clip_rate, energy, rank_at
-from svdicl_lite.widgets.house import Widget, packed, script
+from svdicl_lite.widgets.base import Widget, packed, script
 
 PIXELS = 128  # the longer side of the picture
 MOST = 100_000  # numbers in the factors of both: with two bytes each, and a third more as text, 267 KB

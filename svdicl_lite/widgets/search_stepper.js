@@ -1,4 +1,4 @@
-import { chart, choice, drawn, frame, h, path, percent, s, says } from "./house.js";
+import { chart, choice, drawn, frame, h, path, percent, s, says } from "./base.js";
 
 // search_stepper.first_of: `size` of n numbers by Fisher and Yates's shuffle and the generator mulberry32.
 export function firstOf(seed, n, size) {

@@ -10,7 +10,7 @@ import traitlets
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.search.checks import check_clip_rates
 from svdicl_lite.stats import wilson_interval
-from svdicl_lite.widgets.house import Widget, script
+from svdicl_lite.widgets.base import Widget, script
 
 SIZES = (20, 50, 100, 200, 400)  # of the validation sets that may be drawn
 N_DRAWS = 200  # behind the figure and the table that stand in for the widget

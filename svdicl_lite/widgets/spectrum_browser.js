@@ -1,4 +1,4 @@
-import { chart, choice, drawn, frame, h, numbers, path, percent, rankAt, s, says, slider } from "./house.js";
+import { chart, choice, drawn, frame, h, numbers, path, percent, rankAt, s, says, slider } from "./base.js";
 
 const brief = (x) => (x === null ? "∞" : x < 1000 ? x.toFixed(0) : x.toExponential(1).replace("+", ""));
 const energyKept = (S, r) => {

@@ -9,7 +9,7 @@ import traitlets
 
 from svdicl_lite.clipping.matrices import matrices, n_layers
 from svdicl_lite.clipping.svd import condition_number, energy, rank_at, singular_values, stable_rank
-from svdicl_lite.widgets.house import Widget, packed, script
+from svdicl_lite.widgets.base import Widget, packed, script
 
 MOST = 50_000  # singular values: with four bytes each, and a third more as text, 267 KB
 

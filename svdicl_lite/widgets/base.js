@@ -1,4 +1,4 @@
-// What every widget shares. Put in the place of `import { … } from "./house.js"` by house.py: a page has no other file to load.
+// What every widget shares. Put in the place of `import { … } from "./base.js"` by base.py: a page has no other file to load.
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -33,7 +33,7 @@ def script(name: str) -> str:
 
 
 def packed(numbers, dtype="float32") -> bytes:
-    """Numbers as they ride in a trait: little-endian bytes, row by row; `numbers(view, Float32Array)` of house.js reads them."""
+    """Numbers as they ride in a trait: little-endian bytes, row by row; `numbers(view, Float32Array)` of base.js reads them."""
     return np.ascontiguousarray(numbers, dtype=np.dtype(dtype).newbyteorder("<")).tobytes()
 
 
@@ -44,7 +44,7 @@ class Widget(anywidget.AnyWidget):
     A subclass sets `_esm = script("its_name")`, tags its traits with `sync=True`, and defines the three.
     """
 
-    _css = (HERE / "house.css").read_text()
+    _css = (HERE / "base.css").read_text()
 
     def figure(self) -> Figure:
         raise NotImplementedError
