@@ -24,7 +24,7 @@ from masters import masters  # noqa: E402
 
 from svdicl_lite.classroom import grade, gradebook, guard  # noqa: E402
 from svdicl_lite.classroom.submissions import find, read  # noqa: E402
-from svdicl_lite.cli import app  # noqa: E402
+from svdicl_lite.cli.commands import app  # noqa: E402
 
 MASTER = next(master for master in masters() if master.name == "01_svd")
 ALL = {"q1": 2, "q2": 3, "q3": 3, "q4": 3, "q5": 3, "q6": 3}

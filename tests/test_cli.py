@@ -16,7 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import CliRunner
 
-from svdicl_lite import cli
+from svdicl_lite.cli import commands
 from svdicl_lite.clipping.clip import clip_
 from svdicl_lite.clipping.controls import dropped
 from svdicl_lite.clipping.factored import load_factored
@@ -32,7 +32,7 @@ SMALL = ["--task", "sentiment", "--shots", "2", "--n-validation", "20", "--n-tes
 
 
 def run(*arguments):
-    return CliRunner().invoke(cli.app, list(map(str, arguments)))
+    return CliRunner().invoke(commands.app, list(map(str, arguments)))
 
 
 def answer(*arguments):
@@ -304,7 +304,7 @@ def test_help_has_an_example_that_the_command_understands_and_the_keys_of_its_js
     assert result.exit_code == 0 and "JSON: " in help
     example = help.partition("Example: svdicl ")[2].split()
     asked = []
-    monkeypatch.setattr(cli, "run", lambda name, *args, **kwargs: asked.append(name))
+    monkeypatch.setattr(commands, "run", lambda name, *args, **kwargs: asked.append(name))
     assert run(*example).exit_code == 0 and asked == [command]
 
 
@@ -322,13 +322,13 @@ def test_every_key_of_the_json_is_in_the_help(tiny, tmp_path):
 def test_the_commands_of_the_readme_are_understood(monkeypatch):
     lines = re.findall(r"^svdicl (.*)", (Path(__file__).parents[1] / "README.md").read_text(), re.M)
     asked = []
-    monkeypatch.setattr(cli, "run", lambda name, *args, **kwargs: asked.append(name))
+    monkeypatch.setattr(commands, "run", lambda name, *args, **kwargs: asked.append(name))
     assert all(run(*shlex.split(line, comments=True)).exit_code == 0 for line in lines)
     assert asked == ["condition", "search", "sweep", "greedy", "clip"]
 
 
 def test_help_comes_without_waiting_for_torch():
-    code = "import sys, svdicl_lite.cli; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'numpy', 'pandas')))"
+    code = "import sys, svdicl_lite.cli.commands; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'numpy', 'pandas')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -369,7 +369,6 @@ def test_what_another_command_left_in_the_journal_is_not_in_the_partial_table(ti
 
 
 def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypatch):
-    from svdicl_lite import cli_report
 
     def interrupted(*args):
         raise KeyboardInterrupt
@@ -377,7 +376,7 @@ def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypat
     monkeypatch.setattr("svdicl_lite.search.experiment.Experiment.evaluator", interrupted)
     result = run("sweep", "--model", tiny, *SMALL)
     assert (result.exit_code, result.stdout) == (130, "broken off; 0 cells are finished\n")
-    monkeypatch.setattr(cli_report, "partial", interrupted)  # a second one
+    monkeypatch.setattr(report, "partial", interrupted)  # a second one
     result = run("sweep", "--model", tiny, *SMALL)
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "svdicl sweep: broken off\n")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from svdicl_lite.cli import app
+from svdicl_lite.cli.commands import app
 from svdicl_lite.scoring import evaluator
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.algorithm1 import search_clip_rate

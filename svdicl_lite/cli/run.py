@@ -36,7 +36,7 @@ def run(command, work, as_json, out=None, identity=None, judges=None, journal=No
     start, kept, code = time.monotonic(), None, 0
     atexit.register(gc.freeze)  # the end would look once more through a million objects of torch's and transformers' for garbage: a second
     try:
-        from svdicl_lite import cli_report
+        from svdicl_lite.cli import report as reporting
         from svdicl_lite.search.journal import Journal
         from svdicl_lite.search.workers import workers as working
 
@@ -46,7 +46,7 @@ def run(command, work, as_json, out=None, identity=None, judges=None, journal=No
             with working(workers) as map, Journal(journal, identity() if journal else {}) as kept:
                 report = work(kept, map)
         except KeyboardInterrupt:
-            report, code = cli_report.partial(kept, judges or {}), 130
+            report, code = reporting.partial(kept, judges or {}), 130
         report.show(command, time.monotonic() - start, as_json, out)
     except KeyboardInterrupt:  # while torch was being imported, or a second one
         print(f"svdicl {command}: broken off", file=sys.stderr)

@@ -7,8 +7,8 @@ Whatever takes long to import is imported by the commands. Taught in chapter 13.
 
 import typer
 
-from svdicl_lite import cli_grade
-from svdicl_lite.cli_options import (
+from svdicl_lite.cli import grade
+from svdicl_lite.cli.options import (
     PAPER_RATES,
     AsJson,
     Device,
@@ -39,8 +39,8 @@ from svdicl_lite.cli_options import (
     TaskName,
     TopK,
     Workers,
-)  # fmt: skip
-from svdicl_lite.cli_run import experiment_of, judges_of, number, rates_of, run, task_and_labels
+)
+from svdicl_lite.cli.run import experiment_of, judges_of, number, rates_of, run, task_and_labels
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False,
@@ -62,7 +62,7 @@ def condition(
     expert = number(expert)
 
     def work(journal, map):
-        from svdicl_lite.cli_report import Report
+        from svdicl_lite.cli.report import Report
         from svdicl_lite.clipping.matrices import n_layers
         from svdicl_lite.clipping.spectra import check_choice, chosen_layer, condition_table
         from svdicl_lite.search.experiment import Experiment
@@ -98,7 +98,7 @@ def sweep(
     rates, expert = rates_of(clip_rates), number(expert)
 
     def work(journal, map):
-        from svdicl_lite.cli_report import Report, by_rate, experiment_row, judged_row
+        from svdicl_lite.cli.report import Report, by_rate, experiment_row, judged_row
         from svdicl_lite.search.sweeps import sweep as judge_all
 
         validation = judges["validation"]()
@@ -135,7 +135,7 @@ def search(
         raise typer.BadParameter(f"{layer!r} is neither auto, random nor a number", param_hint="--layer")
 
     def work(journal, map):
-        from svdicl_lite.cli_report import Report, by_set, compared_row, experiment_row, interval, judged_row
+        from svdicl_lite.cli.report import Report, by_set, compared_row, experiment_row, interval, judged_row
         from svdicl_lite.search.algorithm1 import search_clip_rate
         from svdicl_lite.search.without_rate import WITHOUT_RATE, control
 
@@ -194,7 +194,7 @@ def greedy(
         return {**experiment().identity(), "guard": [guard_task, guard_labels, judges["guard"]().digest] if guard else None}
 
     def work(journal, map):
-        from svdicl_lite.cli_report import Report, by_set, compared_row, experiment_row, interval, judged_row
+        from svdicl_lite.cli.report import Report, by_set, compared_row, experiment_row, interval, judged_row
         from svdicl_lite.search.greedy import greedy_search
 
         validation, test = judges["validation"](), judges["test"]()
@@ -236,7 +236,7 @@ def clip(
     expert = number(expert)
 
     def work(journal, map):
-        from svdicl_lite.cli_report import Report
+        from svdicl_lite.cli.report import Report
         from svdicl_lite.clipping.clip import Clip
         from svdicl_lite.clipping.factored import KEY, factorize_
         from svdicl_lite.clipping.matrices import matrices
@@ -272,7 +272,4 @@ def clip(
     run("clip", work, as_json)
 
 
-app.command("grade", short_help="Grade what learners handed in.", epilog=cli_grade.EPILOG)(cli_grade.grade)
-
-if __name__ == "__main__":
-    app(prog_name="svdicl")
+app.command("grade", short_help="Grade what learners handed in.", epilog=grade.EPILOG)(grade.grade)
