@@ -376,7 +376,7 @@ def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypat
     monkeypatch.setattr("svdicl_lite.search.experiment.Experiment.evaluator", interrupted)
     result = run("sweep", "--model", tiny, *SMALL)
     assert (result.exit_code, result.stdout) == (130, "broken off; 0 cells are finished\n")
-    monkeypatch.setattr(report, "partial", interrupted)  # a second one
+    monkeypatch.setattr("svdicl_lite.cli.report.partial", interrupted)  # a second one
     result = run("sweep", "--model", tiny, *SMALL)
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "svdicl sweep: broken off\n")
 

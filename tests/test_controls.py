@@ -8,7 +8,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from svdicl_lite.clipping.clip import clipped
-from svdicl_lite.clipping.controls import CONTROLS, drop, dropped, how_of, magnitude, random_subspace, scale, smallest
+from svdicl_lite.clipping.controls import (
+    CONTROLS,
+    drop,
+    dropped,
+    how_of,
+    magnitude,
+    random_subspace,
+    scale,
+    smallest,
+)
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import SVD
 from svdicl_lite.scoring.batches import Plan

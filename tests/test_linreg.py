@@ -11,7 +11,14 @@ from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.training import linreg
-from svdicl_lite.training.linreg import RECIPE, Regressor, averaging, draw, least_squares, squared_errors
+from svdicl_lite.training.linreg import (
+    RECIPE,
+    Regressor,
+    averaging,
+    draw,
+    least_squares,
+    squared_errors,
+)
 
 TINY = replace(RECIPE, layers=1, width=16, heads=2, batch=4, stages=(1, 2, 4))
 STAGES = range(1, len(RECIPE.stages) + 1)

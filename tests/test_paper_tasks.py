@@ -12,6 +12,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, encode_options, render
+from svdicl_lite.tasks import paper as module
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.paper import PAPER_TASKS
 from svdicl_lite.tasks.task import ARBITRARY_WORDS
@@ -318,7 +319,7 @@ def test_what_belongs_to_another_kind_of_task_is_refused(hub):
 
 
 def test_the_docstring_names_every_repository():
-    assert all(paper.repository in paper.__doc__ for paper in PAPER_TASKS.values())
+    assert all(paper.repository in module.__doc__ for paper in PAPER_TASKS.values())
 
 
 def test_progress_bars_stay_as_they_were(hub):

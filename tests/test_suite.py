@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svdicl_lite.tasks import paper, suite
+from svdicl_lite.tasks import suite
 from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.paper import PAPER_TASKS
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
 from svdicl_lite.tasks.worlds import causes, emotions, grammar, sentence_pairs, wider_grammar
 
@@ -61,7 +62,7 @@ def test_prompts_and_label_words_are_the_papers():
     twins = {"mixed-sentiment": "sst2", "mixed-topic": "agnews", "emotion": "emoc", "paraphrase": "mrpc", "entailment": "rte", "commitment": "cb", "choice": "copa"}
     fields = lambda template: re.sub(r"\{(?!label)\w+\}", "{}", template)
     for ours, theirs in twins.items():
-        paper = paper.PAPER_TASKS[theirs]
+        paper = PAPER_TASKS[theirs]
         assert fields(suite.SUITE[ours].template) == fields(paper.template)
         assert suite.SUITE[ours].label_words == paper.label_words and suite.SUITE[ours].options == paper.options
 

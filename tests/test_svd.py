@@ -6,7 +6,16 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from svdicl_lite.clipping.svd import CLIP_RATES, SVD, check_clip_rate, condition_number, energy, rank_at, singular_values, stable_rank
+from svdicl_lite.clipping.svd import (
+    CLIP_RATES,
+    SVD,
+    check_clip_rate,
+    condition_number,
+    energy,
+    rank_at,
+    singular_values,
+    stable_rank,
+)
 
 # Double precision rounds at 2.2e-16. An SVD of a matrix up to 9 × 9 errs by a small multiple of that times σ_max, and so do
 # the few products taken here; 1e-13 · σ_max leaves a factor of some hundred.

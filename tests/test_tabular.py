@@ -13,9 +13,23 @@ from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.stats import holm, mcnemar
 from svdicl_lite.tasks.worlds import tables
-from svdicl_lite.tasks.worlds.tables import CLASSES, COLUMNS, SETS, draw_tables, fit_columns, prompts
+from svdicl_lite.tasks.worlds.tables import (
+    CLASSES,
+    COLUMNS,
+    SETS,
+    draw_tables,
+    fit_columns,
+    prompts,
+)
 from svdicl_lite.training import tabular
-from svdicl_lite.training.tabular import RECIPE, Outcome, TableClassifier, in_context, judge, nearest_neighbour
+from svdicl_lite.training.tabular import (
+    RECIPE,
+    Outcome,
+    TableClassifier,
+    in_context,
+    judge,
+    nearest_neighbour,
+)
 
 TINY = replace(RECIPE, layers=1, width=16, heads=2, batch=4, shots=(8, 12), queries=3, steps=2)
 

@@ -16,7 +16,12 @@ from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
 from svdicl_lite.tasks.worlds import grammar
 from svdicl_lite.widgets import AskClippedModel
-from svdicl_lite.widgets.ask_clipped import packed_model, packed_tokenizer, weights_of, whole_numbers
+from svdicl_lite.widgets.ask_clipped import (
+    packed_model,
+    packed_tokenizer,
+    weights_of,
+    whole_numbers,
+)
 from svdicl_lite.widgets.base import script
 
 MODEL = "icl-gpt2-noisy"
