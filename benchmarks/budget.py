@@ -35,7 +35,12 @@ row("import svdicl_lite, beyond torch + transformers", f"{extra:+.2f} s", "< 0.3
 
 for weights in sorted((ROOT / "svdicl_lite/models/checkpoints").glob("*/*.safetensors")):
     size = weights.stat().st_size / 2**20
-    row(f"weights of {weights.parent.name}, {weights.stem}", f"{size:.1f} MiB", "8 MB", size <= 8e6 / 2**20)
+    row(
+        f"weights of {weights.parent.name}, {weights.stem}",
+        f"{size:.1f} MiB",
+        "8 MB",
+        size <= 8e6 / 2**20,
+    )
 
 for profile, limit in (("ci", 60), ("book", 360)):
     subprocess.run(["rm", "-rf", f"_build/{profile}"], cwd=ROOT, check=True)

@@ -1,9 +1,13 @@
-"""What clipping does to the shipped models, in one table: where it helps, where it does not, and what else would have done as well.
+"""What clipping does to the shipped models, in one table: where it helps, where it does not, and
+what else would have done as well.
 
-Every choice is made on validation, every number is of the test set: `N_TEST` prompts behind twelve sets of demonstrations, the same ones
-before and after, McNemar's exact test, Holm over the whole table, and an interval that takes the sets for what was sampled. A
-gain counts only if balanced accuracy rises with it to more than chance. A model that falls to guessing, or to one answer for all, also "gains" if it
-was below chance: such rows say "collapse" where it has got there and "towards chance" where it is on its way. `python benchmarks/claims.py` prints all of it (some ten minutes).
+Every choice is made on validation, every number is of the test set: `N_TEST` prompts behind twelve
+sets of demonstrations, the same ones before and after, McNemar's exact test, Holm over the whole
+table, and an interval that takes the sets for what was sampled. A gain counts only if balanced
+accuracy rises with it to more than chance. A model that falls to guessing, or to one answer for
+all, also "gains" if it was below chance: such rows say "collapse" where it has got there and
+"towards chance" where it is on its way. `python benchmarks/claims.py` prints all of it (some ten
+minutes).
 """
 
 from dataclasses import dataclass, replace
@@ -33,7 +37,11 @@ from svdicl_lite.training.recall import RecallEvaluator, best_clip
 N_VALIDATION, N_TEST, SEEDS = 400, 1000, tuple(range(12))
 N_RECALL = 1000, 2000
 GONE_ON = ("icl-gpt2-prior", "icl-gpt2-noisy")
-STAGES = ("icl-gpt2-noisy-early", "icl-gpt2-noisy", "icl-gpt2-noisy-late")  # 28, 56 and 168 steps of the same run
+STAGES = (
+    "icl-gpt2-noisy-early",
+    "icl-gpt2-noisy",
+    "icl-gpt2-noisy-late",
+)  # 28, 56 and 168 steps of the same run
 CONTROLS = ("random-subspace", "smallest", "scale")
 
 
@@ -82,7 +90,9 @@ class Row:
         return "gain" if self.gain > 0 and self.balanced_gain > 0 else "loss"
 
 
-def clipped_outcome(name: str, task: str, labels: str, layer: int, module: str, rate: float) -> tuple[Evaluation, Evaluation]:
+def clipped_outcome(
+    name: str, task: str, labels: str, layer: int, module: str, rate: float
+) -> tuple[Evaluation, Evaluation]:
     """The test set before and after one clip that was chosen elsewhere."""
     model, test = loaded(name)[0], evaluator(name, task, labels, "test")
     before = test()
@@ -90,73 +100,129 @@ def clipped_outcome(name: str, task: str, labels: str, layer: int, module: str, 
         return before, test()
 
 
-def algorithm_1(claim: str, name: str, task: str, labels: str, module: str, layer=None, method: str = "svd") -> tuple[Row, SearchResult]:
+def algorithm_1(
+    claim: str, name: str, task: str, labels: str, module: str, layer=None, method: str = "svd"
+) -> tuple[Row, SearchResult]:
     """Row and result of a search: rate (and layer, by condition numbers) chosen on validation."""
     validation, test = (evaluator(name, task, labels, split) for split in ("validation", "test"))
     result = search_clip_rate(loaded(name)[0], validation, test, module, layer, method=method)
-    what = f"{module} {result.layer} at {result.clip_rate:g}" + ("" if method == "svd" else f", {method}")
+    what = f"{module} {result.layer} at {result.clip_rate:g}" + (
+        "" if method == "svd" else f", {method}"
+    )
     return Row(claim, name, task, labels, what, result.test_before, result.test_after), result
 
 
 def best_of_layers(claim: str, name: str, task: str, labels: str) -> tuple[Row, SearchResult]:
-    """Row and result of the search over every module and every layer behind the first, by validation alone."""
-    layers = [(module, layer) for module in ("mlp", "attn") for layer in range(1, n_layers(loaded(name)[0]))]
+    """Row and result of the search over every module and every layer behind the first, by
+    validation alone.
+    """
+    layers = [
+        (module, layer)
+        for module in ("mlp", "attn")
+        for layer in range(1, n_layers(loaded(name)[0]))
+    ]
     found = [algorithm_1(claim, name, task, labels, *place) for place in layers]
     return max(found, key=lambda pair: pair[1].validation_gain)
 
 
 def overridden(claim: str, found: tuple[Row, SearchResult]) -> list[Row]:
-    """(a) A prior that talks over flipped words: what a search found, the same clip on the other words, and the controls on the same module."""
+    """(a) A prior that talks over flipped words: what a search found, the same clip on the other
+    words, and the controls on the same module.
+    """
     row, result = found
     place = row.model, row.task, "flipped", result.module, result.layer
     rows = [row]
     for labels in ("canonical", "arbitrary"):
-        outcome = clipped_outcome(row.model, row.task, labels, result.layer, result.module, result.clip_rate)
+        outcome = clipped_outcome(
+            row.model, row.task, labels, result.layer, result.module, result.clip_rate
+        )
         rows.append(Row(f"{claim}: cost", row.model, row.task, labels, row.change, *outcome))
     rows += [algorithm_1(f"{claim}: control", *place, method)[0] for method in CONTROLS]
-    validation, test = (evaluator(row.model, row.task, "flipped", split) for split in ("validation", "test"))
+    validation, test = (
+        evaluator(row.model, row.task, "flipped", split) for split in ("validation", "test")
+    )
     for change, outcome in (
-        (f"layer {result.layer} dropped", compare(validation, test, partial(dropped, loaded(row.model)[0], result.layer))),
+        (
+            f"layer {result.layer} dropped",
+            compare(validation, test, partial(dropped, loaded(row.model)[0], result.layer)),
+        ),
         ("batch calibration, no clip", calibration(validation, test)),
     ):
-        rows.append(Row(f"{claim}: control", row.model, row.task, "flipped", change, outcome.test_before, outcome.test_after))
+        rows.append(
+            Row(
+                f"{claim}: control",
+                row.model,
+                row.task,
+                "flipped",
+                change,
+                outcome.test_before,
+                outcome.test_after,
+            )
+        )
     return rows
 
 
 def depth(name: str, task: str) -> list[Row]:
     """(b) The MLPs of all layers at ξ = .95 on canonical words."""
-    return [Row("b", name, task, "canonical", f"mlp {layer} at 0.95", *clipped_outcome(name, task, "canonical", layer, "mlp", 0.95))
-            for layer in range(n_layers(loaded(name)[0]))]  # fmt: skip
+    return [
+        Row(
+            "b",
+            name,
+            task,
+            "canonical",
+            f"mlp {layer} at 0.95",
+            *clipped_outcome(name, task, "canonical", layer, "mlp", 0.95),
+        )
+        for layer in range(n_layers(loaded(name)[0]))
+    ]
 
 
 def everywhere(name: str) -> list[Row]:
     """(c) Algorithm 1 on both tasks and every label setting."""
-    return [algorithm_1("c", name, task, labels, "mlp")[0] for task in grammar_tasks.TASKS for labels in LABEL_SETTINGS]
+    return [
+        algorithm_1("c", name, task, labels, "mlp")[0]
+        for task in grammar_tasks.TASKS
+        for labels in LABEL_SETTINGS
+    ]
 
 
 def stages() -> list[Row]:
-    """(e) The noisy run at its three stages: Algorithm 1 on flipped words, and the same clip on canonical ones."""
+    """(e) The noisy run at its three stages: Algorithm 1 on flipped words, and the same clip on
+    canonical ones.
+    """
     rows = []
     for name in STAGES:
         row, result = algorithm_1("e", name, "sentiment", "flipped", "mlp")
-        outcome = clipped_outcome(name, "sentiment", "canonical", result.layer, result.module, result.clip_rate)
+        outcome = clipped_outcome(
+            name, "sentiment", "canonical", result.layer, result.module, result.clip_rate
+        )
         rows += [row, Row("e: cost", name, "sentiment", "canonical", row.change, *outcome)]
     return rows
 
 
 def on_the_suite(modules=("mlp", "attn")) -> list[Row]:
-    """(f) Algorithm 1 on all seven tasks of the suite, canonical and flipped words, and the depth of its model on two of them."""
+    """(f) Algorithm 1 on all seven tasks of the suite, canonical and flipped words, and the depth
+    of its model on two of them.
+    """
     name, rows = "suite-llama", []
     for task in SUITE:
         for labels in ("canonical",) if SUITE[task].options else ("canonical", "flipped"):
             rows += [algorithm_1("f", name, task, labels, module)[0] for module in modules]
-    return rows + [replace(row, claim="f: depth") for task in ("mixed-topic", "choice") for row in depth(name, task)]
+    return rows + [
+        replace(row, claim="f: depth")
+        for task in ("mixed-topic", "choice")
+        for row in depth(name, task)
+    ]
 
 
 def recalled() -> list[Row]:
-    """(d) Noisy recall: the best clip of validation and its controls, each with its own best rate on the same module."""
+    """(d) Noisy recall: the best clip of validation and its controls, each with its own best rate
+    on the same module.
+    """
     model = loaded("recall-gpt2")[0]
-    validation, test = (RecallEvaluator(model, split, n) for split, n in zip(("validation", "test"), N_RECALL))
+    validation, test = (
+        RecallEvaluator(model, split, n) for split, n in zip(("validation", "test"), N_RECALL)
+    )
     layer, module, _ = best_clip(model, n=N_RECALL[0])
     sets = np.repeat(np.arange(4), N_RECALL[1] // 4)
 
@@ -173,7 +239,17 @@ def recalled() -> list[Row]:
         rate = max(found, key=found.get)
         with clip.at(rate, factored=method == "svd"):
             what = f"{module} {layer} at {rate:g}" + ("" if method == "svd" else f", {method}")
-            rows.append(Row("d" if method == "svd" else "d: control", "recall-gpt2", "recall", "", what, before, judged()))
+            rows.append(
+                Row(
+                    "d" if method == "svd" else "d: control",
+                    "recall-gpt2",
+                    "recall",
+                    "",
+                    what,
+                    before,
+                    judged(),
+                )
+            )
     return rows
 
 
@@ -183,22 +259,42 @@ def table(rows: list[Row]) -> pd.DataFrame:
     lines = []
     for row, plain, adjusted in zip(rows, p, holm(p)):
         C = row.before.scores.shape[1]
-        low, high = cluster_interval(row.after.correct.astype(float) - row.before.correct, row.before.demonstration_sets)
+        low, high = cluster_interval(
+            row.after.correct.astype(float) - row.before.correct, row.before.demonstration_sets
+        )
         lines.append(
             {
-                "claim": row.claim, "model": row.model, "task": row.task, "labels": row.labels, "change": row.change, "n": row.before.n,
-                "before": row.before.accuracy, "after": row.after.accuracy, "gain": row.gain, "low": low, "high": high, "p": plain, "p (Holm)": adjusted,
-                "balanced before": row.before.balanced_accuracy, "balanced after": row.after.balanced_accuracy,
-                "entropy before": label_entropy(row.before.predictions, C), "entropy after": label_entropy(row.after.predictions, C), "verdict": row.verdict(adjusted),
+                "claim": row.claim,
+                "model": row.model,
+                "task": row.task,
+                "labels": row.labels,
+                "change": row.change,
+                "n": row.before.n,
+                "before": row.before.accuracy,
+                "after": row.after.accuracy,
+                "gain": row.gain,
+                "low": low,
+                "high": high,
+                "p": plain,
+                "p (Holm)": adjusted,
+                "balanced before": row.before.balanced_accuracy,
+                "balanced after": row.after.balanced_accuracy,
+                "entropy before": label_entropy(row.before.predictions, C),
+                "entropy after": label_entropy(row.after.predictions, C),
+                "verdict": row.verdict(adjusted),
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(lines)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     rows = [
-        *(row for name in GONE_ON for row in overridden("a", algorithm_1("a", name, "sentiment", "flipped", "mlp"))),
+        *(
+            row
+            for name in GONE_ON
+            for row in overridden("a", algorithm_1("a", name, "sentiment", "flipped", "mlp"))
+        ),
         *(best_of_layers("a, any layer", name, "sentiment", "flipped")[0] for name in GONE_ON),
         *(row for name in ("icl-gpt2", *GONE_ON) for row in depth(name, "sentiment")),
         *(row for name in ("icl-gpt2", *GONE_ON) for row in everywhere(name)),

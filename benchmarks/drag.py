@@ -1,6 +1,8 @@
-"""How long *Ask the clipped model* takes from a movement of its slider to the picture of it, by layer and module; and to show itself at first.
+"""How long *Ask the clipped model* takes from a movement of its slider to the picture of it, by
+layer and module; and to show itself at first.
 
-Medians and the slowest of 15 movements on the first prompt, in Chromium, the page opened from a folder. The aim is 150 ms.
+Medians and the slowest of 15 movements on the first prompt, in Chromium, the page opened from a
+folder. The aim is 150 ms.
 """
 
 import statistics
@@ -31,11 +33,20 @@ with tempfile.TemporaryDirectory() as folder, chromium() as browser:
     with opened(browser, url) as page:
         page.wait_for_selector(".told td")
         ready = page.evaluate("performance.now()")
-        print(f"answers {ready / 1000:.1f} s after the page was asked for; {page.locator('summary').first.inner_text()}")
+        print(
+            f"answers {ready / 1000:.1f} s after the page was asked for;"
+            f" {page.locator('summary').first.inner_text()}"
+        )
         for layer in range(model.config.n_layer):
             for module in ("mlp", "attn", "all"):
                 page.get_by_role("combobox", name="Layer").select_option(str(layer))
                 page.get_by_role("combobox", name="Module").select_option(module)
-                page.wait_for_function(f"document.querySelector('.says').textContent.startsWith('Layer {layer} {module}')")
+                page.wait_for_function(
+                    f"document.querySelector('.says').textContent.startsWith('Layer {layer}"
+                    f" {module}')"
+                )
                 took = [page.evaluate(MOVE, number) for number in range(18)][3:]
-                print(f"layer {layer} {module:4}  median {statistics.median(took):4.0f} ms  slowest {max(took):4.0f} ms")
+                print(
+                    f"layer {layer} {module:4}  median {statistics.median(took):4.0f} ms  slowest"
+                    f" {max(took):4.0f} ms"
+                )

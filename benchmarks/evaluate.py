@@ -1,7 +1,9 @@
-"""Cached and batched against plain, in turn, on the shipped model: seconds, their ratio, and the largest difference of the scores.
+"""Cached and batched against plain, in turn, on the shipped model: seconds, their ratio, and the
+largest difference of the scores.
 
-Then few queries behind each of ten sets of demonstrations, a batch for each set against batches of several sets. Then the way to the
-tokens: whole prompts with each label word behind them, against label words behind the query alone.
+Then few queries behind each of ten sets of demonstrations, a batch for each set against batches of
+several sets. Then the way to the tokens: whole prompts with each label word behind them, against
+label words behind the query alone.
 """
 
 import statistics
@@ -25,8 +27,13 @@ def seconds(function):
 
 model, tokenizer = load_model("icl-gpt2")
 task = load_task("sentiment")
-print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; 200 queries, median of 5 turns")
-print(f"{'shots':>5} {'tokens':>6} {'plain s':>8} {'cached s':>8} {'ratio':>6} {'max |difference|':>17}")
+print(
+    f"{torch.get_num_threads()} threads, torch {torch.__version__}; 200 queries, median of 5 turns"
+)
+print(
+    f"{'shots':>5} {'tokens':>6} {'plain s':>8} {'cached s':>8} {'ratio':>6}"
+    f" {'max |difference|':>17}"
+)
 for shots in (0, 4, 8, 16):
     evaluator = ICLEvaluator(model, tokenizer, task, n=200, n_shots=shots, seeds=(0,))
     turns = []
@@ -37,19 +44,37 @@ for shots in (0, 4, 8, 16):
     length = statistics.mean(len(tokens) for tokens in evaluator.groups[0].tokens)
     print(f"{shots:5d} {length:6.0f} {slow:8.2f} {fast:8.3f} {slow / fast:6.1f} {difference:17.1e}")
 
-print("\nten sets of demonstrations, a batch for each against batches of several; the MLP of layer 0 changes")
-print(f"{'model':>9} {'shots':>5} {'n':>4} {'apart ms':>9} {'together ms':>12} {'ratio':>6} {'max |difference|':>17}")
+print(
+    "\nten sets of demonstrations, a batch for each against batches of several; the MLP of layer 0"
+    " changes"
+)
+print(
+    f"{'model':>9} {'shots':>5} {'n':>4} {'apart ms':>9} {'together ms':>12} {'ratio':>6}"
+    f" {'max |difference|':>17}"
+)
 for name in ("icl-gpt2", "icl-llama"):
     sisters = load_model(name)
     for shots in (0, 4, 16):
         for n in (80, 320):
-            judges = [ICLEvaluator(*sisters, task, n=n, n_shots=shots, seeds=range(10), batch_size=size).from_layer(0) for size in (n // 10, 128)]
+            judges = [
+                ICLEvaluator(
+                    *sisters, task, n=n, n_shots=shots, seeds=range(10), batch_size=size
+                ).from_layer(0)
+                for size in (n // 10, 128)
+            ]
             turns = []
             for _ in range(8):
-                (slow, apart), (fast, together) = (seconds(lambda: judge("mlp")) for judge in judges)
-                turns.append((1000 * slow, 1000 * fast, np.abs(apart.scores - together.scores).max()))
+                (slow, apart), (fast, together) = (
+                    seconds(lambda: judge("mlp")) for judge in judges
+                )
+                turns.append(
+                    (1000 * slow, 1000 * fast, np.abs(apart.scores - together.scores).max())
+                )
             slow, fast, difference = (statistics.median(column) for column in zip(*turns[1:]))
-            print(f"{name:>9} {shots:5d} {n:4d} {slow:9.0f} {fast:12.0f} {slow / fast:6.2f} {difference:17.1e}")
+            print(
+                f"{name:>9} {shots:5d} {n:4d} {slow:9.0f} {fast:12.0f} {slow / fast:6.2f}"
+                f" {difference:17.1e}"
+            )
 
 print(f"\n{'task':>10} {'shots':>5} {'whole ms':>9} {'ours ms':>8} {'ratio':>6}")
 for name in grammar_tasks.TASKS:
@@ -57,17 +82,24 @@ for name in grammar_tasks.TASKS:
     words, queries = task.words(), list(task.splits["validation"].select(range(200)))
     for shots in (0, 4, 8, 16):
         demonstrations = draw_demonstrations(task, shots, seed=0)
-        shown = "".join(render(task, example, words[example["label"]]) for example in demonstrations)
+        shown = "".join(
+            render(task, example, words[example["label"]]) for example in demonstrations
+        )
 
         def whole():
             texts = [shown + render(task, query) for query in queries]
             tokens = tokenizer(texts)["input_ids"]
-            answered = [tokenizer([f"{text} {word}" for text in texts])["input_ids"] for word in words]
+            answered = [
+                tokenizer([f"{text} {word}" for text in texts])["input_ids"] for word in words
+            ]
             return tokens, [[longer[-1] for longer in row] for row in zip(*answered)]
 
         turns = []
         for _ in range(6):
-            (slow, plain), (fast, ours) = seconds(whole), seconds(lambda: encode(tokenizer, task, words, demonstrations, queries))
+            (slow, plain), (fast, ours) = (
+                seconds(whole),
+                seconds(lambda: encode(tokenizer, task, words, demonstrations, queries)),
+            )
             assert plain == (ours.tokens, ours.label_tokens)
             turns.append((1000 * slow, 1000 * fast))
         slow, fast = (statistics.median(column) for column in zip(*turns[1:]))

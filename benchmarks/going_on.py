@@ -1,7 +1,9 @@
-"""How the effect of a deep clip depends on how one goes on from `icl-gpt2`: the settings we looked at before shipping two of them.
+"""How the effect of a deep clip depends on how one goes on from `icl-gpt2`: the settings we looked
+at before shipping two of them.
 
-For each setting, every few steps: validation accuracy (n = 400) on canonical, flipped and arbitrary sentiment without a clip, and
-the clip behind the first layer that raises flipped accuracy most, with what it leaves of the other two. About ten minutes.
+For each setting, every few steps: validation accuracy (n = 400) on canonical, flipped and arbitrary
+sentiment without a clip, and the clip behind the first layer that raises flipped accuracy most,
+with what it leaves of the other two. About ten minutes.
 """
 
 import torch
@@ -19,18 +21,33 @@ from svdicl_lite.training.recipes import Phase, Recipe
 MIXED = ("plain", "hard")
 SETTINGS = {  # every = steps between rows
     "canonical, slow": (20, Phase(120, (8,), 0.9, 0.0, MIXED, learning_rate=2e-4, label_noise=0.2)),
-    "canonical (icl-gpt2-prior at step 70)": (10, Phase(70, (8,), 0.9, 0.0, MIXED, learning_rate=5e-4, label_noise=0.2)),
+    "canonical (icl-gpt2-prior at step 70)": (
+        10,
+        Phase(70, (8,), 0.9, 0.0, MIXED, learning_rate=5e-4, label_noise=0.2),
+    ),
     "canonical, fast": (6, Phase(48, (8,), 0.9, 0.0, MIXED, learning_rate=4e-3, label_noise=0.2)),
     "canonical, no demonstrations": (15, Phase(120, (0,), 1.0, 0.0, MIXED, learning_rate=5e-4)),
-    "canonical, few demonstrations": (10, Phase(80, (0, 1, 2), 0.9, 0.0, MIXED, learning_rate=5e-4, label_noise=0.2)),
-    "half the labels random, mostly canonical": (10, Phase(80, (8,), 0.8, 0.05, MIXED, learning_rate=5e-4, label_noise=0.5)),
-    "half the labels random (icl-gpt2-noisy at step 56)": (8, Phase(80, (2, 4, 8), 0.6, 0.1, MIXED, learning_rate=1.5e-3, label_noise=0.5)),
+    "canonical, few demonstrations": (
+        10,
+        Phase(80, (0, 1, 2), 0.9, 0.0, MIXED, learning_rate=5e-4, label_noise=0.2),
+    ),
+    "half the labels random, mostly canonical": (
+        10,
+        Phase(80, (8,), 0.8, 0.05, MIXED, learning_rate=5e-4, label_noise=0.5),
+    ),
+    "half the labels random (icl-gpt2-noisy at step 56)": (
+        8,
+        Phase(80, (2, 4, 8), 0.6, 0.1, MIXED, learning_rate=1.5e-3, label_noise=0.5),
+    ),
 }
 
 torch.set_num_threads(1)
 for name, (every, phase) in SETTINGS.items():
     model, tokenizer = load_model("icl-gpt2")
-    evaluators = {setting: ICLEvaluator(model, tokenizer, load_task("sentiment", setting), n=400) for setting in LABEL_SETTINGS}
+    evaluators = {
+        setting: ICLEvaluator(model, tokenizer, load_task("sentiment", setting), n=400)
+        for setting in LABEL_SETTINGS
+    }
 
     def look(model):
         """The row of one moment: accuracies without a clip, and the best clip of flipped words."""
@@ -43,12 +60,23 @@ for name, (every, phase) in SETTINGS.items():
                     with clip.at(rate):
                         rise = evaluators["flipped"]().accuracy - plain["flipped"]
                         if rise > best[0]:
-                            left = {setting: evaluate().accuracy for setting, evaluate in evaluators.items()}
+                            left = {
+                                setting: evaluate().accuracy
+                                for setting, evaluate in evaluators.items()
+                            }
                             best = (rise, f"{module} {layer} at {rate:g}", left)
-        show = lambda accuracies: "  ".join(f"{accuracies[setting]:.3f}" for setting in LABEL_SETTINGS)
-        print(f"   {show(plain)}  | {best[1]:>14} | {show(best[2])}  | {100 * best[0]:+5.1f}", flush=True)
+        show = lambda accuracies: "  ".join(
+            f"{accuracies[setting]:.3f}" for setting in LABEL_SETTINGS
+        )
+        print(
+            f"   {show(plain)}  | {best[1]:>14} | {show(best[2])}  | {100 * best[0]:+5.1f}",
+            flush=True,
+        )
         return {}
 
-    print(f"{name}, every {every} steps\n   canon. flipped arbit.  |           clip | canon. flipped arbit.  | flipped")
+    print(
+        f"{name}, every {every} steps\n   canon. flipped arbit.  |           clip | canon. flipped"
+        " arbit.  | flipped"
+    )
     pretrain.PROBE_EVERY = every
     train(model, tokenizer, Recipe((phase,)), look)

@@ -1,7 +1,8 @@
-"""Which settings of noisy recall put the noise where a clip finds it: those we looked at before shipping `recall-gpt2`, and their like.
+"""Which settings of noisy recall put the noise where a clip finds it: those we looked at before
+shipping `recall-gpt2`, and their like.
 
-Trains each setting as long as the shipped one, then chooses on validation among all layers, mlp, attn and fc_in, and all rates. Half an hour;
-name a setting to train that one alone.
+Trains each setting as long as the shipped one, then chooses on validation among all layers, mlp,
+attn and fc_in, and all rates. Half an hour; name a setting to train that one alone.
 """
 
 import sys
@@ -14,7 +15,8 @@ from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.training import loop, recall
 from svdicl_lite.training.recall import RECIPE, TRIGGER, RecallEvaluator, best_clip, draw, new_model
 
-SETTINGS = {  # embeddings and head stay random?, weight of symbols that follow no trigger, α, width, seed
+# embeddings and head stay random?, weight of symbols that follow no trigger, α, width, seed
+SETTINGS = {
     "shipped": (True, 0.0, 0.6, 128, 0),
     "seed-1": (True, 0.0, 0.6, 128, 1),
     "half-noise": (True, 0.0, 0.5, 128, 0),
@@ -35,7 +37,9 @@ for name in sys.argv[1:] or SETTINGS:
 
     def loss(step):
         sequences, _ = draw(recipe.batch, generator, alpha, recipe)
-        losses = nn.functional.cross_entropy(model(sequences[:, :-1]).logits.transpose(1, 2), sequences[:, 1:], reduction="none")
+        losses = nn.functional.cross_entropy(
+            model(sequences[:, :-1]).logits.transpose(1, 2), sequences[:, 1:], reduction="none"
+        )
         weights = torch.where(sequences[:, :-1] == TRIGGER, 1.0, ordinary)
         return (losses * weights).sum() / weights.sum()
 
@@ -46,4 +50,8 @@ for name in sys.argv[1:] or SETTINGS:
     with Clip(model, layer, module).at(rate):
         after = test()
     print(f"{name}: answers {before.accuracy:.3f}, noise {before.noise_share:.3f}; ", end="")
-    print(f"layer {layer} {module} at {rate:g}: answers {after.accuracy:.3f}, noise {after.noise_share:.3f}", flush=True)
+    print(
+        f"layer {layer} {module} at {rate:g}: answers {after.accuracy:.3f}, noise"
+        f" {after.noise_share:.3f}",
+        flush=True,
+    )

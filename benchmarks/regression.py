@@ -1,7 +1,9 @@
-"""What clipping does to in-context regression: each layer and module of `linreg-gpt2`, at each stage of its training.
+"""What clipping does to in-context regression: each layer and module of `linreg-gpt2`, at each
+stage of its training.
 
-The rate with the lowest squared error on validation prompts is judged on test prompts, behind few examples (1 to d) and behind many. A gain is
-a fall of the normalised squared error, paired prompt by prompt, with a 95 % interval of the mean. About two minutes.
+The rate with the lowest squared error on validation prompts is judged on test prompts, behind few
+examples (1 to d) and behind many. A gain is a fall of the normalised squared error, paired prompt
+by prompt, with a 95 % interval of the mean. About two minutes.
 """
 
 import torch
@@ -30,4 +32,8 @@ for stage in range(1, len(RECIPE.stages) + 1):
                     fall = (plain - squared_errors(model))[:, examples].mean(1)
                 half = 1.96 * fall.std() / len(fall) ** 0.5
                 where = f"layer {layer} {module} at {best:g}"
-                print(f"{stage:5}  {where:18} {behind:6}  {plain[:, examples].mean():13.4f}  {fall.mean():+.4f} ± {half:.4f}", flush=True)
+                print(
+                    f"{stage:5}  {where:18} {behind:6}  {plain[:, examples].mean():13.4f} "
+                    f" {fall.mean():+.4f} ± {half:.4f}",
+                    flush=True,
+                )

@@ -1,13 +1,17 @@
-"""The search against the released code's way of going about it, side by side in one run, on random weights of GPT-2-small's shape.
+"""The search against the released code's way of going about it, side by side in one run, on random
+weights of GPT-2-small's shape.
 
-(i) plain: batch of one, the whole prompt again, a log-softmax over all positions and the whole vocabulary, a randomised SVD a rate, as
-the released code does; (ii) batched: the same loop, exact SVD, prompts in batches, label logits only; (iii) `search_clip_rate`'s own path.
-(i) and (ii) run on the first of the prompts and are scaled up to all of them, unless --whole. Says also how far (iii) is from
-the floor: the multiplications that are left, at this machine's matmul rate.
+(i) plain: batch of one, the whole prompt again, a log-softmax over all positions and the whole
+vocabulary, a randomised SVD a rate, as the released code does; (ii) batched: the same loop, exact
+SVD, prompts in batches, label logits only; (iii) `search_clip_rate`'s own path. (i) and (ii) run on
+the first of the prompts and are scaled up to all of them, unless --whole. Says also how far (iii)
+is from the floor: the multiplications that are left, at this machine's matmul rate.
 
-`python benchmarks/search.py [--whole] [--sweep [LAYER LAYER]]`: about two minutes on two quiet cores, twenty with --whole, ten more with --sweep. With two
-layers, `--sweep 3 8`, only these are run and the others read off the line through them: a layer costs the blocks above it, at every rate.
-Beside seconds stands processor time, user and system, of all threads: on a machine that others use too, compare that.
+`python benchmarks/search.py [--whole] [--sweep [LAYER LAYER]]`: about two minutes on two quiet
+cores, twenty with --whole, ten more with --sweep. With two layers, `--sweep 3 8`, only these are
+run and the others read off the line through them: a layer costs the blocks above it, at every rate.
+Beside seconds stands processor time, user and system, of all threads: on a machine that others use
+too, compare that.
 """
 
 import argparse
@@ -41,7 +45,9 @@ def setting():
 
 @torch.inference_mode()
 def plain(n):
-    """Seconds of the released code's loop, scaled up from n prompts a rate, with its SVDs; and the same in processor time."""
+    """Seconds of the released code's loop, scaled up from n prompts a rate, with its SVDs; and the
+    same in processor time.
+    """
     model, prompts = setting()
     originals = [matrix.weight.clone() for matrix in matrices(model, LAYER, "mlp")]
     forwards, svds = [0.0, 0.0], [0.0, 0.0]
@@ -65,18 +71,26 @@ def plain(n):
 
 @torch.inference_mode()
 def batched(n):
-    """Seconds of the same loop in batches, scaled up from n prompts a rate; and the scores (rates, n, C)."""
+    """Seconds of the same loop in batches, scaled up from n prompts a rate; and the scores (rates,
+    n, C).
+    """
     model, prompts = setting()
     start, scores = time.perf_counter(), []
     for rate in CLIP_RATES:
         with clipped(model, LAYER, "mlp", rate):
             parts = [torch.tensor(prompts.tokens[i : min(i + 16, n)]) for i in range(0, n, 16)]
-            scores.append(torch.cat([model(part, logits_to_keep=1).logits[:, -1, list(LABELS)] for part in parts]))
+            scores.append(
+                torch.cat(
+                    [model(part, logits_to_keep=1).logits[:, -1, list(LABELS)] for part in parts]
+                )
+            )
     return (time.perf_counter() - start) * N / n, torch.stack(scores)
 
 
 def ours():
-    """Seconds of recording, factoring and eight rates, and the same in processor time; and the scores (rates, N, C)."""
+    """Seconds of recording, factoring and eight rates, and the same in processor time; and the
+    scores (rates, N, C).
+    """
     model, prompts = setting()
     start = time.perf_counter(), time.process_time()
     replay = Replay(model, [Plan(prompts, BATCH)], LAYER)
@@ -88,7 +102,9 @@ def ours():
 
 
 def sweep(layers):
-    """Seconds, and seconds of processor time, of each of the layers: 2 modules × 8 rates, and the way up from the one before."""
+    """Seconds, and seconds of processor time, of each of the layers: 2 modules × 8 rates, and the
+    way up from the one before.
+    """
     model, prompts = setting()
     replay, spent = None, []
     bar = tqdm(total=len(layers) * 2 * len(CLIP_RATES), unit="cell", desc="sweep", mininterval=5)
@@ -107,11 +123,16 @@ def sweep(layers):
 
 
 def whole_sweep(layers, spent):
-    """The sum over all layers, of seconds and of processor time: what was spent, or the line through two layers."""
+    """The sum over all layers, of seconds and of processor time: what was spent, or the line
+    through two layers.
+    """
     if len(layers) == N_LAYERS:
         return [sum(column) for column in zip(*spent)]
     (a, b), n = layers, N_LAYERS
-    return [sum(at_a + (at_b - at_a) * (layer - a) / (b - a) for layer in range(n)) for at_a, at_b in zip(*spent)]
+    return [
+        sum(at_a + (at_b - at_a) * (layer - a) / (b - a) for layer in range(n))
+        for at_a, at_b in zip(*spent)
+    ]
 
 
 def matmul_rate() -> float:
@@ -125,25 +146,50 @@ def matmul_rate() -> float:
 
 
 def floor() -> float:
-    """FLOPs that (iii) cannot avoid: tokens once up to the layer, then its MLP and the block above at every rate."""
+    """FLOPs that (iii) cannot avoid: tokens once up to the layer, then its MLP and the block above
+    at every rate.
+    """
     d, tokens, above = 768, SHARED + N * OWN, 11 - LAYER
-    weights = sum(min(rank_at(d, rate) * 5 * d, 4 * d * d) if rate else 4 * d * d for rate in CLIP_RATES) * 2  # both matrices, thin where that is less
-    below = tokens * LAYER * 12 * d * d + tokens * 4 * d * d  # and the attention of the layer itself
-    each = len(CLIP_RATES) * (tokens * (above - 1) * 12 * d * d + tokens * 4 * d * d + N * 8 * d * d)  # the last block: attention, one MLP a query
-    scores = 2 * d * ((N * OWN * (SHARED + OWN / 2) + SHARED**2 / 2) * (LAYER + 1 + len(CLIP_RATES) * above))  # q kᵀ and weights times v
+    weights = (
+        sum(min(rank_at(d, rate) * 5 * d, 4 * d * d) if rate else 4 * d * d for rate in CLIP_RATES)
+        * 2
+    )  # both matrices, thin where that is less
+    below = (
+        tokens * LAYER * 12 * d * d + tokens * 4 * d * d
+    )  # and the attention of the layer itself
+    each = len(CLIP_RATES) * (
+        tokens * (above - 1) * 12 * d * d + tokens * 4 * d * d + N * 8 * d * d
+    )  # the last block: attention, one MLP a query
+    scores = (
+        2
+        * d
+        * ((N * OWN * (SHARED + OWN / 2) + SHARED**2 / 2) * (LAYER + 1 + len(CLIP_RATES) * above))
+    )  # q kᵀ and weights times v
     return 2 * (below + tokens * weights + each + scores)
 
 
 def sweep_floor() -> float:
-    """FLOPs that the sweep cannot avoid, its SVDs and the way up left out: at 7 rates, the module itself and the blocks above."""
+    """FLOPs that the sweep cannot avoid, its SVDs and the way up left out: at 7 rates, the module
+    itself and the blocks above.
+    """
     d, tokens, rates = 768, SHARED + N * OWN, CLIP_RATES[1:]
     scores = 2 * d * (N * OWN * (SHARED + OWN / 2) + SHARED**2 / 2)  # of one block
     thin = sum(min(rank_at(d, rate) * 5 * d, 4 * d * d) for rate in rates) * 2
     each = 0.0
-    for above in range(N_LAYERS):  # blocks above the layer; of the last one keys and values, and the rest for one token a query
-        blocks = max(above - 1, 0) * (tokens * 12 * d * d + scores) + (above > 0) * (tokens * 2 * d * d + N * 10 * d * d)
+    for above in range(
+        N_LAYERS
+        # blocks above the layer; of the last one keys and values, and the rest for one token a
+        # query
+    ):
+        blocks = max(above - 1, 0) * (tokens * 12 * d * d + scores) + (above > 0) * (
+            tokens * 2 * d * d + N * 10 * d * d
+        )
         own_mlp = tokens * thin if above else N * thin
-        own_attention = tokens * 4 * d * d + scores + tokens * 8 * d * d if above else tokens * 2 * d * d + N * 10 * d * d
+        own_attention = (
+            tokens * 4 * d * d + scores + tokens * 8 * d * d
+            if above
+            else tokens * 2 * d * d + N * 10 * d * d
+        )
         each += 2 * len(rates) * blocks + own_mlp + len(rates) * own_attention
     return 2 * each
 
@@ -160,13 +206,26 @@ def measured(function, arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--whole", action="store_true", help="run (i) and (ii) on all prompts")
-    parser.add_argument("--sweep", nargs="*", type=int, metavar="LAYER", help="also time the sweep of all layers, or of two and scale up")
+    parser.add_argument(
+        "--sweep",
+        nargs="*",
+        type=int,
+        metavar="LAYER",
+        help="also time the sweep of all layers, or of two and scale up",
+    )
     arguments = parser.parse_args()
     n = N if arguments.whole else 16
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; {N} prompts of {SHARED} + {OWN} tokens, {len(CLIP_RATES)} rates, MLP of layer {LAYER}")
-    if arguments.sweep and (len(arguments.sweep) != 2 or not 0 <= arguments.sweep[0] < arguments.sweep[1] < N_LAYERS):
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads; {N} prompts of {SHARED} +"
+        f" {OWN} tokens, {len(CLIP_RATES)} rates, MLP of layer {LAYER}"
+    )
+    if arguments.sweep and (
+        len(arguments.sweep) != 2 or not 0 <= arguments.sweep[0] < arguments.sweep[1] < N_LAYERS
+    ):
         parser.error(f"--sweep takes no layers, or two of 0 to {N_LAYERS - 1}, the shallower first")
     (seconds, cpu, scores), memory = alone(ours)
     (slow, slow_cpu), slow_memory = alone(plain, n)
@@ -174,24 +233,57 @@ if __name__ == "__main__":
     (again, cpu_again, _), _ = alone(ours)
     best, best_cpu = min(seconds, again), min(cpu, cpu_again)
     how = "measured" if arguments.whole else f"scaled up from {n} prompts a rate"
-    print(f"(i)   plain    {slow:8.1f} s, {slow_cpu:8.1f} s of processor time, {slow_memory:6.0f} MB   {how}")
+    print(
+        f"(i)   plain    {slow:8.1f} s, {slow_cpu:8.1f} s of processor time, {slow_memory:6.0f} MB "
+        f"  {how}"
+    )
     print(f"(ii)  batched  {middle:8.1f} s, {'':30}{middle_memory:6.0f} MB   {how}")
-    print(f"(iii) ours     {best:8.1f} s, {best_cpu:8.1f} s of processor time, {memory:6.0f} MB   the better of two")
-    print(f"ratio to (i) {slow / best:.0f}, in processor time {slow_cpu / best_cpu:.0f}, to (ii) {middle / best:.0f}; memory {memory / slow_memory:.2f} of (i)")
-    print(f"largest difference from (ii) in the scores: {(scores[:, :n] - reference).abs().max():.1e}")
+    print(
+        f"(iii) ours     {best:8.1f} s, {best_cpu:8.1f} s of processor time, {memory:6.0f} MB   the"
+        " better of two"
+    )
+    print(
+        f"ratio to (i) {slow / best:.0f}, in processor time {slow_cpu / best_cpu:.0f}, to (ii)"
+        f" {middle / best:.0f}; memory {memory / slow_memory:.2f} of (i)"
+    )
+    print(
+        f"largest difference from (ii) in the scores: {(scores[:, :n] - reference).abs().max():.1e}"
+    )
     labels = torch.tensor(setting()[1].labels[:n])
-    accuracies = [[(s.argmax(1) == labels).float().mean().item() for s in table] for table in (scores[:, :n], reference)]
-    choices = [CLIP_RATES[max(range(len(CLIP_RATES)), key=table.__getitem__)] for table in accuracies]
+    accuracies = [
+        [(s.argmax(1) == labels).float().mean().item() for s in table]
+        for table in (scores[:, :n], reference)
+    ]
+    choices = [
+        CLIP_RATES[max(range(len(CLIP_RATES)), key=table.__getitem__)] for table in accuracies
+    ]
     print(f"choice on these {n}: ours {choices[0]:g}, (ii) {choices[1]:g}")
     rate = matmul_rate()
-    print(f"floor: {floor() / 1e12:.2f} TFLOP at {rate / 1e9:.0f} GFLOP/s = {floor() / rate:.1f} s; ours takes {best / (floor() / rate):.1f} times that")
+    print(
+        f"floor: {floor() / 1e12:.2f} TFLOP at {rate / 1e9:.0f} GFLOP/s = {floor() / rate:.1f} s;"
+        f" ours takes {best / (floor() / rate):.1f} times that"
+    )
     if arguments.sweep is not None:
         layers = arguments.sweep or list(range(N_LAYERS))
         spent, _ = alone(sweep, layers)
         (whole, whole_cpu), cells = whole_sweep(layers, spent), 2 * N_LAYERS
         (slow_after, slow_cpu_after), _ = alone(plain, n)  # the machine may have changed meanwhile
         slow, slow_cpu = (slow + slow_after) / 2, (slow_cpu + slow_cpu_after) / 2
-        label = "measured" if not arguments.sweep else f"scaled up from layers {layers[0]} and {layers[1]}"
-        print(f"sweep of 12 × 2 × 8 cells: {whole:.0f} s, {whole_cpu:.0f} s of processor time, {label}")
-        print(f"(i), {cells} times the mean of before and after: {cells * slow:.0f} s, {cells * slow_cpu:.0f} s; ratio {cells * slow / whole:.0f}, in processor time {cells * slow_cpu / whole_cpu:.0f}")
-        print(f"floor of the sweep: {sweep_floor() / 1e12:.1f} TFLOP at that rate = {sweep_floor() / rate:.0f} s")
+        label = (
+            "measured"
+            if not arguments.sweep
+            else f"scaled up from layers {layers[0]} and {layers[1]}"
+        )
+        print(
+            f"sweep of 12 × 2 × 8 cells: {whole:.0f} s, {whole_cpu:.0f} s of processor time,"
+            f" {label}"
+        )
+        print(
+            f"(i), {cells} times the mean of before and after: {cells * slow:.0f} s,"
+            f" {cells * slow_cpu:.0f} s; ratio {cells * slow / whole:.0f}, in processor time"
+            f" {cells * slow_cpu / whole_cpu:.0f}"
+        )
+        print(
+            f"floor of the sweep: {sweep_floor() / 1e12:.1f} TFLOP at that rate ="
+            f" {sweep_floor() / rate:.0f} s"
+        )

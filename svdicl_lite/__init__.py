@@ -1,7 +1,9 @@
-"""SVD clipping of transformers, and what it does to in-context learning: the module under the book of the same repository.
+"""SVD clipping of transformers, and what it does to in-context learning: the module under the book
+of the same repository.
 
-What most users need is here, by name, and is imported when it is first asked for: `import svdicl_lite` itself loads nothing. The rooms
-behind it: `clipping`, `scoring`, `search`, `tasks`, `models`, `training`, `classroom`, `widgets`, `cli`.
+What most users need is here, by name, and is imported when it is first asked for: `import
+svdicl_lite` itself loads nothing. The rooms behind it: `clipping`, `scoring`, `search`, `tasks`,
+`models`, `training`, `classroom`, `widgets`, `cli`.
 """
 
 from importlib import import_module

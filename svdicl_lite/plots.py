@@ -13,41 +13,87 @@ from svdicl_lite.search.results import SearchResult
 
 def style() -> None:
     """Sets the look of every figure of the book; call it once at the top of a notebook."""
-    sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc={"figure.dpi": 110, "axes.spines.top": False, "axes.spines.right": False})
+    sns.set_theme(
+        context="notebook",
+        style="ticks",
+        palette="colorblind",
+        rc={"figure.dpi": 110, "axes.spines.top": False, "axes.spines.right": False},
+    )
 
 
 def rate_axis(ax, clip_rates) -> None:
-    """Clip rates side by side at equal distance: their spacing on a line would hide the interesting end."""
+    """Clip rates side by side at equal distance: their spacing on a line would hide the interesting
+    end.
+    """
     ax.set_xticks(range(len(clip_rates)), [f"{rate:g}" for rate in clip_rates])
     ax.set_xlabel("clip rate ξ")
 
 
 def accuracy_by_rate(table: pd.DataFrame, baseline: float, chance: float) -> plt.Figure:
-    """A panel a module, a line a layer, accuracy against clip rate with 95 % intervals; `table` as `sweep` returns it."""
+    """A panel a module, a line a layer, accuracy against clip rate with 95 % intervals; `table` as
+    `sweep` returns it.
+    """
     modules, layers = table["module"].unique(), sorted(table["layer"].unique())
     rates = sorted(table["clip_rate"].unique())
-    fig, axes = plt.subplots(1, len(modules), figsize=(4.8 * len(modules), 3.8), sharey=True, layout="constrained", squeeze=False)
+    fig, axes = plt.subplots(
+        1,
+        len(modules),
+        figsize=(4.8 * len(modules), 3.8),
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
+    )
     colours = sns.color_palette("viridis", len(layers))
     markers = "osD^vP*X"
     for ax, module in zip(axes[0], modules):
         for layer, colour in zip(layers, colours):
-            line = table[(table["module"] == module) & (table["layer"] == layer)].sort_values("clip_rate")
+            line = table[(table["module"] == module) & (table["layer"] == layer)].sort_values(
+                "clip_rate"
+            )
             x = np.arange(len(rates)) + 0.06 * (layer - (len(layers) - 1) / 2)
             spread = [line["accuracy"] - line["low"], line["high"] - line["accuracy"]]
-            ax.errorbar(x, line["accuracy"], spread, color=colour, marker=markers[layer % len(markers)], ms=5, lw=1.5, capsize=2, label=f"layer {layer}")
+            ax.errorbar(
+                x,
+                line["accuracy"],
+                spread,
+                color=colour,
+                marker=markers[layer % len(markers)],
+                ms=5,
+                lw=1.5,
+                capsize=2,
+                label=f"layer {layer}",
+            )
         ax.axhline(baseline, color="0.2", ls="--", lw=1)
         ax.axhline(chance, color="0.6", ls=":", lw=1)
         ax.set_title(module.upper(), loc="left", fontsize="medium")
         rate_axis(ax, rates)
     axes[0, 0].set_ylabel("accuracy")
     axes[0, 0].legend(frameon=False, fontsize="small")
-    axes[0, -1].annotate("no clip", (1, baseline), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")
-    axes[0, -1].annotate("chance", (1, chance), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")
+    axes[0, -1].annotate(
+        "no clip",
+        (1, baseline),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize="small",
+    )
+    axes[0, -1].annotate(
+        "chance",
+        (1, chance),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize="small",
+    )
     return fig
 
 
 def search_path(result: SearchResult) -> plt.Figure:
-    """Validation accuracy rate by rate, the chosen rate ringed, and the test before and after at the right edge."""
+    """Validation accuracy rate by rate, the chosen rate ringed, and the test before and after at
+    the right edge.
+    """
     fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
     x = np.arange(len(result.clip_rates))
     _points(ax, x, result.validation, "validation", "C0", "o-")
@@ -64,4 +110,12 @@ def search_path(result: SearchResult) -> plt.Figure:
 def _points(ax, x, evaluations, label, colour, fmt) -> None:
     accuracy = np.array([evaluation.accuracy for evaluation in evaluations])
     low, high = np.array([evaluation.interval for evaluation in evaluations]).T
-    ax.errorbar(x, accuracy, [accuracy - low, high - accuracy], fmt=fmt, color=colour, capsize=3, label=label)
+    ax.errorbar(
+        x,
+        accuracy,
+        [accuracy - low, high - accuracy],
+        fmt=fmt,
+        color=colour,
+        capsize=3,
+        label=label,
+    )

@@ -1,4 +1,6 @@
-"""What published accuracies, before and after on the same examples, can and cannot say about a gain. Taught in chapter 08."""
+"""What published accuracies, before and after on the same examples, can and cannot say about a
+gain. Taught in chapter 08.
+"""
 
 from math import sqrt
 from typing import NamedTuple
@@ -23,27 +25,34 @@ class GainNoise(NamedTuple):
 
 
 def gain_noise(before: float, after: float, n: int, decimals: int = 4) -> GainNoise:
-    """What two accuracies on the same `n` examples, published to `decimals` digits, say about the gain: bounds over all pairings.
+    """What two accuracies on the same `n` examples, published to `decimals` digits, say about the
+    gain: bounds over all pairings.
 
-    Who won and who lost is not published, but n_won − n_lost is, and n_lost can only lie between max(0, right before − right
-    after) and min(right before, wrong after). A gain significant at `worst` is so whatever happened, one that is not at
-    `best` cannot be. A clip that leaves most answers as they were lies between `best` and `independent`. Intervals are Wald's with
-    ½ added to each of the four counts (Agresti & Min 2005). Noise here is that of the examples, for one set of demonstrations.
+    Who won and who lost is not published, but n_won − n_lost is, and n_lost can only lie between
+    max(0, right before − right after) and min(right before, wrong after). A gain significant at
+    `worst` is so whatever happened, one that is not at `best` cannot be. A clip that leaves most
+    answers as they were lies between `best` and `independent`. Intervals are Wald's with ½ added to
+    each of the four counts (Agresti & Min 2005). Noise here is that of the examples, for one set of
+    demonstrations.
 
-    Raises ValueError if no count out of `n` rounds to an accuracy: then its denominator was another.
+    Raises ValueError if no count out of `n` rounds to an accuracy: then its denominator was
+    another.
     """
     right_before, right_after = _count(before, n, decimals), _count(after, n, decimals)
     won_more = right_after - right_before
     least, most = max(0, -won_more), min(right_before, n - right_after)
     by_chance = min(max(round(right_before * (n - right_after) / n), least), most)
-    return GainNoise(won_more / n, *(_pairing(lost, lost + won_more, n) for lost in (least, by_chance, most)))
+    return GainNoise(
+        won_more / n, *(_pairing(lost, lost + won_more, n) for lost in (least, by_chance, most))
+    )
 
 
 def _count(accuracy: float, n: int, decimals: int) -> int:
     count = round(accuracy * n) if n > 0 and 0 <= accuracy <= 1 else -1
     if count < 0 or abs(count / n - accuracy) > 0.5 * 10**-decimals + 1e-12:
         raise ValueError(
-            f"no count out of n = {n} rounds to an accuracy of {accuracy} ({decimals} decimals); perhaps another n was divided by"
+            f"no count out of n = {n} rounds to an accuracy of {accuracy} ({decimals} decimals);"
+            " perhaps another n was divided by"
         )
     return count
 
@@ -54,4 +63,6 @@ def _pairing(n_lost: int, n_won: int, n: int) -> Pairing:
     n_changed, centre = n_lost + n_won, (n_won - n_lost) / (n + 2)
     half = 1.959964 * sqrt((n_changed + 1) / (n + 2) ** 2 - centre**2 / (n + 2))
     p_value = binomtest(n_won, n_changed, 0.5).pvalue if n_changed else 1.0
-    return Pairing(n_lost, n_won, Interval(max(-1.0, centre - half), min(1.0, centre + half)), float(p_value))
+    return Pairing(
+        n_lost, n_won, Interval(max(-1.0, centre - half), min(1.0, centre + half)), float(p_value)
+    )

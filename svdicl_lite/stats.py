@@ -1,7 +1,9 @@
-"""How far an accuracy can be trusted: an interval for one, paired tests for two. Thin names over scipy.
+"""How far an accuracy can be trusted: an interval for one, paired tests for two. Thin names over
+scipy.
 
-The first functions take examples as independent. Examples that share their demonstrations are not; for them the set of
-demonstrations, the *cluster*, is what was sampled, and the functions named after it say what follows. Taught in chapter 07.
+The first functions take examples as independent. Examples that share their demonstrations are not;
+for them the set of demonstrations, the *cluster*, is what was sampled, and the functions named
+after it say what follows. Taught in chapter 07.
 """
 
 from typing import NamedTuple
@@ -15,7 +17,9 @@ class Interval(NamedTuple):
 
 
 def wilson_interval(n_correct: int, n: int, confidence: float = 0.95) -> Interval:
-    """Wilson's score interval for an accuracy of n_correct / n (Wilson 1927): sound near 0 and 1, where ±1.96 s.e. is not."""
+    """Wilson's score interval for an accuracy of n_correct / n (Wilson 1927): sound near 0 and 1,
+    where ±1.96 s.e. is not.
+    """
     from scipy.stats import binomtest
 
     if n < 1:
@@ -25,10 +29,11 @@ def wilson_interval(n_correct: int, n: int, confidence: float = 0.95) -> Interva
 
 
 def mcnemar(before: np.ndarray, after: np.ndarray) -> float:
-    """The exact two-sided p-value of McNemar's test that two classifiers, judged on the same examples, are equally good.
+    """The exact two-sided p-value of McNemar's test that two classifiers, judged on the same
+    examples, are equally good.
 
-    `before`, `after`: (n,) bool, example i right or wrong. Only the discordant examples speak; under the null each falls
-    either way with probability ½ (McNemar 1947).
+    `before`, `after`: (n,) bool, example i right or wrong. Only the discordant examples speak;
+    under the null each falls either way with probability ½ (McNemar 1947).
     """
     from scipy.stats import binomtest
 
@@ -38,9 +43,15 @@ def mcnemar(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def paired_bootstrap(
-    before: np.ndarray, after: np.ndarray, confidence: float = 0.95, n_resamples: int = 9999, seed: int = 0
+    before: np.ndarray,
+    after: np.ndarray,
+    confidence: float = 0.95,
+    n_resamples: int = 9999,
+    seed: int = 0,
 ) -> Interval:
-    """A percentile bootstrap interval for the gain, mean(after) − mean(before), on the same examples (n,) bool."""
+    """A percentile bootstrap interval for the gain, mean(after) − mean(before), on the same
+    examples (n,) bool.
+    """
     from scipy.stats import bootstrap
 
     before, after = _paired(before, after)
@@ -48,15 +59,20 @@ def paired_bootstrap(
     if (gain == gain[0]).all():
         return Interval(gain[0], gain[0])
     result = bootstrap(
-        (gain,), np.mean, confidence_level=confidence, n_resamples=n_resamples, method="percentile", batch=100,
+        (gain,),
+        np.mean,
+        confidence_level=confidence,
+        n_resamples=n_resamples,
+        method="percentile",
+        batch=100,
         rng=np.random.default_rng(seed),
-    )  # fmt: skip
+    )
     return Interval(result.confidence_interval.low, result.confidence_interval.high)
 
 
 def holm(p_values) -> np.ndarray:
-    """Holm's step-down correction (Holm 1979): p-values (m,) adjusted so that calling those ≤ α holds the chance of any
-    false call among all m at α."""
+    """Holm's step-down correction (Holm 1979): p-values (m,) adjusted so that calling those ≤ α
+    holds the chance of any false call among all m at α."""
     p = np.asarray(p_values, dtype=float)
     order = p.argsort()
     adjusted = np.maximum.accumulate(np.minimum(1, p[order] * np.arange(len(p), 0, -1)))
@@ -64,35 +80,47 @@ def holm(p_values) -> np.ndarray:
 
 
 def label_entropy(predictions, n_classes: int) -> float:
-    """The entropy of the answers given, as a share of its maximum log2(C) bits: 1 if all classes are answered equally often, 0 if one always is.
+    """The entropy of the answers given, as a share of its maximum log2(C) bits: 1 if all classes
+    are answered equally often, 0 if one always is.
 
-    A model that fell to one answer shows here; one that answers at random does not, but its balanced accuracy is 1/C.
+    A model that fell to one answer shows here; one that answers at random does not, but its
+    balanced accuracy is 1/C.
     """
     if n_classes < 2:
-        raise ValueError(f"n_classes is {n_classes}, but answers differ only if there are at least two classes")
+        raise ValueError(
+            f"n_classes is {n_classes}, but answers differ only if there are at least two classes"
+        )
     predictions = np.asarray(predictions)
     if len(predictions) == 0 or predictions.min() < 0 or predictions.max() >= n_classes:
-        raise ValueError(f"predictions must be at least one class index from 0 to {n_classes - 1}, got {np.unique(predictions)}")
+        raise ValueError(
+            f"predictions must be at least one class index from 0 to {n_classes - 1}, got"
+            f" {np.unique(predictions)}"
+        )
     shares = np.bincount(predictions, minlength=n_classes) / len(predictions)
     shares = shares[shares > 0]
     return float(abs((shares * np.log2(shares)).sum()) / np.log2(n_classes))
 
 
-# Clusters: examples (n,) dealt out to sets of demonstrations, `clusters` (n,) naming the set of each.
+# Clusters: examples (n,) dealt out to sets of demonstrations, `clusters` (n,) naming the set of
+# each.
 
 
 def cluster_means(outcomes, clusters) -> np.ndarray:
-    """(G,) the mean outcome of each cluster, in the order of the sorted names: accuracies, or gains of `after - before`."""
+    """(G,) the mean outcome of each cluster, in the order of the sorted names: accuracies, or gains
+    of `after - before`.
+    """
     totals, sizes = _by_cluster(outcomes, clusters)
     return totals / sizes
 
 
 def cluster_interval(outcomes, clusters, confidence: float = 0.95) -> Interval:
-    """The t interval for a mean outcome over *new* clusters, G − 1 degrees of freedom; it need not stay within the outcomes' range.
+    """The t interval for a mean outcome over *new* clusters, G − 1 degrees of freedom; it need not
+    stay within the outcomes' range.
 
-    `outcomes`: (n,) right or wrong for an accuracy, `after - before` for a gain. For clusters of one size this is the t
-    interval of the cluster means; otherwise the standard error is the cluster-robust one, √(G/(G−1) Σ_g (total_g − size_g
-    mean)²) / n. Sound from a handful of clusters on, where the bootstrap below is too short. Raises ValueError for fewer than two.
+    `outcomes`: (n,) right or wrong for an accuracy, `after - before` for a gain. For clusters of
+    one size this is the t interval of the cluster means; otherwise the standard error is the
+    cluster-robust one, √(G/(G−1) Σ_g (total_g − size_g mean)²) / n. Sound from a handful of
+    clusters on, where the bootstrap below is too short. Raises ValueError for fewer than two.
     """
     from scipy.stats import t
 
@@ -103,35 +131,51 @@ def cluster_interval(outcomes, clusters, confidence: float = 0.95) -> Interval:
     return Interval(float(mean - half), float(mean + half))
 
 
-def cluster_bootstrap(before, after, clusters, confidence: float = 0.95, n_resamples: int = 9999, seed: int = 0) -> Interval:
-    """A percentile bootstrap interval for the gain that resamples whole clusters, never the examples within them.
+def cluster_bootstrap(
+    before, after, clusters, confidence: float = 0.95, n_resamples: int = 9999, seed: int = 0
+) -> Interval:
+    """A percentile bootstrap interval for the gain that resamples whole clusters, never the
+    examples within them.
 
-    A cluster's mean already holds the noise of its examples; drawing those anew would count it twice (Davison & Hinkley
-    1997, section 3.8), and resampling clusters alone is consistent (Field & Welsh 2007). It assumes *many* clusters: of G
-    equal ones its half-width is about 1.96 √((G−1)/G) standard errors where Student's t asks for 3.18 (G = 4) or 2.20 (G = 12), so it
-    comes out half, or six sevenths, as wide as it should. Below some thirty take `cluster_interval` (Cameron, Gelbach & Miller 2008).
+    A cluster's mean already holds the noise of its examples; drawing those anew would count it
+    twice (Davison & Hinkley 1997, section 3.8), and resampling clusters alone is consistent (Field
+    & Welsh 2007). It assumes *many* clusters: of G equal ones its half-width is about 1.96
+    √((G−1)/G) standard errors where Student's t asks for 3.18 (G = 4) or 2.20 (G = 12), so it comes
+    out half, or six sevenths, as wide as it should. Below some thirty take `cluster_interval`
+    (Cameron, Gelbach & Miller 2008).
     """
     from scipy.stats import bootstrap
 
     before, after = _paired(before, after)
     result = bootstrap(
-        _by_cluster(after.astype(float) - before, clusters), lambda totals, sizes, axis: totals.sum(axis) / sizes.sum(axis),
-        paired=True, vectorized=True, confidence_level=confidence, n_resamples=n_resamples, method="percentile",
-        batch=100, rng=np.random.default_rng(seed),
-    )  # fmt: skip
+        _by_cluster(after.astype(float) - before, clusters),
+        lambda totals, sizes, axis: totals.sum(axis) / sizes.sum(axis),
+        paired=True,
+        vectorized=True,
+        confidence_level=confidence,
+        n_resamples=n_resamples,
+        method="percentile",
+        batch=100,
+        rng=np.random.default_rng(seed),
+    )
     return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
 
 
 def sign_flip_test(gains_by_cluster, n_resamples: int = 65536, seed: int = 0) -> float:
-    """The two-sided p-value of the sign-flip permutation test (Fisher 1935) that gains (G,) are symmetric about 0.
+    """The two-sided p-value of the sign-flip permutation test (Fisher 1935) that gains (G,) are
+    symmetric about 0.
 
-    Under the null each cluster's gain could as well have had the other sign. Up to 16 clusters all 2^G choices of signs are
-    gone through and the p-value is exact; beyond, `n_resamples` are drawn, ours counted among them. No p-value is smaller
-    than 2/2^G: 1/8 for four clusters, which no gain can make significant, 1/128 for eight, 1/2048 for twelve.
+    Under the null each cluster's gain could as well have had the other sign. Up to 16 clusters all
+    2^G choices of signs are gone through and the p-value is exact; beyond, `n_resamples` are drawn,
+    ours counted among them. No p-value is smaller than 2/2^G: 1/8 for four clusters, which no gain
+    can make significant, 1/128 for eight, 1/2048 for twelve.
     """
     gains = np.asarray(gains_by_cluster, dtype=float)
     if gains.ndim != 1 or len(gains) < 2 or not np.isfinite(gains).all():
-        raise ValueError(f"a sign-flip test needs the finite gains of at least two clusters, got {gains_by_cluster!r}")
+        raise ValueError(
+            "a sign-flip test needs the finite gains of at least two clusters, got"
+            f" {gains_by_cluster!r}"
+        )
     exact = len(gains) <= 16
     if exact:
         flips = np.arange(2 ** len(gains))[:, None] >> np.arange(len(gains)) & 1
@@ -146,15 +190,22 @@ def _by_cluster(outcomes, clusters) -> tuple[np.ndarray, np.ndarray]:
     """Totals and sizes, (G,) each."""
     outcomes, clusters = np.asarray(outcomes, dtype=float), np.asarray(clusters)
     if outcomes.shape != clusters.shape or outcomes.ndim != 1:
-        raise ValueError(f"outcomes and clusters must be two lists of one length, got {outcomes.shape} and {clusters.shape}")
+        raise ValueError(
+            f"outcomes and clusters must be two lists of one length, got {outcomes.shape} and"
+            f" {clusters.shape}"
+        )
     _, index, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     if len(sizes) < 2:
-        raise ValueError(f"the spread between clusters takes at least two of them, got {len(sizes)}")
+        raise ValueError(
+            f"the spread between clusters takes at least two of them, got {len(sizes)}"
+        )
     return np.bincount(index, outcomes), sizes
 
 
 def _paired(before, after) -> tuple[np.ndarray, np.ndarray]:
     before, after = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)
     if before.shape != after.shape or before.ndim != 1 or len(before) == 0:
-        raise ValueError(f"paired outcomes must be two lists of one length, got {before.shape} and {after.shape}")
+        raise ValueError(
+            f"paired outcomes must be two lists of one length, got {before.shape} and {after.shape}"
+        )
     return before, after

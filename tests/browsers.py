@@ -1,4 +1,6 @@
-"""A real browser for the tests, with every other host blocked, and a page without a kernel around a single widget."""
+"""A real browser for the tests, with every other host blocked, and a page without a kernel around a
+single widget.
+"""
 
 import html
 import json
@@ -11,14 +13,28 @@ import pytest
 from ipywidgets.embed import embed_data
 from test_chapters import ROOT
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SETTLED = """!document.querySelector('script[type="text/after-paint"]') && (!window.MathJax || window.MathJax.startup?.promise?.then(() => true))"""
 VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]'
 
 
 def executable(bundled):
-    """The path of the system's Chromium, or `bundled`, where `playwright install chromium` puts one. Without either the tests skip, and under CI fail."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", str(bundled)))), None)
+    """The path of the system's Chromium, or `bundled`, where `playwright install chromium` puts
+    one. Without either the tests skip, and under CI fail.
+    """
+    found = next(
+        filter(
+            None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", str(bundled)))
+        ),
+        None,
+    )
     if not found:
         say = "NO BROWSER: the widgets and pages are NOT tested; `make chromium` fetches one"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(say)
@@ -30,43 +46,65 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(playwright.chromium.executable_path), args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=executable(playwright.chromium.executable_path), args=ARGUMENTS
+        )
         yield browser
         browser.close()
 
 
 @contextmanager
 def opened(browser, url, width=1280, theme="light", **context):
-    """The page at `url` with a list `faults`: console errors, exceptions, failed requests, and requests to another host, all blocked."""
+    """The page at `url` with a list `faults`: console errors, exceptions, failed requests, and
+    requests to another host, all blocked.
+    """
     home = "file://" if url.startswith("file:") else re.match(r"http://[^/]+/", url)[0]
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **context)
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=theme, **context
+    )
     context.set_default_timeout(30_000)
     page = context.new_page()
     page.faults = []
     page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
     page.on("pageerror", lambda error: page.faults.append(str(error)))
     page.on("requestfailed", lambda request: page.faults.append(f"failed: {request.url}"))
-    page.on("response", lambda response: response.status >= 400 and page.faults.append(f"{response.status}: {response.url}"))
-    page.route(lambda asked: not asked.startswith((home, "blob:", "data:")), lambda route: route.abort())
+    page.on(
+        "response",
+        lambda response: response.status >= 400
+        and page.faults.append(f"{response.status}: {response.url}"),
+    )
+    page.route(
+        lambda asked: not asked.startswith((home, "blob:", "data:")), lambda route: route.abort()
+    )
     page.goto(url)
-    page.wait_for_function(f"document.querySelectorAll('.widget > .svdicl').length >= document.querySelectorAll('{VIEW}').length || document.querySelector('.alone')")
+    page.wait_for_function(
+        "document.querySelectorAll('.widget > .svdicl').length >="
+        f" document.querySelectorAll('{VIEW}').length || document.querySelector('.alone')"
+    )
     page.wait_for_function(SETTLED)
     yield page
     context.close()
 
 
 def static_page(widget, folder):
-    """The url of a page that holds this widget and the host of the book, as myst-nb would write them."""
+    """The url of a page that holds this widget and the host of the book, as myst-nb would write
+    them.
+    """
     data = embed_data(views=[widget], drop_defaults=False)
-    state, view = (json.dumps(part).replace("<", "\\u003c") for part in (data["manager_state"], data["view_specs"][0]))
+    state, view = (
+        json.dumps(part).replace("<", "\\u003c")
+        for part in (data["manager_state"], data["view_specs"][0])
+    )
     stand_in = widget._repr_mimebundle_()[0]["text/html"]
     path = folder / f"{type(widget).__name__}.html"
     path.write_text(
-        f'<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><meta'
+        f' name="viewport" content="width=device-width">'
         f"<title>{html.escape(type(widget).__name__)}</title><style>{(ROOT / 'book/assets/book.css').read_text()}</style>"
         f'<script type="application/vnd.jupyter.widget-state+json">{state}</script>'
         f"<script defer src='{(ROOT / 'book/assets/widgets.js').as_uri()}'></script>"
-        f'<main class="cell_output"><h1>A widget</h1><script type="application/vnd.jupyter.widget-view+json">{view}</script>{stand_in}</main></html>'
+        '<main class="cell_output"><h1>A widget</h1><script'
+        f' type="application/vnd.jupyter.widget-view+json">{view}</script>{stand_in}</main></html>'
     )
     return path.as_uri()
 
@@ -87,7 +125,9 @@ def values(page, marks):
 
 
 def moving(page):
-    """What moves, or would move at a change, by the page's style sheets or its scripts: "tag.class" an element, "animation" for one that runs."""
+    """What moves, or would move at a change, by the page's style sheets or its scripts: "tag.class"
+    an element, "animation" for one that runs.
+    """
     return page.evaluate(
         """() => [...document.querySelectorAll(":not(mjx-container *)")].flatMap((node) => [null, "::before", "::after"].flatMap((part) => {
           const { animationName, transitionDuration, scrollBehavior } = getComputedStyle(node, part);
@@ -101,5 +141,14 @@ def axe_faults(page):
     """What axe-core finds that is serious or critical: "rule: target" a fault."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]  # preload: it would ask for style sheets anew
-    return [f"{fault['id']}: {node['target']} {node['html'][:100]}" for fault in found if fault["impact"] in ("serious", "critical") for node in fault["nodes"]]
+    found = (
+        Axe()
+        .run(page, options={"resultTypes": ["violations"], "preload": False})
+        .response["violations"]
+    )  # preload: it would ask for style sheets anew
+    return [
+        f"{fault['id']}: {node['target']} {node['html'][:100]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]

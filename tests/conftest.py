@@ -19,7 +19,9 @@ settings.load_profile("unit")
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium, anew for each file: as long as it is open, Playwright's event loop runs, and beside it no other can (nbclient's, say)."""
+    """Chromium, anew for each file: as long as it is open, Playwright's event loop runs, and beside
+    it no other can (nbclient's, say).
+    """
     with chromium() as browser:
         yield browser
 
@@ -31,16 +33,26 @@ def tokenizer():
 
 @pytest.fixture(scope="session")
 def pristine_model(tokenizer):
-    """3 layers × 32 wide × 2 heads, random; for tests that only read, or that put back what they change.
+    """3 layers × 32 wide × 2 heads, random; for tests that only read, or that put back what they
+    change.
 
-    Weights are drawn wider than usual (0.2), so that different prompts get clearly different scores, and biases are not
-    zero, so that a forgotten bias shows.
+    Weights are drawn wider than usual (0.2), so that different prompts get clearly different
+    scores, and biases are not zero, so that a forgotten bias shows.
     """
     torch.manual_seed(0)
     config = GPT2Config(
-        vocab_size=len(tokenizer), n_positions=512, n_embd=32, n_layer=3, n_head=2, initializer_range=0.2, resid_pdrop=0.0,
-        embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        n_positions=512,
+        n_embd=32,
+        n_layer=3,
+        n_head=2,
+        initializer_range=0.2,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
     model = GPT2LMHeadModel(config).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -76,10 +88,19 @@ def topic():
 
 @pytest.fixture(scope="session")
 def fingerprint():
-    """Name → digest of the bytes of every parameter and buffer: equal only if every bit is, NaN and −0 included."""
+    """Name → digest of the bytes of every parameter and buffer: equal only if every bit is, NaN and
+    −0 included.
+    """
 
     def of(model) -> dict[str, str]:
         tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return {name: hashlib.sha256(t.detach().cpu().flatten().view(torch.uint8).numpy().tobytes()).hexdigest() for name, t in tensors.items()}
+        return {
+            name: (
+                hashlib.sha256(
+                    t.detach().cpu().flatten().view(torch.uint8).numpy().tobytes()
+                ).hexdigest()
+            )
+            for name, t in tensors.items()
+        }
 
     return of

@@ -5,13 +5,30 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 WIDE, INNER, HEADS, KV_HEADS, LAYERS, VOCAB = 32, 48, 4, 2, 3, 64
 
-LLAMA = dict(hidden_size=WIDE, intermediate_size=INNER, num_attention_heads=HEADS, num_key_value_heads=KV_HEADS, num_hidden_layers=LAYERS)
-NEOX = dict(hidden_size=WIDE, intermediate_size=INNER, num_attention_heads=HEADS, num_hidden_layers=LAYERS)
+LLAMA = dict(
+    hidden_size=WIDE,
+    intermediate_size=INNER,
+    num_attention_heads=HEADS,
+    num_key_value_heads=KV_HEADS,
+    num_hidden_layers=LAYERS,
+)
+NEOX = dict(
+    hidden_size=WIDE, intermediate_size=INNER, num_attention_heads=HEADS, num_hidden_layers=LAYERS
+)
 GPT = dict(n_embd=WIDE, n_inner=INNER, n_head=HEADS, n_layer=LAYERS, n_positions=256)
-MOE = dict(LLAMA, moe_intermediate_size=24, num_experts=4, num_experts_per_tok=2, decoder_sparse_step=1)
-FALCON = dict(hidden_size=WIDE, ffn_hidden_size=INNER, num_attention_heads=HEADS, num_hidden_layers=LAYERS, bias=True)
+MOE = dict(
+    LLAMA, moe_intermediate_size=24, num_experts=4, num_experts_per_tok=2, decoder_sparse_step=1
+)
+FALCON = dict(
+    hidden_size=WIDE,
+    ffn_hidden_size=INNER,
+    num_attention_heads=HEADS,
+    num_hidden_layers=LAYERS,
+    bias=True,
+)
 
-# The families that the package promises, some in more than one layout: name → (model type, its settings).
+# The families that the package promises, some in more than one layout: name → (model type, its
+# settings).
 FAMILIES = {
     "gpt2": ("gpt2", GPT),
     "gptj": ("gptj", dict(GPT, rotary_dim=4)),
@@ -55,7 +72,8 @@ OTHERS = {
     "gpt_oss": ("gpt_oss", dict(LLAMA, head_dim=8, num_local_experts=4, num_experts_per_tok=2)),
 }  # fmt: skip
 
-# Their attention cannot be told: q, k and v in a layout that no table lists, compressed into other matrices, or gated within q.
+# Their attention cannot be told: q, k and v in a layout that no table lists, compressed into other
+# matrices, or gated within q.
 UNKNOWN = {
     "persimmon": ("persimmon", NEOX),
     "deepseek_v3": ("deepseek_v3", dict(
@@ -65,7 +83,8 @@ UNKNOWN = {
     "qwen3_next": ("qwen3_next", dict(MOE, head_dim=8, shared_expert_intermediate_size=24, layer_types=["full_attention"] * LAYERS)),
 }  # fmt: skip
 
-# Their replays and scores need care: attention hands its bias on, a mixture returns all its tokens in one row.
+# Their replays and scores need care: attention hands its bias on, a mixture returns all its tokens
+# in one row.
 ODD = {
     "gpt_neox_japanese": ("gpt_neox_japanese", NEOX),
     "llama4": ("llama4_text", dict(LLAMA, intermediate_size_mlp=INNER, num_local_experts=2)),
@@ -76,20 +95,31 @@ WITHOUT_KEYS = {
     "openai-gpt": ("openai-gpt", dict(n_embd=WIDE, n_head=HEADS, n_layer=LAYERS, n_positions=256)),
     "xlnet": ("xlnet", dict(d_model=WIDE, n_layer=LAYERS, n_head=HEADS, d_inner=INNER)),
     "mamba": ("mamba", dict(hidden_size=WIDE, num_hidden_layers=LAYERS)),
-    "recurrent_gemma": ("recurrent_gemma", dict(LLAMA, head_dim=8, lru_width=WIDE, attention_window_size=64)),
+    "recurrent_gemma": (
+        "recurrent_gemma",
+        dict(LLAMA, head_dim=8, lru_width=WIDE, attention_window_size=64),
+    ),
     "lfm2": ("lfm2", dict(LLAMA, layer_types=["conv", "full_attention", "full_attention"])),
 }
 
 
 def build(name: str, seed: int = 0):
-    """The model `name`, random: norms, biases and routers too, so that forgetting one shows; no dropout, evaluation mode."""
+    """The model `name`, random: norms, biases and routers too, so that forgetting one shows; no
+    dropout, evaluation mode.
+    """
     model_type, settings = {**FAMILIES, **OTHERS, **UNKNOWN, **ODD, **WITHOUT_KEYS}[name]
-    config = AutoConfig.for_model(model_type, vocab_size=VOCAB, bos_token_id=0, eos_token_id=0, pad_token_id=None, **settings)
+    config = AutoConfig.for_model(
+        model_type, vocab_size=VOCAB, bos_token_id=0, eos_token_id=0, pad_token_id=None, **settings
+    )
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for _, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            parameter.add_(noise, alpha=0.1) if parameter.ndim == 1 else parameter.copy_(noise * 0.2)
+            (
+                parameter.add_(noise, alpha=0.1)
+                if parameter.ndim == 1
+                else parameter.copy_(noise * 0.2)
+            )
     return model

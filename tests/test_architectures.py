@@ -1,4 +1,6 @@
-"""The two models that are no GPT-2: what they are made of, what of them can be clipped, and what their cards say."""
+"""The two models that are no GPT-2: what they are made of, what of them can be clipped, and what
+their cards say.
+"""
 
 import pytest
 import torch
@@ -34,22 +36,35 @@ def test_every_layer_has_the_roles_and_shapes_it_should(untrained, name):
     assert n_layers(untrained[name]) == 4
     for layer in range(4):
         found = matrices(untrained[name], layer)
-        copies = {role: architectures.EXPERTS if name == "icl-moe" and role not in ATTENTION else 1 for role in SHAPES[name]}
-        assert [(m.role, tuple(m.weight.shape)) for m in found] == [(role, shape) for role, shape in SHAPES[name].items() for _ in range(copies[role])]
+        copies = {
+            role: architectures.EXPERTS if name == "icl-moe" and role not in ATTENTION else 1
+            for role in SHAPES[name]
+        }
+        assert [(m.role, tuple(m.weight.shape)) for m in found] == [
+            (role, shape) for role, shape in SHAPES[name].items() for _ in range(copies[role])
+        ]
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_all_that_is_left_out_is_norms_router_and_the_embedding_which_is_the_head_too(untrained, name):
+def test_all_that_is_left_out_is_norms_router_and_the_embedding_which_is_the_head_too(
+    untrained, name
+):
     model = untrained[name]
     assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
     left = dict(model.named_parameters())
     total = sum(p.numel() for p in left.values())
     clippable = sum(m.weight.numel() for layer in range(4) for m in matrices(model, layer))
     holders = {m.name for layer in range(4) for m in matrices(model, layer)}
-    left = {key: p for key, p in left.items() if not any(key.startswith(f"{holder}.") for holder in holders)}
+    left = {
+        key: p
+        for key, p in left.items()
+        if not any(key.startswith(f"{holder}.") for holder in holders)
+    }
     assert sum(p.numel() for p in left.values()) == total - clippable
     matrices_left = sorted(key for key, p in left.items() if p.ndim > 1)
-    routers = [f"model.layers.{layer}.mlp.gate.weight" for layer in range(4)] if name == "icl-moe" else []
+    routers = (
+        [f"model.layers.{layer}.mlp.gate.weight" for layer in range(4)] if name == "icl-moe" else []
+    )
     assert matrices_left == ["model.embed_tokens.weight", *routers]
 
 
@@ -64,11 +79,15 @@ def test_experts_are_views_into_one_parameter_and_are_factored_as_one_batch(untr
     assert stack.shape == (4, 512, 128)
     found = {(m.role, m.expert): m for m in matrices(model, 1, "mlp")}
     for expert in range(4):
-        torch.testing.assert_close(found["gate", expert].weight, stack[expert, :256], rtol=0, atol=0)
+        torch.testing.assert_close(
+            found["gate", expert].weight, stack[expert, :256], rtol=0, atol=0
+        )
         torch.testing.assert_close(found["up", expert].weight, stack[expert, 256:], rtol=0, atol=0)
         assert found["gate", expert].weight.data_ptr() == stack[expert].data_ptr()
     calls, svd = [], torch.linalg.svd
-    monkeypatch.setattr(torch.linalg, "svd", lambda W, **how: calls.append(tuple(W.shape)) or svd(W, **how))
+    monkeypatch.setattr(
+        torch.linalg, "svd", lambda W, **how: calls.append(tuple(W.shape)) or svd(W, **how)
+    )
     batched = Clip(model, 1, "mlp").factors
     assert calls == [(12, 256, 128)]  # fc_out is wide and comes as its transpose
     for factors, matrix in zip(batched, matrices(model, 1, "mlp")):
@@ -90,7 +109,10 @@ def test_a_clipped_expert_leaves_the_others_and_the_router_as_they_were(untraine
 
 def test_one_rate_leaves_half_as_many_directions_of_keys_as_of_queries(untrained):
     with Clip(untrained["icl-llama"], 0, "attn").at(0.75):
-        ranks = {m.role: int(torch.linalg.matrix_rank(m.weight)) for m in matrices(untrained["icl-llama"], 0, "attn")}
+        ranks = {
+            m.role: int(torch.linalg.matrix_rank(m.weight))
+            for m in matrices(untrained["icl-llama"], 0, "attn")
+        }
     assert ranks == {"q": 32, "k": 16, "v": 16, "o": 32}
 
 
@@ -100,7 +122,9 @@ def test_a_fresh_evaluation_of_few_prompts_agrees_with_the_card(name):
     model, tokenizer = load_model(name)
     for row in model_card(name)["test"]:
         if row["shots"] == 8:
-            outcome = ICLEvaluator(model, tokenizer, load_task(row["task"], row["labels"]), "test", 60, 8, range(20))()
+            outcome = ICLEvaluator(
+                model, tokenizer, load_task(row["task"], row["labels"]), "test", 60, 8, range(20)
+            )()
             fresh = wilson_interval(outcome.correct.sum(), outcome.n, 0.999)
             stated = wilson_interval(round(row["accuracy"] * row["n"]), row["n"], 0.999)
             assert fresh.low <= stated.high and stated.low <= fresh.high, (row, str(outcome))
@@ -110,8 +134,17 @@ def test_a_fresh_evaluation_of_few_prompts_agrees_with_the_card(name):
 def test_the_card_tells_the_weights_and_the_model_reads_its_prompt(name):
     model, tokenizer = load_model(name)
     card = model_card(name)
-    assert card["parameters"] == model.num_parameters() == sum(p.numel() for p in {id(p): p for p in model.parameters()}.values())
-    none, eight = (ICLEvaluator(model, tokenizer, load_task("sentiment", "arbitrary"), "test", 200, shots, range(20))() for shots in (0, 8))
+    assert (
+        card["parameters"]
+        == model.num_parameters()
+        == sum(p.numel() for p in {id(p): p for p in model.parameters()}.values())
+    )
+    none, eight = (
+        ICLEvaluator(
+            model, tokenizer, load_task("sentiment", "arbitrary"), "test", 200, shots, range(20)
+        )()
+        for shots in (0, 8)
+    )
     assert none.interval.low < 0.5 < none.interval.high
     assert eight.interval.low > 0.6
 
@@ -119,24 +152,36 @@ def test_the_card_tells_the_weights_and_the_model_reads_its_prompt(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_fast_scores_are_the_plain_ones(name):
     model, tokenizer = load_model(name)
-    evaluator = ICLEvaluator(model, tokenizer, load_task("sentiment", "flipped"), "test", 8, 8, (0, 1))
-    torch.testing.assert_close(torch.tensor(evaluator().scores), torch.tensor(evaluator.plain().scores), rtol=0, atol=1e-4)
+    evaluator = ICLEvaluator(
+        model, tokenizer, load_task("sentiment", "flipped"), "test", 8, 8, (0, 1)
+    )
+    torch.testing.assert_close(
+        torch.tensor(evaluator().scores), torch.tensor(evaluator.plain().scores), rtol=0, atol=1e-4
+    )
 
 
-def test_an_upcycled_mixture_has_the_neurons_of_its_llama_scaled_by_the_share_that_is_left_out(tokenizer):
+def test_an_upcycled_mixture_has_the_neurons_of_its_llama_scaled_by_the_share_that_is_left_out(
+    tokenizer,
+):
     recipe = Recipe((), layers=1, width=16, heads=2, positions=32, seed=3)
     dense = architectures.llama(recipe, tokenizer)
     model = architectures.upcycled(dense, recipe, tokenizer)
     same = {name: weight for name, weight in model.state_dict().items() if ".mlp." not in name}
-    assert same and all(torch.equal(weight, dense.state_dict()[name]) for name, weight in same.items())
+    assert same and all(
+        torch.equal(weight, dense.state_dict()[name]) for name, weight in same.items()
+    )
     mlp, experts = dense.model.layers[0].mlp, model.model.layers[0].mlp.experts
     n, left = dense.config.intermediate_size, model.config.intermediate_size
     assert n > left
     chosen = []
     for e in range(architectures.EXPERTS):
         gate, up = experts.gate_up_proj[e].chunk(2)  # (left, width) each
-        neurons = [next(i for i in range(n) if torch.equal(row, mlp.gate_proj.weight[i])) for row in gate]
+        neurons = [
+            next(i for i in range(n) if torch.equal(row, mlp.gate_proj.weight[i])) for row in gate
+        ]
         assert torch.equal(up, mlp.up_proj.weight[neurons]) and len({*neurons}) == left
-        torch.testing.assert_close(experts.down_proj[e], mlp.down_proj.weight[:, neurons] * n / left)
+        torch.testing.assert_close(
+            experts.down_proj[e], mlp.down_proj.weight[:, neurons] * n / left
+        )
         chosen.append(frozenset(neurons))
     assert len({*chosen}) == architectures.EXPERTS

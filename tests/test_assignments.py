@@ -1,4 +1,6 @@
-"""Every assignment: its reference gets all points, a blank none, each wrong solution loses what it should, and nothing secret is handed out."""
+"""Every assignment: its reference gets all points, a blank none, each wrong solution loses what it
+should, and nothing secret is handed out.
+"""
 
 import json
 import os
@@ -17,12 +19,17 @@ sys.path.insert(0, str(ROOT / "book/_ext"))
 import assignments  # noqa: E402
 from masters import Master, masters, score  # noqa: E402
 
-FOLDER = Path(os.environ.get("MASTERS", ROOT / "book/assignments")).resolve()  # a private one is proved in the same way
+FOLDER = Path(
+    os.environ.get("MASTERS", ROOT / "book/assignments")
+).resolve()  # a private one is proved in the same way
 MASTERS = {master.name: master for master in masters(FOLDER)}
 OURS = FOLDER == ROOT / "book/assignments"
 FIRST = Master(ROOT / "book/assignments/01_svd")
 each = pytest.mark.parametrize("name", MASTERS)
-each_mutant = pytest.mark.parametrize("name, mutant", [(name, mutant.path.stem) for name, master in MASTERS.items() for mutant in master.mutants])
+each_mutant = pytest.mark.parametrize(
+    "name, mutant",
+    [(name, mutant.path.stem) for name, master in MASTERS.items() for mutant in master.mutants],
+)
 
 
 class Built:
@@ -71,26 +78,48 @@ def test_each_assignment_has_a_number_of_its_own():
 def test_assignment_has_what_every_assignment_has(name):
     master = MASTERS[name]
     text = (master.folder / "master.md").read_text()
-    for wanted in ("**You will be able to**", "**It takes**", "**Before you start:**", "**Misconceptions.**", "**Timing.**"):
+    for wanted in (
+        "**You will be able to**",
+        "**It takes**",
+        "**Before you start:**",
+        "**Misconceptions.**",
+        "**Timing.**",
+    ):
         assert wanted in text, f"{name} lacks {wanted!r}"
     assert re.search(r"start:\*\* chapters? \d\d", text)
     assert 5 <= len(master.questions) <= 8
     assert 1 <= sum(question.manual for question in master.questions) <= 2
-    marks = re.findall(r"^## Question \d\. .+\n\n\*(★+|Short answer), (\d+) minutes\.\*$", text, re.MULTILINE)
+    marks = re.findall(
+        r"^## Question \d\. .+\n\n\*(★+|Short answer), (\d+) minutes\.\*$", text, re.MULTILINE
+    )
     stars = [len(mark) for mark, _ in marks if "★" in mark]
-    assert len(marks) == len(master.questions) and stars == sorted(stars) and len(set(stars)) == 3, f"{name}: difficulties {stars} should rise from ★ to ★★★"
-    assert sum(int(minutes) for _, minutes in marks) == int(re.search(r"It takes\*\* about (\d+) minutes", text)[1])
+    assert (
+        len(marks) == len(master.questions) and stars == sorted(stars) and len(set(stars)) == 3
+    ), f"{name}: difficulties {stars} should rise from ★ to ★★★"
+    assert sum(int(minutes) for _, minutes in marks) == int(
+        re.search(r"It takes\*\* about (\d+) minutes", text)[1]
+    )
     for question in master.questions:
         if not question.manual:
-            assert {test.hidden for test in question.tests} == {True, False}, f"{name}, {question.name} needs public and hidden tests"
+            assert {test.hidden for test in question.tests} == {
+                True,
+                False,
+            }, f"{name}, {question.name} needs public and hidden tests"
 
 
 @each
 def test_reference_gets_every_point(name, built):
     results = score(built[name].solution, built[name].tests)
-    assert [(test.name, result.message) for test in results.values() for result in test.test_case_results if not result.passed] == []
+    assert [
+        (test.name, result.message)
+        for test in results.values()
+        for result in test.test_case_results
+        if not result.passed
+    ] == []
     assert total(results) == possible(MASTERS[name])
-    assert results.keys() == {question.name for question in MASTERS[name].questions if not question.manual}
+    assert results.keys() == {
+        question.name for question in MASTERS[name].questions if not question.manual
+    }
 
 
 @each
@@ -99,17 +128,28 @@ def test_blank_runs_to_its_end_gets_nothing_and_is_told_what_to_fill_in(name, bu
     assert total(results) == 0
     for test in results.values():
         first = next(result for result in test.test_case_results if not result.test_case.hidden)
-        assert first.test_case.failure_message and re.search(r"AssertionError: .*\b(yet|write|fill)\b", first.message), f"{test.name} says {first.message}"
+        assert first.test_case.failure_message and re.search(
+            r"AssertionError: .*\b(yet|write|fill)\b", first.message
+        ), f"{test.name} says {first.message}"
 
 
 @each_mutant
 def test_wrong_solution_loses_exactly_its_points(name, mutant, built):
     found = next(m for m in MASTERS[name].mutants if m.path.stem == mutant)
     results = score(built[name].solution, built[name].tests, found)
-    lost = {test.name: test.possible - test.score for test in results.values() if test.score != test.possible}
+    lost = {
+        test.name: test.possible - test.score
+        for test in results.values()
+        if test.score != test.possible
+    }
     assert total(results) == found.keeps < possible(MASTERS[name]), lost
     assert lost.keys() <= found.parts.keys(), "a wrong answer to one question costs another"
-    failed = {(test.name, result.test_case.body.test_func.__name__) for test in results.values() for result in test.test_case_results if not result.passed}
+    failed = {
+        (test.name, result.test_case.body.test_func.__name__)
+        for test in results.values()
+        for result in test.test_case_results
+        if not result.passed
+    }
     built[name].reference[mutant] = failed
 
 
@@ -120,7 +160,12 @@ def test_every_hidden_test_is_there_for_a_wrong_solution(name, built):
         if mutant.path.stem not in built[name].reference:  # this test alone was asked for
             test_wrong_solution_loses_exactly_its_points(name, mutant.path.stem, built)
         failed |= built[name].reference[mutant.path.stem]
-    hidden = {(question.name, test.name) for question in master.questions for test in question.tests if test.hidden}
+    hidden = {
+        (question.name, test.name)
+        for question in master.questions
+        for test in question.tests
+        if test.hidden
+    }
     assert hidden - failed == set()
 
 
@@ -130,8 +175,12 @@ def test_nothing_secret_is_handed_out(name, built):
     for path in built[name].student_files:
         assert MASTERS[name].leaks(path.read_text()) == [], path
         assert "hidden=True" not in path.read_text()
-    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in built[name].student.cells)
-    assert "autograder" not in "".join(cell.source for cell in built[name].student.cells), "a learner would take the public checks for all there are"
+    assert not any(
+        cell.get("outputs") or cell.get("execution_count") for cell in built[name].student.cells
+    )
+    assert "autograder" not in "".join(cell.source for cell in built[name].student.cells), (
+        "a learner would take the public checks for all there are"
+    )
     assert "grader.check" in "".join(cell.source for cell in built[name].student.cells)
 
 
@@ -141,8 +190,13 @@ def test_a_planted_leak_is_found(name, built):
     kinds = set(master.secrets().values())
     assert {"solution", "rubric", "hidden test", "notes", "mutant"} <= kinds
     for question in master.questions:
-        for source in [*question.solution, *(test.source for test in question.tests if test.hidden)]:
-            planted = nbformat.v4.new_notebook(cells=[*built[name].student.cells, nbformat.v4.new_markdown_cell(source)])
+        for source in [
+            *question.solution,
+            *(test.source for test in question.tests if test.hidden),
+        ]:
+            planted = nbformat.v4.new_notebook(
+                cells=[*built[name].student.cells, nbformat.v4.new_markdown_cell(source)]
+            )
             assert master.leaks(nbformat.writes(planted)), f"{question.name}: {source}"
 
 
@@ -157,14 +211,24 @@ def planted_copy(master, tmp_path, old, new):
 
 
 def test_build_refuses_a_solution_in_the_text(tmp_path):
-    folder = planted_copy(FIRST, tmp_path, "## Question 2. Cut it\n", "## Question 2. Cut it\n\n    U, S, Vh = np.linalg.svd(W, full_matrices=False)\n")
+    folder = planted_copy(
+        FIRST,
+        tmp_path,
+        "## Question 2. Cut it\n",
+        "## Question 2. Cut it\n\n    U, S, Vh = np.linalg.svd(W, full_matrices=False)\n",
+    )
     with pytest.raises(ValueError, match="would hand out 'U,S,Vh="):
         assignments.build(Master(folder), tmp_path / "out")
     assert not (tmp_path / "out/01_svd").exists()
 
 
 def test_master_whose_solution_is_not_marked_is_refused(tmp_path):
-    folder = planted_copy(FIRST, tmp_path, "    # BEGIN SOLUTION\n    return (U * S) @ Vh\n    # END SOLUTION\n", "    return (U * S) @ Vh\n")
+    folder = planted_copy(
+        FIRST,
+        tmp_path,
+        "    # BEGIN SOLUTION\n    return (U * S) @ Vh\n    # END SOLUTION\n",
+        "    return (U * S) @ Vh\n",
+    )
     with pytest.raises(ValueError, match="01_svd, q1: a solution cell marks nothing"):
         Master(folder)
 
@@ -179,27 +243,50 @@ BUILD = [sys.executable, "book/_ext/assignments.py"]
 
 
 def test_the_command_builds_the_same_bytes_again(built, tmp_path):
-    # Another process: another hash seed, another hour. Private masters must not be built over: theirs go into a folder of their own.
-    command, out = (["make", "assignments"], ROOT / "_build/assignments") if OURS else ([*BUILD, str(tmp_path), "--masters", str(FOLDER)], tmp_path)
+    # Another process: another hash seed, another hour. Private masters must not be built over:
+    # theirs go into a folder of their own.
+    command, out = (
+        (["make", "assignments"], ROOT / "_build/assignments")
+        if OURS
+        else ([*BUILD, str(tmp_path), "--masters", str(FOLDER)], tmp_path)
+    )
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in MASTERS:
         files = sorted(path.name for path in built[name].folder.iterdir())
-        assert files == [f"{name}-{kind}" for kind in ("autograder.zip", "notes.md", "solution.ipynb", "student.zip")]
+        assert files == [
+            f"{name}-{kind}"
+            for kind in ("autograder.zip", "notes.md", "solution.ipynb", "student.zip")
+        ]
         for file in files:
-            assert (built[name].folder / file).read_bytes() == (out / name / file).read_bytes(), f"{name}/{file}"
+            assert (built[name].folder / file).read_bytes() == (out / name / file).read_bytes(), (
+                f"{name}/{file}"
+            )
 
 
 @pytest.mark.parametrize(
     "there, arguments, sentence",
-    [((), [], "holds no master, only: nothing"), (("07_x/master.md",), ["07"], "otter.yml"), (("07_x/master.md", "otter.yml"), ["08"], "holds no master 08, only: 07_x")],
+    [
+        ((), [], "holds no master, only: nothing"),
+        (("07_x/master.md",), ["07"], "otter.yml"),
+        (("07_x/master.md", "otter.yml"), ["08"], "holds no master 08, only: 07_x"),
+    ],
 )
 def test_a_private_folder_that_cannot_be_built_says_why(tmp_path, there, arguments, sentence):
     for name in there:
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text((FIRST.folder / "master.md").read_text().replace("name: 01_svd", "name: 07_x"))
-    done = subprocess.run([*BUILD, str(tmp_path / "out"), *arguments, "--masters", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr, done.stderr
+        (tmp_path / name).write_text(
+            (FIRST.folder / "master.md").read_text().replace("name: 01_svd", "name: 07_x")
+        )
+    done = subprocess.run(
+        [*BUILD, str(tmp_path / "out"), *arguments, "--masters", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr, (
+        done.stderr
+    )
 
 
 @each
@@ -220,7 +307,24 @@ def test_autograder_is_what_gradescope_and_otter_expect(name, built):
         names = set(archive.namelist())
         config = json.loads(archive.read("otter_config.json"))
         environment = archive.read("environment.yml").decode()
-    assert {f"svdicl_lite/models/checkpoints/{model}/model.safetensors" for model in re.findall(r'load_model\("([\w-]+)"\)', (MASTERS[name].folder / "master.md").read_text())} <= names
-    assert {"run_autograder", "run_otter.py", "setup.sh", "otter_config.json", "environment.yml", "assignment.json", "svdicl_lite/classroom/guard.py"} <= names
-    assert config["assignment_name"] == name and config["plugins"] == ["svdicl_lite.classroom.guard.Guard"] and config["show_hidden"] is False
+    assert {
+        f"svdicl_lite/models/checkpoints/{model}/model.safetensors"
+        for model in re.findall(
+            r'load_model\("([\w-]+)"\)', (MASTERS[name].folder / "master.md").read_text()
+        )
+    } <= names
+    assert {
+        "run_autograder",
+        "run_otter.py",
+        "setup.sh",
+        "otter_config.json",
+        "environment.yml",
+        "assignment.json",
+        "svdicl_lite/classroom/guard.py",
+    } <= names
+    assert (
+        config["assignment_name"] == name
+        and config["plugins"] == ["svdicl_lite.classroom.guard.Guard"]
+        and config["show_hidden"] is False
+    )
     assert re.search(r"otter-grader.*==7", environment) and re.search(r"\btorch==\d", environment)

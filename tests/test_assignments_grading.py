@@ -1,4 +1,6 @@
-"""`svdicl grade` on what learners hand in: honest, hostile, broken. One batch is graded, end to end; the tests read what came out."""
+"""`svdicl grade` on what learners hand in: honest, hostile, broken. One batch is graded, end to
+end; the tests read what came out.
+"""
 
 import csv
 import json
@@ -28,7 +30,18 @@ from svdicl_lite.cli.commands import app  # noqa: E402
 
 MASTER = next(master for master in masters() if master.name == "01_svd")
 ALL = {"q1": 2, "q2": 3, "q3": 3, "q4": 3, "q5": 3, "q6": 3}
-LIMITS = ["--cell-seconds", "12", "--test-seconds", "6", "--memory-gb", "2", "--file-mb", "20", "--seconds", "540"]
+LIMITS = [
+    "--cell-seconds",
+    "12",
+    "--test-seconds",
+    "6",
+    "--memory-gb",
+    "2",
+    "--file-mb",
+    "20",
+    "--seconds",
+    "540",
+]
 SLEEP = "86399.25"  # seconds; a length by which a process can be told
 
 
@@ -36,7 +49,9 @@ def changed(notebook, **answers):
     """A copy in which the answers to the named questions are others."""
     notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
     for question, code in answers.items():
-        check = next(i for i, cell in enumerate(notebook.cells) if f'check("{question}")' in cell.source)
+        check = next(
+            i for i, cell in enumerate(notebook.cells) if f'check("{question}")' in cell.source
+        )
         notebook.cells[check - 1].source = code.format(old=notebook.cells[check - 1].source)
     return notebook
 
@@ -44,10 +59,20 @@ def changed(notebook, **answers):
 HOSTILE = {
     "endless_loop": {
         "q2": "while True:\n    try:\n        pass\n    except BaseException:\n        pass",
-        "q3": "def cut_errors(S, rank):\n    while True:\n        try:\n            pass\n        except BaseException:\n            pass",
+        "q3": (
+            "def cut_errors(S, rank):\n    while True:\n        try:\n            pass\n       "
+            " except BaseException:\n            pass"
+        ),
     },
-    "sys_exit": {"q2": "{old}\nimport sys\nsys.exit(0)", "q3": "def cut_errors(S, rank):\n    import sys\n    sys.exit(0)", "q5": "exit()"},
-    "os_exit": {"q2": "import os\nos._exit(0)", "q3": "def cut_errors(S, rank):\n    import os\n    os._exit(0)"},
+    "sys_exit": {
+        "q2": "{old}\nimport sys\nsys.exit(0)",
+        "q3": "def cut_errors(S, rank):\n    import sys\n    sys.exit(0)",
+        "q5": "exit()",
+    },
+    "os_exit": {
+        "q2": "import os\nos._exit(0)",
+        "q3": "def cut_errors(S, rank):\n    import os\n    os._exit(0)",
+    },
     "killed_kernel": {
         "q2": "import os\nos.kill(os.getpid(), 9)",
         "q3": "def cut_errors(S, rank):\n    import os\n    os.kill(os.getppid(), 9)",
@@ -57,13 +82,22 @@ HOSTILE = {
     "renamed_cell": {},
     "hog": {
         "q2": "def truncate(W, rank):\n    return [bytearray(2**28) for _ in range(10**4)]",
-        "q3": "with open('bomb', 'wb') as file:\n    for _ in range(10**4):\n        file.write(bytes(2**20))\n{old}",
+        "q3": (
+            "with open('bomb', 'wb') as file:\n    for _ in range(10**4):\n       "
+            " file.write(bytes(2**20))\n{old}"
+        ),
     },
 }
 LOST = {
-    "endless_loop": {"q2", "q3"}, "sys_exit": {"q3", "q5"}, "os_exit": {"q2", "q3"}, "killed_kernel": {"q2", "q3"}, "syntax_error": {"q2"},
-    "duplicated_cell": set(), "renamed_cell": set(), "hog": {"q2", "q3"},
-}  # fmt: skip
+    "endless_loop": {"q2", "q3"},
+    "sys_exit": {"q3", "q5"},
+    "os_exit": {"q2", "q3"},
+    "killed_kernel": {"q2", "q3"},
+    "syntax_error": {"q2"},
+    "duplicated_cell": set(),
+    "renamed_cell": set(),
+    "hog": {"q2", "q3"},
+}
 
 
 def hand_in(folder, built):
@@ -86,7 +120,10 @@ def hand_in(folder, built):
     answered = changed(blank, q1=reference_answer(reference, "q1"))
     cell = next(c for c in answered.cells if "Type your answer here" in c.source)
     cell.source = "=HYPERLINK('http://x')  It is *near*, not good."
-    spy = "import subprocess\nnp.isclose = lambda *a: True\nsubprocess.Popen(['sleep', '%s'], start_new_session=True)\nopen('tests/q2.py')\n{old}" % SLEEP
+    spy = (
+        "import subprocess\nnp.isclose = lambda *a: True\nsubprocess.Popen(['sleep', '%s'],"
+        " start_new_session=True)\nopen('tests/q2.py')\n{old}" % SLEEP
+    )
     moodle = folder / "Ada Lovelace_77_assignsubmission_file_"
     moodle.mkdir()
     with zipfile.ZipFile(moodle / "my homework (final).zip", "w") as archive:
@@ -112,7 +149,9 @@ def hand_in(folder, built):
 
 
 def reference_answer(reference, question):
-    check = next(i for i, cell in enumerate(reference.cells) if f'check("{question}")' in cell.source)
+    check = next(
+        i for i, cell in enumerate(reference.cells) if f'check("{question}")' in cell.source
+    )
     return reference.cells[check - 1].source.replace("{", "{{").replace("}", "}}")
 
 
@@ -123,14 +162,28 @@ def table(path):
 
 class Batch:
     def __init__(self, folder):
-        self.built, self.submissions, self.out = folder / "built", folder / "submissions", folder / "grades"
+        self.built, self.submissions, self.out = (
+            folder / "built",
+            folder / "submissions",
+            folder / "grades",
+        )
         self.submissions.mkdir()
         hand_in(self.submissions, assignments.build(MASTER, self.built))
         self.grade()
 
     def grade(self):
         start = time.monotonic()
-        arguments = ["grade", str(self.submissions), "--assignment", "01", "--out", str(self.out), "--built", str(self.built), *LIMITS]
+        arguments = [
+            "grade",
+            str(self.submissions),
+            "--assignment",
+            "01",
+            "--out",
+            str(self.out),
+            "--built",
+            str(self.built),
+            *LIMITS,
+        ]
         self.done = CliRunner().invoke(app, arguments)
         self.seconds = time.monotonic() - start
         self.rows = {row["learner"]: row for row in table(self.out / "grades.csv")}
@@ -152,7 +205,9 @@ def points(row):
 def test_hostile_submission_loses_only_the_questions_it_is_hostile_in(batch, name):
     row = batch.rows[name]
     assert row["status"] == "graded", row
-    assert points(row) == {question: 0 if question in LOST[name] else most for question, most in ALL.items()}, row
+    assert points(row) == {
+        question: 0 if question in LOST[name] else most for question, most in ALL.items()
+    }, row
 
 
 def test_one_that_writes_a_large_file_is_stopped_at_the_limit(batch):
@@ -177,30 +232,56 @@ def test_blank_gets_nothing_and_is_told_what_to_fill_in(batch):
     row, feedback = batch.rows["blank"], (batch.out / "feedback/blank.md").read_text()
     assert row["status"] == "graded" and float(row["total"]) == 0 and row["look_at"] == ""
     assert "**0 of 20 points**" in feedback
-    for function in ("rebuild", "truncate", "cut_errors", "rank_at", "condition_number", "worst_case"):
+    for function in (
+        "rebuild",
+        "truncate",
+        "cut_errors",
+        "rank_at",
+        "condition_number",
+        "worst_case",
+    ):
         assert f"{function} returns nothing yet: write its body" in feedback
     assert "ended with" not in feedback, "a cell of the blank raised"
 
 
 def test_feedback_counts_hidden_checks_and_shows_none(batch):
     feedback = (batch.out / "feedback/syntax_error.md").read_text()
-    assert "Checks you do not have: 0 of 2 passed." in feedback and "Checks you do not have: 1 of 1 passed." in feedback
+    assert (
+        "Checks you do not have: 0 of 2 passed." in feedback
+        and "Checks you do not have: 1 of 1 passed." in feedback
+    )
     for path in (batch.out / "feedback").iterdir():
-        leaked = [line for line in MASTER.leaks(path.read_text()) if MASTER.secrets()[line] in ("hidden test", "solution", "rubric")]
+        leaked = [
+            line
+            for line in MASTER.leaks(path.read_text())
+            if MASTER.secrets()[line] in ("hidden test", "solution", "rubric")
+        ]
         assert leaked == [], path
 
 
 def test_suspicious_code_is_flagged_for_a_person_and_not_judged(batch):
     row = batch.rows["spy"]
-    for flag in ("imports subprocess", "replaces np.isclose", "uses open", "names the folder of the tests"):
+    for flag in (
+        "imports subprocess",
+        "replaces np.isclose",
+        "uses open",
+        "names the folder of the tests",
+    ):
         assert flag in row["look_at"]
     assert row["status"] == "graded"
-    assert batch.rows["syntax_error"]["look_at"] == "" and "uses _exit" in batch.rows["os_exit"]["look_at"]
+    assert (
+        batch.rows["syntax_error"]["look_at"] == ""
+        and "uses _exit" in batch.rows["os_exit"]["look_at"]
+    )
 
 
 def test_no_process_of_a_submission_is_left(batch):
     assert batch.rows["spy"]["status"] == "graded"
-    left = [process.info for process in psutil.process_iter(["cmdline"]) if SLEEP in (process.info["cmdline"] or [])]
+    left = [
+        process.info
+        for process in psutil.process_iter(["cmdline"])
+        if SLEEP in (process.info["cmdline"] or [])
+    ]
     assert left == []
 
 
@@ -232,20 +313,38 @@ def test_exit_code_says_that_a_person_must_look(batch):
 
 def test_drafts_hold_a_grade_for_those_who_were_graded(batch):
     canvas, moodle = table(batch.out / "canvas.csv"), table(batch.out / "moodle.csv")
-    assert list(canvas[0]) == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", MASTER.title]
+    assert list(canvas[0]) == [
+        "Student",
+        "ID",
+        "SIS User ID",
+        "SIS Login ID",
+        "Section",
+        MASTER.title,
+    ]
     assert canvas[0]["Student"].strip() == "Points Possible" and canvas[0][MASTER.title] == "20"
     hopper = next(row for row in canvas if row["Student"] == "hopper")
-    assert hopper["ID"] == "1906" and float(hopper[MASTER.title]) == float(batch.rows["hopper_1906"]["total"]) >= 2
+    assert (
+        hopper["ID"] == "1906"
+        and float(hopper[MASTER.title]) == float(batch.rows["hopper_1906"]["total"]) >= 2
+    )
     ada = next(row for row in moodle if row["Full name"] == "Ada Lovelace")
-    assert ada["Identifier"] == "Participant 77" and float(ada["Grade"]) == 17 and ada["Maximum Grade"] == "20"
-    assert {row["Grade"] for row in moodle if row["Full name"] in ("huge", "nothing", "unreadable")} == {""}
+    assert (
+        ada["Identifier"] == "Participant 77"
+        and float(ada["Grade"]) == 17
+        and ada["Maximum Grade"] == "20"
+    )
+    assert {
+        row["Grade"] for row in moodle if row["Full name"] in ("huge", "nothing", "unreadable")
+    } == {""}
 
 
 def test_second_run_merges_points_given_by_hand_and_runs_nothing_again(batch):
     sheet = table(batch.out / "short_answers.csv")
     mine = next(row for row in sheet if row["learner"] == "hopper_1906")
     assert mine["answer"].startswith("'=HYPERLINK"), "a spreadsheet would run it"
-    assert mine["points"] == "" and mine["possible"] == "3" and mine["rubric"].count("1 point: ") == 3
+    assert (
+        mine["points"] == "" and mine["possible"] == "3" and mine["rubric"].count("1 point: ") == 3
+    )
     assert next(row for row in sheet if row["learner"] == "blank")["points"] == "0"
     mine |= {"points": "2.5", "comment": "near, but say what is measured"}
     with open(batch.out / "short_answers.csv", "w", newline="") as file:
@@ -255,8 +354,14 @@ def test_second_run_merges_points_given_by_hand_and_runs_nothing_again(batch):
     before, seconds = batch.rows, batch.seconds
     batch.grade()
     assert batch.seconds < max(5, seconds / 5)
-    assert float(batch.rows["hopper_1906"]["total"]) == float(before["hopper_1906"]["total"]) + 2.5 == 4.5
-    assert {name: row["total"] for name, row in batch.rows.items() if name != "hopper_1906"} == {name: row["total"] for name, row in before.items() if name != "hopper_1906"}
+    assert (
+        float(batch.rows["hopper_1906"]["total"])
+        == float(before["hopper_1906"]["total"]) + 2.5
+        == 4.5
+    )
+    assert {name: row["total"] for name, row in batch.rows.items() if name != "hopper_1906"} == {
+        name: row["total"] for name, row in before.items() if name != "hopper_1906"
+    }
     feedback = (batch.out / "feedback/hopper_1906.md").read_text()
     assert "2.5 of 3" in feedback and "near, but say what is measured" in feedback
     assert "short answers still to be graded" not in feedback
@@ -267,8 +372,24 @@ def test_points_that_cannot_be_are_refused_before_anything_is_graded(batch, tmp_
     out = tmp_path / "grades"
     out.mkdir()
     (out / gradebook.SHEET).write_text(f"learner,question,points\nhopper_1906,q7,{given}\n")
-    done = CliRunner().invoke(app, ["grade", str(batch.submissions), "--assignment", "01", "--out", str(out), "--built", str(batch.built)])
-    assert done.exit_code == 1 and f"gives hopper_1906 '{given}' points for q7, but it should be a number from 0 to 3" in done.stderr
+    done = CliRunner().invoke(
+        app,
+        [
+            "grade",
+            str(batch.submissions),
+            "--assignment",
+            "01",
+            "--out",
+            str(out),
+            "--built",
+            str(batch.built),
+        ],
+    )
+    assert (
+        done.exit_code == 1
+        and f"gives hopper_1906 '{given}' points for q7, but it should be a number from 0 to 3"
+        in done.stderr
+    )
 
 
 def test_nothing_to_grade_is_one_sentence_and_exit_code_1(batch, tmp_path):
@@ -278,42 +399,103 @@ def test_nothing_to_grade_is_one_sentence_and_exit_code_1(batch, tmp_path):
         (tmp_path / "gone", "01", "is not a folder"),
         (batch.submissions, "77", "there is no assignment '77'"),
     ):
-        done = CliRunner().invoke(app, ["grade", str(folder), "--assignment", number, "--out", str(tmp_path / "out"), "--built", str(batch.built)])
+        done = CliRunner().invoke(
+            app,
+            [
+                "grade",
+                str(folder),
+                "--assignment",
+                number,
+                "--out",
+                str(tmp_path / "out"),
+                "--built",
+                str(batch.built),
+            ],
+        )
         assert done.exit_code == 1 and sentence in done.stderr and done.stderr.count("\n") == 1
         assert not (tmp_path / "out").exists()
 
 
 def test_grades_among_the_submissions_are_refused(batch):
-    done = CliRunner().invoke(app, ["grade", str(batch.submissions), "--assignment", "01", "--out", str(batch.submissions / "grades"), "--built", str(batch.built)])
+    done = CliRunner().invoke(
+        app,
+        [
+            "grade",
+            str(batch.submissions),
+            "--assignment",
+            "01",
+            "--out",
+            str(batch.submissions / "grades"),
+            "--built",
+            str(batch.built),
+        ],
+    )
     assert done.exit_code == 1 and "lies among the submissions" in done.stderr
     assert not (batch.submissions / "grades").exists()
 
 
 def test_grading_without_otter_names_the_extra(batch, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "otter", None)
-    done = CliRunner().invoke(app, ["grade", str(batch.submissions), "--assignment", "01", "--out", str(tmp_path), "--built", str(batch.built)])
+    done = CliRunner().invoke(
+        app,
+        [
+            "grade",
+            str(batch.submissions),
+            "--assignment",
+            "01",
+            "--out",
+            str(tmp_path),
+            "--built",
+            str(batch.built),
+        ],
+    )
     assert done.exit_code == 1 and "pip install -e '.[assignments]'" in done.stderr
 
 
 def test_help_tells_the_exit_codes():
     text = " ".join(CliRunner().invoke(app, ["grade", "--help"]).output.split())
-    for code in ("0 every submission was graded", "1 nothing can be graded", "3 done, but a person must look", "130 broken off"):
+    for code in (
+        "0 every submission was graded",
+        "1 nothing can be graded",
+        "3 done, but a person must look",
+        "130 broken off",
+    ):
         assert code in text
 
 
 def test_the_image_to_grade_in_is_made_of_what_is_there_and_its_command_is_one():
     text = (ROOT / "book/assignments/Dockerfile").read_text()
-    copied = {name for line in re.findall(r"^COPY (.+) /\S+$", text, re.MULTILINE) for name in line.split()}
+    copied = {
+        name
+        for line in re.findall(r"^COPY (.+) /\S+$", text, re.MULTILINE)
+        for name in line.split()
+    }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert copied == {"requirements.lock", "pyproject.toml", project["readme"], *project["license-files"], "svdicl_lite"} and all((ROOT / name).exists() for name in copied)
-    command = re.search(r"^docker run .+?\n```", (ROOT / "book/assignments/README.md").read_text(), re.MULTILINE | re.DOTALL)[0].removesuffix("```")
+    assert copied == {
+        "requirements.lock",
+        "pyproject.toml",
+        project["readme"],
+        *project["license-files"],
+        "svdicl_lite",
+    } and all((ROOT / name).exists() for name in copied)
+    command = re.search(
+        r"^docker run .+?\n```",
+        (ROOT / "book/assignments/README.md").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )[0].removesuffix("```")
     words = shlex.split(command)
     mounted = {word.split(":")[1] for flag, word in zip(words, words[1:]) if flag == "-v"}
     assert {"--rm", "--init"} < set(words) and words[words.index("--network") + 1] == "none"
     arguments = words[words.index("svdicl-grade") + 1 :]
-    assert {word for word in arguments if word.startswith("/")} == mounted == {"/built", "/submissions", "/grades"}
+    assert (
+        {word for word in arguments if word.startswith("/")}
+        == mounted
+        == {"/built", "/submissions", "/grades"}
+    )
     done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 1 and "there is no assignment '01' in '/built'" in done.stderr, done.output  # understood, though not in a container
+    assert done.exit_code == 1 and "there is no assignment '01' in '/built'" in done.stderr, (
+        done.output
+    )  # understood, though not in a container
 
 
 def blank_of(batch):
@@ -323,7 +505,11 @@ def blank_of(batch):
 def test_a_submission_that_takes_too_long_in_all_is_stopped_with_all_it_started(batch):
     start = time.monotonic()
     result = grade.grade_one(blank_of(batch), "01_svd", grade.built(batch.built, "1"), {}, 1)
-    assert result["status"] == "stopped" and result["reason"] == "it took longer than 1 s in all" and result["questions"] == {}
+    assert (
+        result["status"] == "stopped"
+        and result["reason"] == "it took longer than 1 s in all"
+        and result["questions"] == {}
+    )
     assert time.monotonic() - start < 30
 
 
@@ -333,15 +519,28 @@ def test_a_submission_that_fills_the_disk_is_stopped(batch, monkeypatch):
     assert result["status"] == "stopped" and result["reason"] == "it wrote more than 0 MB"
 
 
-@pytest.mark.parametrize("reason, runs", [(f"{grade.ACCIDENT}: no kernel came up", 2), ("it took longer than 1 s in all", 1)])
+@pytest.mark.parametrize(
+    "reason, runs",
+    [(f"{grade.ACCIDENT}: no kernel came up", 2), ("it took longer than 1 s in all", 1)],
+)
 def test_only_an_accident_of_the_grader_is_tried_again(tmp_path, monkeypatch, reason, runs):
     built, calls = assignments.build(MASTER, tmp_path / "built"), []
-    stopped = {"status": "stopped", "reason": reason, "seconds": 1, "questions": {}, "flags": [], "stopped": [], "errors": []}
+    stopped = {
+        "status": "stopped",
+        "reason": reason,
+        "seconds": 1,
+        "questions": {},
+        "flags": [],
+        "stopped": [],
+        "errors": [],
+    }
     monkeypatch.setattr(grade, "grade_one", lambda *_: calls.append(1) or stopped)
     (tmp_path / "in").mkdir()
     (tmp_path / "in/ada.ipynb").write_text((built / "01_svd-solution.ipynb").read_text())
     for _ in range(2):
-        ((_, result),) = grade.grade_all(tmp_path / "in", built / "01_svd-autograder.zip", tmp_path / "out", {}, 1)
+        ((_, result),) = grade.grade_all(
+            tmp_path / "in", built / "01_svd-autograder.zip", tmp_path / "out", {}, 1
+        )
         assert result["status"] == "stopped" and result["reason"] == reason
     assert len(calls) == runs
 
@@ -351,13 +550,30 @@ def test_ctrl_c_says_how_to_go_on(batch, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(grade, "grade_all", broken_off)
-    done = CliRunner().invoke(app, ["grade", str(batch.submissions), "--assignment", "01", "--out", str(tmp_path), "--built", str(batch.built)])
+    done = CliRunner().invoke(
+        app,
+        [
+            "grade",
+            str(batch.submissions),
+            "--assignment",
+            "01",
+            "--out",
+            str(tmp_path),
+            "--built",
+            str(batch.built),
+        ],
+    )
     assert done.exit_code == 130 and "the same command goes on" in done.stderr
 
 
 def test_points_by_hand_outlive_a_submission_that_is_gone(tmp_path):
-    assignment = {"title": "A", "questions": [{"name": "q1", "title": "Q", "points": 3, "manual": True, "rubric": []}]}
-    (tmp_path / gradebook.SHEET).write_text("learner,question,title,possible,points,comment,answer,rubric\nghost,q1,Q,3,2,good,mine,\n")
+    assignment = {
+        "title": "A",
+        "questions": [{"name": "q1", "title": "Q", "points": 3, "manual": True, "rubric": []}],
+    }
+    (tmp_path / gradebook.SHEET).write_text(
+        "learner,question,title,possible,points,comment,answer,rubric\nghost,q1,Q,3,2,good,mine,\n"
+    )
     for _ in range(2):
         assert gradebook.write(tmp_path, assignment, []) == []
     assert [float(row["points"]) for row in table(tmp_path / gradebook.SHEET)] == [2]
@@ -371,7 +587,10 @@ def test_newest_of_several_files_of_a_learner_is_read(batch, tmp_path):
         (folder / name).write_text(source)
         os.utime(folder / name, (1e9 + age, 1e9 + age))
     (submission,) = find(tmp_path)
-    assert submission.learner == "turing" and [path.name for path in submission.paths] == ["z.ipynb", "a.ipynb"]
+    assert submission.learner == "turing" and [path.name for path in submission.paths] == [
+        "z.ipynb",
+        "a.ipynb",
+    ]
     assert read(submission, "01_svd").metadata.kernelspec.name == "python3"
 
 
@@ -385,6 +604,15 @@ def test_isolated_call_reports_how_it_failed_and_never_waits_longer():
     assert time.monotonic() - start < 10
 
 
-@pytest.mark.parametrize("source", ["x = np.zeros(3)", "def f(W):\n    return W.T", "U, S, Vh = np.linalg.svd(W)\nassert S[0] > 0", "S[0] = 1", "%timeit f(1)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = np.zeros(3)",
+        "def f(W):\n    return W.T",
+        "U, S, Vh = np.linalg.svd(W)\nassert S[0] > 0",
+        "S[0] = 1",
+        "%timeit f(1)",
+    ],
+)
 def test_ordinary_code_is_not_flagged(source):
     assert guard.suspicious(source) == []

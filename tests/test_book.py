@@ -19,14 +19,23 @@ HTML = ROOT / "_build/ci/_build/html"
 def pages():
     done = make("html")
     assert done.returncode == 0, done.stdout + done.stderr
-    return {path.relative_to(HTML).as_posix(): BeautifulSoup(path.read_text(), "html.parser") for path in HTML.rglob("*.html") if "_static" not in path.parts}
+    return {
+        path.relative_to(HTML).as_posix(): BeautifulSoup(path.read_text(), "html.parser")
+        for path in HTML.rglob("*.html")
+        if "_static" not in path.parts
+    }
 
 
 def test_every_page_of_the_toc_is_there(pages):
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    listed = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    listed = [
+        toc["root"],
+        *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"]),
+    ]
     assert {f"{name}.html" for name in listed} <= pages.keys()
-    assert {f"chapters/{name}" for name in CHAPTERS} <= set(listed), "a chapter is not in the table of contents"
+    assert {f"chapters/{name}" for name in CHAPTERS} <= set(listed), (
+        "a chapter is not in the table of contents"
+    )
 
 
 def test_the_build_said_no_warning(pages):
@@ -50,22 +59,39 @@ def test_every_picture_is_described(pages):
 
 def test_every_chapter_offers_its_executed_notebook(pages):
     for chapter in CHAPTERS:
-        links = [urlsplit(a["href"]).path for a in pages[f"chapters/{chapter}.html"].select("a[href]")]
+        links = [
+            urlsplit(a["href"]).path for a in pages[f"chapters/{chapter}.html"].select("a[href]")
+        ]
         assert any(link.endswith(f"_sources/chapters/{chapter}.ipynb") for link in links), chapter
         assert '"execution_count": ' in (HTML / f"_sources/chapters/{chapter}.ipynb").read_text()
 
 
 def test_no_page_asks_another_host(pages):
     for name, page in pages.items():
-        asked = [tag.get("src") or tag.get("href") for tag in page.select("script[src], link[href], img[src], iframe[src], source[src]") if tag.get("rel") != ["canonical"]]
+        asked = [
+            tag.get("src") or tag.get("href")
+            for tag in page.select("script[src], link[href], img[src], iframe[src], source[src]")
+            if tag.get("rel") != ["canonical"]
+        ]
         assert not [url for url in asked if urlsplit(url).netloc], name
-        assert "cdn." not in "".join(tag.get_text() for tag in page.select("script:not([src])")), name
+        assert "cdn." not in "".join(tag.get_text() for tag in page.select("script:not([src])")), (
+            name
+        )
 
 
 def states_of(name):
     """The states of a page's widgets, as text, out of the scripts beside it."""
     files = sorted(HTML.glob(f"{name.removesuffix('.html')}.state-*.js"))
-    return [json.loads(re.fullmatch(r'document.currentScript.before\(Object.assign\(document.createElement\("script"\), (.*)\)\);\n', file.read_text())[1])["textContent"] for file in files]
+    return [
+        json.loads(
+            re.fullmatch(
+                r'document.currentScript.before\(Object.assign\(document.createElement\("script"\),'
+                r" (.*)\)\);\n",
+                file.read_text(),
+            )[1]
+        )["textContent"]
+        for file in files
+    ]
 
 
 def test_every_widget_view_has_its_state_from_the_notebook_to_the_page(pages):
@@ -73,17 +99,38 @@ def test_every_widget_view_has_its_state_from_the_notebook_to_the_page(pages):
     shown = 0
     for chapter in CHAPTERS:
         notebook = json.loads((ROOT / f"_build/ci/chapters/{chapter}.ipynb").read_text())
-        kept = notebook["metadata"].get("widgets", {}).get(kind.format("state"), {}).get("state", {})
-        outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
-        views = [data[kind.format("view")]["model_id"] for data in outputs if kind.format("view") in data]
+        kept = (
+            notebook["metadata"].get("widgets", {}).get(kind.format("state"), {}).get("state", {})
+        )
+        outputs = [
+            output.get("data", {})
+            for cell in notebook["cells"]
+            for output in cell.get("outputs", [])
+        ]
+        views = [
+            data[kind.format("view")]["model_id"] for data in outputs if kind.format("view") in data
+        ]
         page = pages[f"chapters/{chapter}.html"]
-        in_page = [json.loads(script.string)["model_id"] for script in page.find_all("script", type=kind.format("view"))]
+        in_page = [
+            json.loads(script.string)["model_id"]
+            for script in page.find_all("script", type=kind.format("view"))
+        ]
         states = states_of(f"chapters/{chapter}.html")
         assert set(views) <= kept.keys() and in_page == views, chapter
-        assert "data:image" not in str(page.main), f"{chapter}: a picture stands in the page's own text, which it makes long"
-        assert all(view in states[0] for view in views) and not page.find_all("script", type=kind.format("state")), chapter
-        assert [tag["type"] for tag in page.find_all("script", src=re.compile("state-1.js"))] == ["text/after-paint"] * bool(views), chapter
-        assert len(page.select(".widget-stand-in table")) == len(page.select(".widget-stand-in img")) == len(views), chapter
+        assert "data:image" not in str(page.main), (
+            f"{chapter}: a picture stands in the page's own text, which it makes long"
+        )
+        assert all(view in states[0] for view in views) and not page.find_all(
+            "script", type=kind.format("state")
+        ), chapter
+        assert [tag["type"] for tag in page.find_all("script", src=re.compile("state-1.js"))] == [
+            "text/after-paint"
+        ] * bool(views), chapter
+        assert (
+            len(page.select(".widget-stand-in table"))
+            == len(page.select(".widget-stand-in img"))
+            == len(views)
+        ), chapter
         shown += len(views)
     assert shown
 
@@ -100,12 +147,25 @@ def test_all_seven_widgets_are_in_the_book(pages):
 
 
 def test_text_waits_for_no_script(pages):
-    """One script, which others are written to call, is read with the page, and one style sheet; all else begins behind the first picture."""
+    """One script, which others are written to call, is read with the page, and one style sheet; all
+    else begins behind the first picture.
+    """
     for name, page in pages.items():
-        if name in ("search.html", "index.html"):  # whose text is made by scripts; which leads on to the intro
+        if name in (
+            "search.html",
+            "index.html",
+        ):  # whose text is made by scripts; which leads on to the intro
             continue
-        early = [tag["src"] for tag in page.find_all("script", src=True) if tag.get("type") != "text/after-paint"]
-        assert len(early) == 1 and "documentation_options" in early[0] and not page.head.find("link", rel="preload"), name
+        early = [
+            tag["src"]
+            for tag in page.find_all("script", src=True)
+            if tag.get("type") != "text/after-paint"
+        ]
+        assert (
+            len(early) == 1
+            and "documentation_options" in early[0]
+            and not page.head.find("link", rel="preload")
+        ), name
         assert len(page.find_all("link", rel="stylesheet")) == 1, name
         assert not page.find_all("script", type="application/vnd.jupyter.widget-state+json"), name
 
@@ -115,7 +175,9 @@ def test_a_picture_has_its_place_before_it_comes(pages):
     for name, page in pages.items():
         for image in page.select("article img[src*='_images/']"):
             if not image["src"].endswith(".svg") and not image.get("style"):
-                assert image["loading"] == "lazy" and int(image["width"]) > 0 < int(image["height"]), f"{name}: {image}"
+                assert image["loading"] == "lazy" and int(image["width"]) > 0 < int(
+                    image["height"]
+                ), f"{name}: {image}"
                 seen += 1
     assert seen > 10
 

@@ -1,4 +1,6 @@
-"""Every page of the book in a real browser, every other host blocked: nothing fails, nothing overflows, and nobody is shut out."""
+"""Every page of the book in a real browser, every other host blocked: nothing fails, nothing
+overflows, and nobody is shut out.
+"""
 
 import json
 import threading
@@ -10,12 +12,19 @@ from browsers import VIEW, axe_faults, moving, opened
 from test_chapters import CHAPTERS, ROOT, make
 
 HTML = ROOT / "_build/ci/_build/html"
-PAGES = ["book/intro", "book/references", "search", *(f"chapters/{chapter}" for chapter in CHAPTERS)]
+PAGES = [
+    "book/intro",
+    "book/references",
+    "search",
+    *(f"chapters/{chapter}" for chapter in CHAPTERS),
+]
 
 
 @pytest.fixture(scope="module")
 def sites():
-    """The two ways in which a book may be read: "http" from a static server, "file" from its folder."""
+    """The two ways in which a book may be read: "http" from a static server, "file" from its
+    folder.
+    """
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *args):
@@ -31,7 +40,9 @@ def sites():
 
 def overflow(page):
     """How far the page can be pushed sideways, in pixels."""
-    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
 
 
 def colliding(page):
@@ -47,8 +58,10 @@ def colliding(page):
 
 def looks(widget):
     """What a widget shows: its text, its marks, and its pictures, pixel by pixel."""
-    return widget.evaluate("""node => [node.innerText, ...[...node.querySelectorAll('svg')].map(svg => svg.innerHTML),
-        ...[...node.querySelectorAll('canvas')].map(canvas => canvas.toDataURL())].join()""")
+    return widget.evaluate(
+        """node => [node.innerText, ...[...node.querySelectorAll('svg')].map(svg => svg.innerHTML),
+        ...[...node.querySelectorAll('canvas')].map(canvas => canvas.toDataURL())].join()"""
+    )
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -73,17 +86,23 @@ def test_a_search_begun_on_a_page_finds_chapters_and_says_no_error(browser, site
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, theme):
-    with opened(browser, f"{sites['http']}/{name}.html", theme=theme, reduced_motion="reduce") as page:
+    with opened(
+        browser, f"{sites['http']}/{name}.html", theme=theme, reduced_motion="reduce"
+    ) as page:
         assert page.locator("html").get_attribute("data-theme") == theme
         page.wait_for_timeout(800)
         assert axe_faults(page) == []
         assert overflow(page) == 0 and colliding(page) == []
         page.set_viewport_size({"width": 390, "height": 844})
-        page.wait_for_timeout(800)  # the theme then makes what now scrolls reachable from the keyboard
+        page.wait_for_timeout(
+            800
+        )  # the theme then makes what now scrolls reachable from the keyboard
         assert overflow(page) == 0 and colliding(page) == []
         # (a wide table scrolls within its own frame)
         cut = page.eval_on_selector_all(
-            ".widget p, .widget label, .widget figcaption, .widget text", "nodes => nodes.filter(n => n.getBoundingClientRect().right > innerWidth + 1).map(n => n.textContent)"
+            ".widget p, .widget label, .widget figcaption, .widget text",
+            "nodes => nodes.filter(n => n.getBoundingClientRect().right > innerWidth + 1).map(n =>"
+            " n.textContent)",
         )
         assert cut == []
         assert axe_faults(page) == []
@@ -91,12 +110,18 @@ def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, th
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard_and_without_motion_if_so_asked(browser, sites, name):
+def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard_and_without_motion_if_so_asked(
+    browser, sites, name
+):
     with opened(browser, f"{sites['file']}/{name}.html", reduced_motion="reduce") as page:
         states = {}
-        for script in page.locator('script[type="application/vnd.jupyter.widget-state+json"]').all():
+        for script in page.locator(
+            'script[type="application/vnd.jupyter.widget-state+json"]'
+        ).all():
             states |= json.loads(script.text_content())["state"]
-        views = [json.loads(script.text_content())["model_id"] for script in page.locator(VIEW).all()]
+        views = [
+            json.loads(script.text_content())["model_id"] for script in page.locator(VIEW).all()
+        ]
         assert [states[view]["model_module"] for view in views] == ["anywidget"] * len(views)
         widgets = page.locator(".widget > .svdicl").all()
         assert len(widgets) == len(views)
@@ -113,7 +138,10 @@ def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard
                 page.keyboard.press("ArrowRight")
                 page.keyboard.press("ArrowRight")
                 page.wait_for_timeout(300)
-                assert looks(widget) != before, f"{slider.get_attribute('id')} of {widget.get_attribute('aria-label')} moved and nothing changed"
+                assert looks(widget) != before, (
+                    f"{slider.get_attribute('id')} of {widget.get_attribute('aria-label')} moved"
+                    " and nothing changed"
+                )
         assert moving(page) == []
         if widgets:
             page.wait_for_timeout(300)  # what is said aloud comes 400 ms behind the last movement
@@ -124,32 +152,48 @@ def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard
             assert page.evaluate("framesAsked") == frames, "a script draws frame after frame"
 
 
-def test_who_did_not_ask_for_it_has_motion_and_who_did_has_none_whatever_the_style_sheets_say(browser, sites):
+def test_who_did_not_ask_for_it_has_motion_and_who_did_has_none_whatever_the_style_sheets_say(
+    browser, sites
+):
     """That is, the test above would see a movement, and a new one would not come through."""
     page_with_widget = f"chapters/{CHAPTERS[0]}"
     with opened(browser, f"{sites['file']}/{page_with_widget}.html") as page:
         assert moving(page)
         page.emulate_media(reduced_motion="reduce")
         assert moving(page) == []
-        page.add_style_tag(content="@keyframes turn { to { rotate: 1turn } } .svdicl p, .bd-article p { animation: turn 1s infinite; transition: color 1s }")
+        page.add_style_tag(
+            content=(
+                "@keyframes turn { to { rotate: 1turn } } .svdicl p, .bd-article p { animation:"
+                " turn 1s infinite; transition: color 1s }"
+            )
+        )
         assert moving(page) == []
         page.emulate_media(reduced_motion="no-preference")
         assert {"animation", "p.says"} <= set(moving(page))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_first_picture_has_the_reader_s_colours_though_no_script_file_has_come(browser, sites, theme):
+def test_the_first_picture_has_the_reader_s_colours_though_no_script_file_has_come(
+    browser, sites, theme
+):
     context = browser.new_context(color_scheme=theme)
     page = context.new_page()
     page.route("**/*.js*", lambda route: route.abort())
     page.goto(f"{sites['file']}/chapters/{CHAPTERS[0]}.html")
     assert page.locator("html").get_attribute("data-theme") == theme
-    assert page.locator(".bd-article h1").is_visible() and not page.locator(".admonition.dropdown > p:not(.admonition-title)").first.is_visible()
+    assert (
+        page.locator(".bd-article h1").is_visible()
+        and not page.locator(".admonition.dropdown > p:not(.admonition-title)").first.is_visible()
+    )
     context.close()
 
 
 def test_in_print_and_without_scripts_a_figure_takes_each_widgets_place(browser, sites):
-    page_with_widget = next(f"chapters/{chapter}" for chapter in CHAPTERS if VIEW[12:-2] in (HTML / f"chapters/{chapter}.html").read_text())
+    page_with_widget = next(
+        f"chapters/{chapter}"
+        for chapter in CHAPTERS
+        if VIEW[12:-2] in (HTML / f"chapters/{chapter}.html").read_text()
+    )
     with opened(browser, f"{sites['file']}/{page_with_widget}.html") as page:
         figure = page.locator(".widget-stand-in img").first
         assert not figure.is_visible() and page.locator(".svdicl").first.is_visible()

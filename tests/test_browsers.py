@@ -1,4 +1,6 @@
-"""The browser of the tests: where none can be had the tests of pages and widgets are skipped for all to see, and under CI they fail."""
+"""The browser of the tests: where none can be had the tests of pages and widgets are skipped for
+all to see, and under CI they fail.
+"""
 
 import pytest
 from browsers import executable
@@ -15,16 +17,23 @@ def nowhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize("ci", [None, "", "false"])
 def test_without_a_browser_the_tests_skip_and_say_so(nowhere, monkeypatch, ci, request):
     monkeypatch.delenv("CI", raising=False) if ci is None else monkeypatch.setenv("CI", ci)
-    with pytest.raises(pytest.skip.Exception, match="NO BROWSER: the widgets and pages are NOT tested; `make chromium` fetches one"):
+    with pytest.raises(
+        pytest.skip.Exception,
+        match="NO BROWSER: the widgets and pages are NOT tested; `make chromium` fetches one",
+    ):
         executable(nowhere)
-    assert "-ra" in request.config.getini("addopts")  # which lists each test that was skipped, with what it said
+    assert "-ra" in request.config.getini(
+        "addopts"
+    )  # which lists each test that was skipped, with what it said
 
 
 def test_without_a_browser_continuous_integration_fails(nowhere, monkeypatch):
     monkeypatch.setenv("CI", "true")
     with pytest.raises((pytest.fail.Exception, pytest.skip.Exception), match="NO BROWSER") as said:
         executable(nowhere)
-    assert said.type is pytest.fail.Exception  # a skip that went through here would only skip this test
+    assert (
+        said.type is pytest.fail.Exception
+    )  # a skip that went through here would only skip this test
 
 
 def test_the_system_s_browser_comes_before_the_one_that_playwright_brings(nowhere, monkeypatch):

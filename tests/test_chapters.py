@@ -1,4 +1,6 @@
-"""Every chapter runs under papermill with the smallest sizes, by the same Makefile that builds the book."""
+"""Every chapter runs under papermill with the smallest sizes, by the same Makefile that builds the
+book.
+"""
 
 import os
 import subprocess
@@ -15,7 +17,9 @@ CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 
 def make(*arguments):
     env = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}
-    return subprocess.run(["make", "PROFILE=ci", *arguments], cwd=ROOT, env=env, capture_output=True, text=True)
+    return subprocess.run(
+        ["make", "PROFILE=ci", *arguments], cwd=ROOT, env=env, capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -30,7 +34,11 @@ def test_chapter_runs_and_its_claims_hold(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapter_begins_with_a_parameters_cell(chapter):
-    first = next(cell for cell in jupytext.read(ROOT / f"chapters/{chapter}.md").cells if cell.cell_type == "code")
+    first = next(
+        cell
+        for cell in jupytext.read(ROOT / f"chapters/{chapter}.md").cells
+        if cell.cell_type == "code"
+    )
     assert "parameters" in first.metadata["tags"]
     names = {}
     exec(first.source, names)
@@ -40,7 +48,15 @@ def test_chapter_begins_with_a_parameters_cell(chapter):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapter_has_what_every_chapter_has(chapter):
     text = (ROOT / f"chapters/{chapter}.md").read_text()
-    for wanted in ("What you will be able to do", "**Before you start:**", "**It takes**", "Predict, then run", "things to take away", "Further reading", "Now try"):
+    for wanted in (
+        "What you will be able to do",
+        "**Before you start:**",
+        "**It takes**",
+        "Predict, then run",
+        "things to take away",
+        "Further reading",
+        "Now try",
+    ):
         assert wanted in text, f"{chapter} lacks {wanted!r}"
     assert text.count("\n### Exercise ") >= 3
     assert text.count("**Expected result:**") == text.count("\n### Exercise ")
@@ -49,7 +65,10 @@ def test_chapter_has_what_every_chapter_has(chapter):
 def test_a_failing_cell_names_chapter_and_cell_and_leaves_no_notebook(tmp_path):
     chapter = tmp_path / "bad.md"
     header = (ROOT / "chapters/01_singular_values.md").read_text().partition("\n(ch-")[0]
-    chapter.write_text(header + "\n```{code-cell} ipython3\n:tags: [parameters]\n\nseed = 0\n```\n\n```{code-cell} ipython3\nassert seed == 1, 'one is not zero'\n```\n")
+    chapter.write_text(
+        header + "\n```{code-cell} ipython3\n:tags: [parameters]\n\nseed = 0\n```\n\n```{code-cell}"
+        " ipython3\nassert seed == 1, 'one is not zero'\n```\n"
+    )
     out = tmp_path / "bad.ipynb"
     run = [sys.executable, ROOT / "book/_ext/run_chapter.py", chapter, out, "--profile", "ci"]
     done = subprocess.run(run, capture_output=True, text=True)

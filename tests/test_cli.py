@@ -28,7 +28,18 @@ from svdicl_lite.search.experiment import Experiment
 from svdicl_lite.search.greedy import greedy_search
 from svdicl_lite.search.without_rate import calibration, compare
 
-SMALL = ["--task", "sentiment", "--shots", "2", "--n-validation", "20", "--n-test", "24", "--clip-rates", "0,0.5,0.9"]
+SMALL = [
+    "--task",
+    "sentiment",
+    "--shots",
+    "2",
+    "--n-validation",
+    "20",
+    "--n-test",
+    "24",
+    "--clip-rates",
+    "0,0.5,0.9",
+]
 
 
 def run(*arguments):
@@ -67,73 +78,169 @@ def damaged(tiny, tokenizer, folder, change):
 def test_condition_says_what_the_library_says(tiny):
     found, model = answer("condition", "--model", tiny, "--module", "mlp"), load_model(tiny)[0]
     assert found["matrices"] == condition_table(model, "mlp").to_dict("records")
-    assert found["chosen_layer"] == select_layer(model, "mlp") and found["note"].startswith(f"layer {found['chosen_layer']} would be chosen")
-    assert answer("condition", "--model", tiny, "--top-k", 3, "--reduction", "mean")["chosen_layer"] == 2
+    assert found["chosen_layer"] == select_layer(model, "mlp") and found["note"].startswith(
+        f"layer {found['chosen_layer']} would be chosen"
+    )
+    assert (
+        answer("condition", "--model", tiny, "--top-k", 3, "--reduction", "mean")["chosen_layer"]
+        == 2
+    )
 
 
 def test_search_says_what_the_library_says_to_the_last_digit(tiny, small):
     found = answer("search", "--model", tiny, *SMALL, "--module", "attn", "--seed", 1, "--sets", 2)
     experiment = Experiment(tiny, "sentiment", n_shots=2, n_validation=20, n_test=24, seeds=(2, 3))
     validation, test = experiment.evaluator("validation"), experiment.evaluator("test")
-    result = search_clip_rate(validation.model, validation, test, "attn", clip_rates=(0, 0.5, 0.9), seed=1)
-    assert (found["layer"], found["module"], found["clip_rate"]) == (result.layer, "attn", result.clip_rate)
-    assert [row["accuracy"] for row in found["validation"]] == [outcome.accuracy for outcome in result.validation]
-    assert (found["test_gain"], found["p_value"], found["optimism"]) == (result.test_gain, result.p_value, result.optimism)
-    assert found["test_gain_by_set"] == [*result.gain_by_set] and found["p_value_by_set"] == result.p_value_by_set
+    result = search_clip_rate(
+        validation.model, validation, test, "attn", clip_rates=(0, 0.5, 0.9), seed=1
+    )
+    assert (found["layer"], found["module"], found["clip_rate"]) == (
+        result.layer,
+        "attn",
+        result.clip_rate,
+    )
+    assert [row["accuracy"] for row in found["validation"]] == [
+        outcome.accuracy for outcome in result.validation
+    ]
+    assert (found["test_gain"], found["p_value"], found["optimism"]) == (
+        result.test_gain,
+        result.p_value,
+        result.optimism,
+    )
+    assert (
+        found["test_gain_by_set"] == [*result.gain_by_set]
+        and found["p_value_by_set"] == result.p_value_by_set
+    )
     assert found["verdict"] == str(result) and found["experiment"]["seeds"] == [2, 3]
 
 
 def test_the_same_command_twice_says_the_same(tiny):
-    for command in (["search", "--layer", "random", "--method", "random-subspace", "--seed", 3], ["greedy", "--module", "mlp"], ["sweep", "--layer", "1"]):
+    for command in (
+        ["search", "--layer", "random", "--method", "random-subspace", "--seed", 3],
+        ["greedy", "--module", "mlp"],
+        ["sweep", "--layer", "1"],
+    ):
         first, second = (answer(*command, "--model", tiny, *SMALL) for _ in range(2))
         assert first.pop("seconds") > 0 and second.pop("seconds") > 0 and first == second
 
 
 def test_another_seed_draws_other_demonstrations_and_none_twice(tiny):
-    seeds = [answer("sweep", "--model", tiny, *SMALL, "--layer", 0, "--seed", seed, "--sets", 3)["experiment"]["seeds"] for seed in (0, 1)]
+    seeds = [
+        answer("sweep", "--model", tiny, *SMALL, "--layer", 0, "--seed", seed, "--sets", 3)[
+            "experiment"
+        ]["seeds"]
+        for seed in (0, 1)
+    ]
     assert seeds == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_sweep_lists_every_cell_and_shares_its_layers_out(tiny):
     found = answer("sweep", "--model", tiny, *SMALL)
-    assert {(c["layer"], c["module"], c["clip_rate"]) for c in found["cells"]} == {(i, m, r) for i in range(3) for m in ("mlp", "attn") for r in (0, 0.5, 0.9)}
-    assert all(cell["n"] == 20 and cell["low"] <= cell["accuracy"] <= cell["high"] for cell in found["cells"])
+    assert {(c["layer"], c["module"], c["clip_rate"]) for c in found["cells"]} == {
+        (i, m, r) for i in range(3) for m in ("mlp", "attn") for r in (0, 0.5, 0.9)
+    }
+    assert all(
+        cell["n"] == 20 and cell["low"] <= cell["accuracy"] <= cell["high"]
+        for cell in found["cells"]
+    )
     some = answer("sweep", "--model", tiny, *SMALL, "--module", "q", "--layer", 2, "--layer", 0)
     assert [(c["layer"], c["module"]) for c in some["cells"]] == [(0, "q")] * 3 + [(2, "q")] * 3
 
 
 def test_greedy_says_what_the_library_says_and_minds_its_guard():
     # a model that gains by a clip of its last MLP (chapter 07), so that there is something to keep
-    common = ["--model", "icl-gpt2-noisy", "--task", "sentiment", "--labels", "flipped", "--n-validation", 40, "--n-test", 40, "--shots", 4]
-    found = answer("greedy", *common, "--clip-rates", "0,0.95,0.99", "--layer", 3, "--module", "mlp", "--guard", "topic:arbitrary", "--max-loss", 0.9)
-    experiments = [Experiment("icl-gpt2-noisy", *which, n_shots=4, n_validation=40, n_test=40) for which in (("sentiment", "flipped"), ("topic", "arbitrary"))]
-    validation, test, guard = (experiments[i].evaluator(split) for i, split in ((0, "validation"), (0, "test"), (1, "validation")))
-    result = greedy_search(validation.model, validation, test, ("mlp",), (3,), (0, 0.95, 0.99), guard, 0.9)
+    common = [
+        "--model",
+        "icl-gpt2-noisy",
+        "--task",
+        "sentiment",
+        "--labels",
+        "flipped",
+        "--n-validation",
+        40,
+        "--n-test",
+        40,
+        "--shots",
+        4,
+    ]
+    found = answer(
+        "greedy",
+        *common,
+        "--clip-rates",
+        "0,0.95,0.99",
+        "--layer",
+        3,
+        "--module",
+        "mlp",
+        "--guard",
+        "topic:arbitrary",
+        "--max-loss",
+        0.9,
+    )
+    experiments = [
+        Experiment("icl-gpt2-noisy", *which, n_shots=4, n_validation=40, n_test=40)
+        for which in (("sentiment", "flipped"), ("topic", "arbitrary"))
+    ]
+    validation, test, guard = (
+        experiments[i].evaluator(split)
+        for i, split in ((0, "validation"), (0, "test"), (1, "validation"))
+    )
+    result = greedy_search(
+        validation.model, validation, test, ("mlp",), (3,), (0, 0.95, 0.99), guard, 0.9
+    )
     assert len(result.steps) == 1
     for said, step in zip(found["steps"], result.steps, strict=True):
         assert (said["layer"], said["module"], said["clip_rate"]) == (3, "mlp", step.cell.clip_rate)
-        assert (said["validation"]["accuracy"], said["guard"]["accuracy"]) == (step.validation.accuracy, step.guard.accuracy)
-    assert (found["n_tried"], found["test_gain"], found["guard"], found["guard_labels"]) == (2, result.test_gain, "topic", "arbitrary")
+        assert (said["validation"]["accuracy"], said["guard"]["accuracy"]) == (
+            step.validation.accuracy,
+            step.guard.accuracy,
+        )
+    assert (found["n_tried"], found["test_gain"], found["guard"], found["guard_labels"]) == (
+        2,
+        result.test_gain,
+        "topic",
+        "arbitrary",
+    )
 
 
 def test_a_journal_of_greedy_knows_its_guard(tiny, tmp_path):
-    command = ["greedy", "--model", tiny, *SMALL, "--layer", 2, "--module", "mlp", "--journal", tmp_path / "j"]
+    command = [
+        "greedy",
+        "--model",
+        tiny,
+        *SMALL,
+        "--layer",
+        2,
+        "--module",
+        "mlp",
+        "--journal",
+        tmp_path / "j",
+    ]
     answer(*command, "--guard", "topic")
-    assert "differs in 'guard'" in refused(*command, "--guard", "topic:flipped") and "differs in 'guard'" in refused(*command)
+    assert "differs in 'guard'" in refused(
+        *command, "--guard", "topic:flipped"
+    ) and "differs in 'guard'" in refused(*command)
 
 
 def test_out_holds_the_json_and_every_example(tiny, small, tmp_path):
-    found = answer("search", "--model", tiny, *SMALL, "--layer", 1, "--out", tmp_path / "new" / "out")
+    found = answer(
+        "search", "--model", tiny, *SMALL, "--layer", 1, "--out", tmp_path / "new" / "out"
+    )
     assert json.loads((tmp_path / "new" / "out" / "result.json").read_text()) == found
     examples = pd.read_csv(tmp_path / "new" / "out" / "outcomes.csv")
     by_cell = examples.groupby(["judge", "clip_rate"])["correct"]
     for row in found["validation"]:
         assert by_cell.mean()["validation", row["clip_rate"]] == row["accuracy"]
-    assert by_cell.mean()["test", found["clip_rate"]] == found["test_after"]["accuracy"] and by_cell.size()["test", 0] == 24
+    assert (
+        by_cell.mean()["test", found["clip_rate"]] == found["test_after"]["accuracy"]
+        and by_cell.size()["test", 0] == 24
+    )
     unclipped = examples[(examples["judge"] == "test") & (examples["clip_rate"] == 0)]
     scores = unclipped[["score_0", "score_1"]].to_numpy(dtype=np.float32)
     np.testing.assert_allclose(scores, small.evaluator("test")().scores, rtol=0, atol=1e-4)
-    assert (scores.argmax(1) == unclipped["prediction"]).all() and ((unclipped["prediction"] == unclipped["label"]) == unclipped["correct"]).all()
+    assert (scores.argmax(1) == unclipped["prediction"]).all() and (
+        (unclipped["prediction"] == unclipped["label"]) == unclipped["correct"]
+    ).all()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +249,10 @@ def test_out_holds_the_json_and_every_example(tiny, small, tmp_path):
         (["condition"], ["condition_number", "fc_out", "would be chosen"]),
         (["sweep", *SMALL, "--layer", 0], ["ξ = 0.9", "mlp", "n = 20"]),
         (["search", *SMALL, "--layer", 0], ["← chosen", "McNemar p =", "optimism"]),
-        (["search", *SMALL, "--layer", 0, "--sets", 3], ["gain by set of demonstrations", "sign-flip p ="]),
+        (
+            ["search", *SMALL, "--layer", 0, "--sets", 3],
+            ["gain by set of demonstrations", "sign-flip p ="],
+        ),
         (["greedy", *SMALL, "--layer", 0], ["clips tried", "McNemar p ="]),
     ],
 )
@@ -152,34 +262,78 @@ def test_without_json_there_is_a_table_with_what_a_reader_needs(tiny, command, p
 
 
 def test_clip_writes_a_model_that_loads_with_its_tokenizer(tiny, tmp_path, fingerprint, tokenizer):
-    found = answer("clip", "--model", tiny, "--layer", 1, "--module", "mlp", "--clip-rate", 0.75, "--out", tmp_path / "clipped")
+    found = answer(
+        "clip",
+        "--model",
+        tiny,
+        "--layer",
+        1,
+        "--module",
+        "mlp",
+        "--clip-rate",
+        0.75,
+        "--out",
+        tmp_path / "clipped",
+    )
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "clipped")
-    assert fingerprint(loaded) == fingerprint(clip_(load_model(tiny)[0], 1, "mlp", 0.75)) != fingerprint(load_model(tiny)[0])
-    assert AutoTokenizer.from_pretrained(tmp_path / "clipped")("text: a pos")["input_ids"] == tokenizer("text: a pos")["input_ids"]
-    assert [(row["matrix"], row["rank"]) for row in found["matrices"]] == [("layer 1 fc_in", 8), ("layer 1 fc_out", 8)]
-    assert found["parameters"] == found["parameters_before"] and found["load"] == f"transformers.AutoModelForCausalLM.from_pretrained('{tmp_path}/clipped')"
+    assert (
+        fingerprint(loaded)
+        == fingerprint(clip_(load_model(tiny)[0], 1, "mlp", 0.75))
+        != fingerprint(load_model(tiny)[0])
+    )
+    assert (
+        AutoTokenizer.from_pretrained(tmp_path / "clipped")("text: a pos")["input_ids"]
+        == tokenizer("text: a pos")["input_ids"]
+    )
+    assert [(row["matrix"], row["rank"]) for row in found["matrices"]] == [
+        ("layer 1 fc_in", 8),
+        ("layer 1 fc_out", 8),
+    ]
+    assert (
+        found["parameters"] == found["parameters_before"]
+        and found["load"]
+        == f"transformers.AutoModelForCausalLM.from_pretrained('{tmp_path}/clipped')"
+    )
 
 
 def test_clip_factored_says_how_its_smaller_model_is_loaded(tiny, tmp_path):
-    found = answer("clip", "--model", tiny, "--layer", 1, "--clip-rate", 0.75, "--factored", "--out", tmp_path)  # empty is as good as new
-    assert found["load"] == f"svdicl_lite.clipping.factored.load_factored('{tmp_path}')" and len(found["factored"]) == 2
+    found = answer(
+        "clip", "--model", tiny, "--layer", 1, "--clip-rate", 0.75, "--factored", "--out", tmp_path
+    )  # empty is as good as new
+    assert (
+        found["load"] == f"svdicl_lite.clipping.factored.load_factored('{tmp_path}')"
+        and len(found["factored"]) == 2
+    )
     loaded, tokens = load_factored(tmp_path), torch.arange(40)[None]
     assert loaded.num_parameters() == found["parameters"] < found["parameters_before"]
     with torch.no_grad():  # 1e-4: rounding of logits near 10 in float32
-        torch.testing.assert_close(loaded(tokens).logits, clip_(load_model(tiny)[0], 1, "mlp", 0.75)(tokens).logits, rtol=0, atol=1e-4)
+        torch.testing.assert_close(
+            loaded(tokens).logits,
+            clip_(load_model(tiny)[0], 1, "mlp", 0.75)(tokens).logits,
+            rtol=0,
+            atol=1e-4,
+        )
 
 
 def test_clip_keeps_the_dtype_of_the_checkpoint(tiny, tokenizer, tmp_path):
     folder = damaged(tiny, tokenizer, tmp_path / "half", lambda model: model.bfloat16())
-    answer("clip", "--model", folder, "--layer", 0, "--clip-rate", 0.5, "--out", tmp_path / "clipped")
-    assert {p.dtype for p in AutoModelForCausalLM.from_pretrained(tmp_path / "clipped").parameters()} == {torch.bfloat16}
+    answer(
+        "clip", "--model", folder, "--layer", 0, "--clip-rate", 0.5, "--out", tmp_path / "clipped"
+    )
+    assert {
+        p.dtype for p in AutoModelForCausalLM.from_pretrained(tmp_path / "clipped").parameters()
+    } == {torch.bfloat16}
 
 
 def test_clip_writes_over_nothing(tiny, tmp_path):
     (tmp_path / "mine").write_text("dear diary")
     for out in (tmp_path, tmp_path / "mine"):
-        assert "is there already and not an empty folder" in refused("clip", "--model", tiny, "--layer", 0, "--clip-rate", 0.5, "--out", out)
-    assert [*tmp_path.iterdir()] == [tmp_path / "mine"] and (tmp_path / "mine").read_text() == "dear diary"
+        assert "is there already and not an empty folder" in refused(
+            "clip", "--model", tiny, "--layer", 0, "--clip-rate", 0.5, "--out", out
+        )
+    assert [*tmp_path.iterdir()] == [tmp_path / "mine"] and (
+        tmp_path / "mine"
+    ).read_text() == "dear diary"
 
 
 @pytest.mark.parametrize(
@@ -188,13 +342,19 @@ def test_clip_writes_over_nothing(tiny, tmp_path):
         (["--clip-rates", "0,1.5"], "clip_rate is 1.5, but must be a number in [0, 1]"),
         (["--clip-rates", "0.5"], "the first candidate rate must be 0"),
         (["--module", "ffn"], "module is 'ffn', but must be one of"),
-        (["--module", "gate", "--layer", "0"], "module is 'gate', but layer 0 of this GPT2LMHeadModel has no such matrix"),
+        (
+            ["--module", "gate", "--layer", "0"],
+            "module is 'gate', but layer 0 of this GPT2LMHeadModel has no such matrix",
+        ),
         (["--layer", "3"], "layer is 3, but this model has layers 0 to 2"),
         (["--layer", "-1"], "layer is -1, but this model has layers 0 to 2"),
         (["--task", "sst3"], "there is no task 'sst3'"),
         (["--labels", "upside-down"], "label_setting is 'upside-down'"),
         (["--method", "pruning"], "method is 'pruning', but must be one of svd"),
-        (["--expert", "2", "--layer", "0"], "expert is 2, but layer 0 of this GPT2LMHeadModel has no experts"),
+        (
+            ["--expert", "2", "--layer", "0"],
+            "expert is 2, but layer 0 of this GPT2LMHeadModel has no experts",
+        ),
         (["--top-k", "9"], "top_k is 9, but must be between 1 and 3"),
         (["--reduction", "min"], "reduction is 'min'"),
         (["--n-test", "100000"], "n is 100000, but must be between 1 (one per seed) and 4000"),
@@ -230,17 +390,35 @@ def test_a_checkpoint_that_is_damaged_is_said_in_one_sentence(tiny, tokenizer, t
 
 
 def test_nan_in_a_matrix_is_named_with_its_layer(tiny, tokenizer, tmp_path):
-    folder = damaged(tiny, tokenizer, tmp_path / "m", lambda model: matrices(model, 1, "fc_out")[0].weight[0].fill_(torch.nan))
+    folder = damaged(
+        tiny,
+        tokenizer,
+        tmp_path / "m",
+        lambda model: matrices(model, 1, "fc_out")[0].weight[0].fill_(torch.nan),
+    )
     assert "cannot judge layer 1 fc_out" in refused("condition", "--model", folder)
-    for command in (["search", "--layer", 1, *SMALL], ["sweep", *SMALL], ["clip", "--layer", 1, "--clip-rate", 0.5, "--out", tmp_path / "out"]):
+    for command in (
+        ["search", "--layer", 1, *SMALL],
+        ["sweep", *SMALL],
+        ["clip", "--layer", 1, "--clip-rate", 0.5, "--out", tmp_path / "out"],
+    ):
         assert "cannot clip layer 1 fc_out" in refused(command[0], "--model", folder, *command[1:])
     assert not (tmp_path / "out").exists()
 
 
 def test_a_singular_matrix_is_shown_and_leaves_the_layer_to_you(tiny, tokenizer, tmp_path):
-    folder = damaged(tiny, tokenizer, tmp_path / "m", lambda model: matrices(model, 1, "fc_out")[0].weight.zero_())
+    folder = damaged(
+        tiny,
+        tokenizer,
+        tmp_path / "m",
+        lambda model: matrices(model, 1, "fc_out")[0].weight.zero_(),
+    )
     found = answer("condition", "--model", folder, "--module", "mlp")
-    assert found["chosen_layer"] is None and found["matrices"][3]["condition_number"] is None and "layer 1 fc_out is singular" in found["note"]
+    assert (
+        found["chosen_layer"] is None
+        and found["matrices"][3]["condition_number"] is None
+        and "layer 1 fc_out is singular" in found["note"]
+    )
     assert "layer 1 fc_out is singular" in refused("search", "--model", folder, *SMALL)
     assert answer("search", "--model", folder, *SMALL, "--layer", 1)["layer"] == 1
 
@@ -251,10 +429,12 @@ def test_validation_and_test_that_overlap_are_refused(tiny, tmp_path):
         rows = [f"{i} {word},{i % 2}" for i in range(8) for word in words.split()]
         (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *rows]))
     (tmp_path / "mine.toml").write_text(
-        'template = "text: {text} sentiment: {label}"\ndata = {train = "train.csv", validation = "validation.csv", test = "test.csv"}\n'
-        '[label_words]\n0 = "neg"\n1 = "pos"\n'
+        'template = "text: {text} sentiment: {label}"\ndata = {train = "train.csv", validation ='
+        ' "validation.csv", test = "test.csv"}\n[label_words]\n0 = "neg"\n1 = "pos"\n'
     )
-    assert "stand in both validation and test" in refused("search", "--model", tiny, "--task", tmp_path / "mine.toml", *SMALL[2:])
+    assert "stand in both validation and test" in refused(
+        "search", "--model", tiny, "--task", tmp_path / "mine.toml", *SMALL[2:]
+    )
 
 
 def test_a_sweep_needs_no_test_rows(tiny, tmp_path):
@@ -262,23 +442,50 @@ def test_a_sweep_needs_no_test_rows(tiny, tmp_path):
         rows = [f"{i} {word},{i % 2}" for i in range(8) for word in words.split()]
         (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *rows]))
     (tmp_path / "mine.toml").write_text(
-        'template = "text: {text} sentiment: {label}"\ndata = {train = "train.csv", validation = "validation.csv"}\n[label_words]\n0 = "neg"\n1 = "pos"\n'
+        'template = "text: {text} sentiment: {label}"\ndata = {train = "train.csv", validation ='
+        ' "validation.csv"}\n[label_words]\n0 = "neg"\n1 = "pos"\n'
     )
-    common = ["--model", tiny, "--task", tmp_path / "mine.toml", "--shots", 2, "--n-validation", 16, "--clip-rates", "0,0.9", "--layer", 0]
+    common = [
+        "--model",
+        tiny,
+        "--task",
+        tmp_path / "mine.toml",
+        "--shots",
+        2,
+        "--n-validation",
+        16,
+        "--clip-rates",
+        "0,0.9",
+        "--layer",
+        0,
+    ]
     found = answer("sweep", *common, "--module", "mlp", "--journal", tmp_path / "j")
     assert [cell["n"] for cell in found["cells"]] == [16, 16]
-    assert "task 'mine' has no test examples" in refused("search", *common, "--journal", tmp_path / "j")
+    assert "task 'mine' has no test examples" in refused(
+        "search", *common, "--journal", tmp_path / "j"
+    )
 
 
 def test_a_search_goes_on_from_a_sweep_whatever_its_test(tiny, tmp_path):
     common = ["--model", tiny, *SMALL, "--layer", 1, "--module", "mlp", "--journal", tmp_path / "j"]
-    swept, lines = answer("sweep", *common), lambda: len((tmp_path / "j").read_text().splitlines()) - 1
+    swept, lines = (
+        answer("sweep", *common),
+        lambda: len((tmp_path / "j").read_text().splitlines()) - 1,
+    )
     assert lines() == 3
     found = answer("search", *common, "--n-test", 30)
     n_tested = len({0.0, found["clip_rate"]})
-    assert [row["accuracy"] for row in found["validation"]] == [cell["accuracy"] for cell in swept["cells"]] and lines() == 3 + n_tested
-    assert answer("search", *common, "--n-test", 24)["test_before"]["n"] == 24 and lines() == 3 + 2 * n_tested
-    assert answer("search", *common, "--n-test", 30) | {"seconds": 0} == found | {"seconds": 0} and lines() == 3 + 2 * n_tested
+    assert [row["accuracy"] for row in found["validation"]] == [
+        cell["accuracy"] for cell in swept["cells"]
+    ] and lines() == 3 + n_tested
+    assert (
+        answer("search", *common, "--n-test", 24)["test_before"]["n"] == 24
+        and lines() == 3 + 2 * n_tested
+    )
+    assert (
+        answer("search", *common, "--n-test", 30) | {"seconds": 0} == found | {"seconds": 0}
+        and lines() == 3 + 2 * n_tested
+    )
 
 
 def test_a_journal_of_another_search_is_refused(tiny, tmp_path):
@@ -289,16 +496,25 @@ def test_a_journal_of_another_search_is_refused(tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["search", "--model", "m"], ["search", "--model", "m", "--task", "t", "--clip-rates", "0,half"], ["search", "--modle", "m"],
-                  ["search", "--model", "m", "--task", "t", "--layer", "last"], ["clip", "--model", "m"], ["find"]],
-)  # fmt: skip
+    "arguments",
+    [
+        ["search", "--model", "m"],
+        ["search", "--model", "m", "--task", "t", "--clip-rates", "0,half"],
+        ["search", "--modle", "m"],
+        ["search", "--model", "m", "--task", "t", "--layer", "last"],
+        ["clip", "--model", "m"],
+        ["find"],
+    ],
+)
 def test_a_wrong_command_line_ends_with_2_and_says_why(arguments):
     result = run(*arguments)
     assert result.exit_code == 2 and result.stdout == "" and result.stderr
 
 
 @pytest.mark.parametrize("command", ["condition", "sweep", "search", "greedy", "clip"])
-def test_help_has_an_example_that_the_command_understands_and_the_keys_of_its_json(command, monkeypatch):
+def test_help_has_an_example_that_the_command_understands_and_the_keys_of_its_json(
+    command, monkeypatch
+):
     result = run(command, "--help")
     help = " ".join(result.stdout.split()).replace("- ", "-")
     assert result.exit_code == 0 and "JSON: " in help
@@ -309,14 +525,33 @@ def test_help_has_an_example_that_the_command_understands_and_the_keys_of_its_js
 
 
 def test_every_key_of_the_json_is_in_the_help(tiny, tmp_path):
-    commands = [["condition"], ["sweep", *SMALL], ["search", *SMALL], ["greedy", *SMALL], ["clip", "--layer", 0, "--clip-rate", 0.5, "--out", tmp_path / "o"]]
+    commands = [
+        ["condition"],
+        ["sweep", *SMALL],
+        ["search", *SMALL],
+        ["greedy", *SMALL],
+        ["clip", "--layer", 0, "--clip-rate", 0.5, "--out", tmp_path / "o"],
+    ]
     for command, *arguments in commands:
         help = " ".join(run(command, "--help").stdout.split())
-        said = set(help.partition("JSON: ")[2].replace(",", " ").replace(";", " ").replace("(", " ").replace(")", " ").replace(".", " ").replace(":", " ").split())
+        said = set(
+            help.partition("JSON: ")[2]
+            .replace(",", " ")
+            .replace(";", " ")
+            .replace("(", " ")
+            .replace(")", " ")
+            .replace(".", " ")
+            .replace(":", " ")
+            .split()
+        )
         if command == "greedy":
             help_of_search = " ".join(run("search", "--help").stdout.split())
-            said |= set(help_of_search.partition("JSON: ")[2].replace(",", " ").replace(";", " ").split())
-        assert set(answer(command, "--model", tiny, *arguments)) - {"command", "version"} <= said, command
+            said |= set(
+                help_of_search.partition("JSON: ")[2].replace(",", " ").replace(";", " ").split()
+            )
+        assert set(answer(command, "--model", tiny, *arguments)) - {"command", "version"} <= said, (
+            command
+        )
 
 
 def test_the_commands_of_the_readme_are_understood(monkeypatch):
@@ -328,7 +563,10 @@ def test_the_commands_of_the_readme_are_understood(monkeypatch):
 
 
 def test_help_comes_without_waiting_for_torch():
-    code = "import sys, svdicl_lite.cli.commands; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'numpy', 'pandas')))"
+    code = (
+        "import sys, svdicl_lite.cli.commands; sys.exit(any(name in sys.modules for name in"
+        " ('torch', 'transformers', 'numpy', 'pandas')))"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -343,7 +581,11 @@ def test_ctrl_c_prints_what_is_finished_and_keeps_it(tiny, tmp_path, monkeypatch
         add(self, key, scores)
 
     monkeypatch.setattr(Journal, "add", interrupted)
-    for command in (["sweep"], ["search", "--layer", 1, "--clip-rates", "0,0.1,0.5,0.75,0.9"], ["greedy", "--guard", "topic"]):
+    for command in (
+        ["sweep"],
+        ["search", "--layer", 1, "--clip-rates", "0,0.1,0.5,0.75,0.9"],
+        ["greedy", "--guard", "topic"],
+    ):
         for journal in ([], ["--journal", tmp_path / command[0]]):
             result = run(command[0], "--model", tiny, *SMALL, *command[1:], *journal, "--json")
             found = json.loads(result.stdout)
@@ -351,10 +593,16 @@ def test_ctrl_c_prints_what_is_finished_and_keeps_it(tiny, tmp_path, monkeypatch
             assert all(0 <= cell["accuracy"] <= 1 and cell["n"] == 20 for cell in found["cells"])
         assert len((tmp_path / command[0]).read_text().splitlines()) == 5
     result = run("sweep", "--model", tiny, *SMALL)
-    assert result.exit_code == 130 and "broken off; 4 cells are finished" in result.stdout and "0.9" in result.stdout
+    assert (
+        result.exit_code == 130
+        and "broken off; 4 cells are finished" in result.stdout
+        and "0.9" in result.stdout
+    )
 
 
-def test_what_another_command_left_in_the_journal_is_not_in_the_partial_table(tiny, tmp_path, monkeypatch):
+def test_what_another_command_left_in_the_journal_is_not_in_the_partial_table(
+    tiny, tmp_path, monkeypatch
+):
     common = ["--model", tiny, *SMALL, "--layer", 1, "--module", "mlp", "--journal", tmp_path / "j"]
     answer("search", *common)
 
@@ -363,13 +611,19 @@ def test_what_another_command_left_in_the_journal_is_not_in_the_partial_table(ti
 
     for name in ("sweeps.sweep", "algorithm1.search_clip_rate"):
         monkeypatch.setattr(f"svdicl_lite.search.{name}", interrupted)
-    for command, judges in ((["sweep"], {"validation"}), (["search"], {"validation", "test"}), (["search", "--n-test", 30], {"validation"})):
+    for command, judges in (
+        (["sweep"], {"validation"}),
+        (["search"], {"validation", "test"}),
+        (["search", "--n-test", 30], {"validation"}),
+    ):
         result = run(command[0], *common, *command[1:], "--json")
-        assert result.exit_code == 130 and {cell["judge"] for cell in json.loads(result.stdout)["cells"]} == judges
+        assert (
+            result.exit_code == 130
+            and {cell["judge"] for cell in json.loads(result.stdout)["cells"]} == judges
+        )
 
 
 def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypatch):
-
     def interrupted(*args):
         raise KeyboardInterrupt
 
@@ -378,15 +632,43 @@ def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypat
     assert (result.exit_code, result.stdout) == (130, "broken off; 0 cells are finished\n")
     monkeypatch.setattr("svdicl_lite.cli.report.partial", interrupted)  # a second one
     result = run("sweep", "--model", tiny, *SMALL)
-    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "svdicl sweep: broken off\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        130,
+        "",
+        "svdicl sweep: broken off\n",
+    )
 
 
 def test_a_real_ctrl_c_ends_with_130_and_a_partial_table(tiny, tmp_path):
-    command = [sys.executable, "-m", "svdicl_lite.cli", "sweep", "--model", tiny, "--task", "topic", "--n-validation", "2000", "--n-test", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "svdicl_lite.cli",
+        "sweep",
+        "--model",
+        tiny,
+        "--task",
+        "topic",
+        "--n-validation",
+        "2000",
+        "--n-test",
+        "1",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests in the background of a shell hands on that it is ignored
-    run = subprocess.Popen([*command, "--journal", tmp_path / "j"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heard)
-    deadline = time.monotonic() + 300  # torch alone takes a minute to import where others take the processor
+    heard = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # whoever runs the tests in the background of a shell hands on that it is ignored
+    run = subprocess.Popen(
+        [*command, "--journal", tmp_path / "j"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=heard,
+    )
+    deadline = (
+        time.monotonic() + 300
+    )  # torch alone takes a minute to import where others take the processor
     while not (tmp_path / "j").exists() or (tmp_path / "j").read_bytes().count(b"\n") < 3:
         assert run.poll() is None and time.monotonic() < deadline
         time.sleep(0.001)
@@ -394,20 +676,38 @@ def test_a_real_ctrl_c_ends_with_130_and_a_partial_table(tiny, tmp_path):
     stdout, stderr = run.communicate(timeout=300)
     n = len((tmp_path / "j").read_text().splitlines()) - 1
     assert run.returncode == 130 and "Traceback" not in stderr
-    assert any(f"broken off; {finished} cells are finished" in stdout for finished in (n, n + 1))  # it may fall between done and written
+    assert any(
+        f"broken off; {finished} cells are finished" in stdout for finished in (n, n + 1)
+    )  # it may fall between done and written
 
 
 @pytest.mark.parametrize("method, layer", [("drop-block", 1), ("calibration", None)])
 def test_controls_without_a_rate_say_what_the_library_says(tiny, small, method, layer):
     found = answer("search", "--model", tiny, *SMALL, "--method", method, "--layer", 1)
     validation, test = small.evaluator("validation"), small.evaluator("test")
-    result = calibration(validation, test) if layer is None else compare(validation, test, lambda: dropped(validation.model, layer))
-    assert (found["method"], found["layer"], found["clip_rate"], found["validation"]) == (method, layer, None, [])
-    assert found["test_after"]["accuracy"] == result.test_after.accuracy and found["verdict"] == str(result)
-    assert f"method '{method}' is of a whole model" in refused("search", "--model", tiny, *SMALL, "--method", method, "--expert", 0)
+    result = (
+        calibration(validation, test)
+        if layer is None
+        else compare(validation, test, lambda: dropped(validation.model, layer))
+    )
+    assert (found["method"], found["layer"], found["clip_rate"], found["validation"]) == (
+        method,
+        layer,
+        None,
+        [],
+    )
+    assert found["test_after"]["accuracy"] == result.test_after.accuracy and found[
+        "verdict"
+    ] == str(result)
+    assert f"method '{method}' is of a whole model" in refused(
+        "search", "--model", tiny, *SMALL, "--method", method, "--expert", 0
+    )
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), MemoryError("")])
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), MemoryError("")],
+)
 def test_memory_that_is_not_there_is_said_in_one_sentence(tiny, monkeypatch, error):
     def greedy_eater(*args, **kwargs):
         raise error

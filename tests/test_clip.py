@@ -13,10 +13,18 @@ from svdicl_lite.clipping.svd import SVD, rank_at
 ROLES = ("q", "k", "v", "o", "fc_in", "fc_out")
 MODULE_NAMES = ("attn", "mlp", "all", *ROLES)
 PARAMETER = {
-    "q": "attn.c_attn.weight", "k": "attn.c_attn.weight", "v": "attn.c_attn.weight", "o": "attn.c_proj.weight",
-    "fc_in": "mlp.c_fc.weight", "fc_out": "mlp.c_proj.weight",
-}  # fmt: skip
-places = {"layer": st.integers(0, 2), "module": st.sampled_from(MODULE_NAMES), "clip_rate": st.floats(0, 1)}
+    "q": "attn.c_attn.weight",
+    "k": "attn.c_attn.weight",
+    "v": "attn.c_attn.weight",
+    "o": "attn.c_proj.weight",
+    "fc_in": "mlp.c_fc.weight",
+    "fc_out": "mlp.c_proj.weight",
+}
+places = {
+    "layer": st.integers(0, 2),
+    "module": st.sampled_from(MODULE_NAMES),
+    "clip_rate": st.floats(0, 1),
+}
 real_rates = st.floats(0.05, 1)  # each drops at least one of 32 singular values
 
 
@@ -39,18 +47,24 @@ def test_clip_at_zero_leaves_weights_untouched(pristine_model, fingerprint, laye
 
 
 @given(**places)
-def test_leaving_the_context_restores_every_bit(pristine_model, fingerprint, layer, module, clip_rate):
+def test_leaving_the_context_restores_every_bit(
+    pristine_model, fingerprint, layer, module, clip_rate
+):
     before = fingerprint(pristine_model)
     originals = weights(pristine_model, layer)
     with clipped(pristine_model, layer, module, clip_rate):
         pass
-    assert all(torch.equal(W, originals[role]) for role, W in weights(pristine_model, layer).items())
+    assert all(
+        torch.equal(W, originals[role]) for role, W in weights(pristine_model, layer).items()
+    )
     assert fingerprint(pristine_model) == before
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 @given(**{**places, "clip_rate": real_rates})
-def test_an_error_inside_restores_every_bit_and_gets_out(pristine_model, fingerprint, error, layer, module, clip_rate):
+def test_an_error_inside_restores_every_bit_and_gets_out(
+    pristine_model, fingerprint, error, layer, module, clip_rate
+):
     before = fingerprint(pristine_model)
     with pytest.raises(error, match="from inside"):
         with clipped(pristine_model, layer, module, clip_rate):
@@ -101,19 +115,30 @@ def test_clipping_one_role_changes_its_matrix_and_nothing_else(model, fingerprin
     before, originals = fingerprint(model), {i: weights(model, i) for i in range(3)}
     clip_(model, layer, role, 0.5)
     assert changed(before, fingerprint(model)) == {f"transformer.h.{layer}.{PARAMETER[role]}"}
-    moved = {(i, name) for i in range(3) for name, W in weights(model, i).items() if not torch.equal(W, originals[i][name])}
+    moved = {
+        (i, name)
+        for i in range(3)
+        for name, W in weights(model, i).items()
+        if not torch.equal(W, originals[i][name])
+    }
     assert moved == {(layer, role)}  # q leaves k and v alone, though all three are one parameter
 
 
 @pytest.mark.parametrize("module, roles", [("attn", ROLES[:4]), ("mlp", ROLES[4:]), ("all", ROLES)])
-def test_clipping_a_module_leaves_embeddings_head_biases_norms_and_other_layers(model, fingerprint, module, roles):
+def test_clipping_a_module_leaves_embeddings_head_biases_norms_and_other_layers(
+    model, fingerprint, module, roles
+):
     before = fingerprint(model)
     clip_(model, 1, module, 0.9)
-    assert changed(before, fingerprint(model)) == {f"transformer.h.1.{PARAMETER[role]}" for role in roles}
+    assert changed(before, fingerprint(model)) == {
+        f"transformer.h.1.{PARAMETER[role]}" for role in roles
+    }
 
 
 @given(layer=st.integers(0, 2), clip_rate=real_rates)
-def test_each_matrix_is_cut_to_the_rank_of_the_rate_by_its_own_factors(pristine_model, layer, clip_rate):
+def test_each_matrix_is_cut_to_the_rank_of_the_rate_by_its_own_factors(
+    pristine_model, layer, clip_rate
+):
     originals = weights(pristine_model, layer)
     with clipped(pristine_model, layer, "all", clip_rate):
         for role, W in weights(pristine_model, layer).items():
@@ -126,7 +151,8 @@ def test_clipped_matrices_have_the_promised_rank(model, clip_rate, rank):
     clip_(model, 2, "all", clip_rate)
     for role, W in weights(model, 2).items():
         S = torch.linalg.svdvals(W.double())
-        # Storing in float32 errs by 6e-8 an entry, so by ‖error‖₂ ≤ 6e-8 · ‖W‖_F ≤ 6e-8 · √32 · σ_max in each singular value.
+        # Storing in float32 errs by 6e-8 an entry, so by ‖error‖₂ ≤ 6e-8 · ‖W‖_F ≤ 6e-8 · √32 ·
+        # σ_max in each singular value.
         assert (S > 4e-7 * S[0]).sum() == rank, role
 
 
@@ -145,7 +171,9 @@ def test_half_precision_is_factored_in_double_and_rounded_once(model, dtype):
     originals = weights(model, 1)
     clip_(model, 1, "all", 0.75)
     for role, W in weights(model, 1).items():
-        assert W.dtype == dtype and torch.equal(W, SVD.of(originals[role]).truncate(8).to(dtype)), role
+        assert W.dtype == dtype and torch.equal(W, SVD.of(originals[role]).truncate(8).to(dtype)), (
+            role
+        )
 
 
 def test_a_singular_matrix_is_clipped_like_any_other(model):
@@ -154,7 +182,9 @@ def test_a_singular_matrix_is_clipped_like_any_other(model):
     before = matrix.weight.clone()
     for rate in (0.5, 0.995):  # of rank one already
         with clipped(model, 1, "fc_in", rate):
-            torch.testing.assert_close(matrix.weight, before, rtol=1e-6, atol=1e-5)  # float32, entries up to 127
+            torch.testing.assert_close(
+                matrix.weight, before, rtol=1e-6, atol=1e-5
+            )  # float32, entries up to 127
     matrix.write(torch.zeros_like(before))
     with clipped(model, 1, "fc_in", 0.5):
         assert (matrix.weight == 0).all()
@@ -198,11 +228,15 @@ def test_a_clip_can_be_entered_again_and_again(model, fingerprint):
 @torch.no_grad()
 def test_the_model_computes_with_the_clipped_matrix(model):
     tokens = torch.arange(10)[None]
-    with clipped(model, 1, "mlp", 1):  # a block without its MLP matrices adds the bias of the second and nothing else
+    with clipped(
+        model, 1, "mlp", 1
+    ):  # a block without its MLP matrices adds the bias of the second and nothing else
         hidden = model(tokens, output_hidden_states=True).hidden_states
         block = model.transformer.h[1]
         expected = hidden[1] + block.attn(block.ln_1(hidden[1]))[0] + block.mlp.c_proj.bias
-        torch.testing.assert_close(hidden[2], expected, rtol=0, atol=1e-4)  # float32 sums of 32 terms of size 10 at most
+        torch.testing.assert_close(
+            hidden[2], expected, rtol=0, atol=1e-4
+        )  # float32 sums of 32 terms of size 10 at most
     assert not torch.equal(model(tokens, output_hidden_states=True).hidden_states[2], hidden[2])
 
 
@@ -222,9 +256,11 @@ def test_a_clipped_model_can_still_be_trained(model):
 def test_bad_rates_are_refused_and_nothing_changes(model, fingerprint, clip_rate):
     before, clip = fingerprint(model), Clip(model, 0, "all")
     for attempt in (
-        lambda: clip_(model, 0, "all", clip_rate), lambda: clip.apply(clip_rate), lambda: clip.at(clip_rate).__enter__(),
+        lambda: clip_(model, 0, "all", clip_rate),
+        lambda: clip.apply(clip_rate),
+        lambda: clip.at(clip_rate).__enter__(),
         lambda: clipped(model, 0, "all", clip_rate),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ValueError, match=r"clip_rate is .*must be a number in \[0, 1\]"):
             attempt()
     assert fingerprint(model) == before
@@ -236,14 +272,18 @@ def test_unknown_modules_and_layers_are_refused_and_nothing_changes(model, finge
         with pytest.raises(ValueError, match="module is 'mpl', but must be one of attn, mlp"):
             act(model, 0, "mpl", 0.5)
         for layer in (-1, 3):
-            with pytest.raises(IndexError, match=f"layer is {layer}, but this model has layers 0 to 2"):
+            with pytest.raises(
+                IndexError, match=f"layer is {layer}, but this model has layers 0 to 2"
+            ):
                 act(model, layer, "mlp", 0.5)
     assert fingerprint(model) == before
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_nan_in_a_matrix_is_named_by_layer_and_role_and_nothing_changes(model, fingerprint, role, bad):
+def test_nan_in_a_matrix_is_named_by_layer_and_role_and_nothing_changes(
+    model, fingerprint, role, bad
+):
     matrices(model, 1, role)[0].weight[3, 5] = bad
     before = fingerprint(model)
     for module in (role, "all"):

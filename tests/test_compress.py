@@ -15,7 +15,9 @@ from svdicl_lite.clipping.svd import SVD, rank_at
 from svdicl_lite.models.loading import load_model
 
 TOKENS = torch.randint(VOCAB, (2, 9), generator=torch.Generator().manual_seed(0))
-ATOL = 2e-5  # logits below 10 out of float32 sums in another order, three layers deep; a clip moves them by more than 0.1
+# logits below 10 out of float32 sums in another order, three layers deep; a clip moves them by more
+# than 0.1
+ATOL = 2e-5
 
 families = pytest.mark.parametrize("name", FAMILIES)
 
@@ -53,29 +55,50 @@ def test_a_factored_model_is_the_clipped_one_and_survives_saving(name, fingerpri
         factorize_(model, layer, module, rate)
         clip_(dense, layer, module, rate)
     torch.testing.assert_close(logits(model), logits(dense), rtol=0, atol=ATOL)
-    thin = {m.name for layer, module in ((0, "mlp"), (2, "all")) for m in matrices(dense, layer, module) if m.whole}
+    thin = {
+        m.name
+        for layer, module in ((0, "mlp"), (2, "all"))
+        for m in matrices(dense, layer, module)
+        if m.whole
+    }
     assert thin_in(model) == thin != set()
 
     model.save_pretrained(tmp_path / "factored")
     loaded = load_factored(str(tmp_path / "factored"))
-    assert type(loaded) is type(model) and fingerprint(loaded) == fingerprint(model) and thin_in(loaded) == thin
-    torch.testing.assert_close(logits(loaded), logits(model), rtol=0, atol=ATOL)  # the file leaves its tensors at other alignments
+    assert (
+        type(loaded) is type(model)
+        and fingerprint(loaded) == fingerprint(model)
+        and thin_in(loaded) == thin
+    )
+    torch.testing.assert_close(
+        logits(loaded), logits(model), rtol=0, atol=ATOL
+    )  # the file leaves its tensors at other alignments
     loaded.save_pretrained(tmp_path / "again")
     assert fingerprint(load_factored(str(tmp_path / "again"))) == fingerprint(model)
 
     dense.save_pretrained(tmp_path / "dense")
-    assert fingerprint(AutoModelForCausalLM.from_pretrained(tmp_path / "dense")) == fingerprint(dense)
-    assert fingerprint(load_factored(str(tmp_path / "dense"))) == fingerprint(dense)  # takes models that nobody factored, too
+    assert fingerprint(AutoModelForCausalLM.from_pretrained(tmp_path / "dense")) == fingerprint(
+        dense
+    )
+    assert fingerprint(load_factored(str(tmp_path / "dense"))) == fingerprint(
+        dense
+    )  # takes models that nobody factored, too
 
 
-@pytest.mark.parametrize("rate, thin", [(0.5, {"fc_in", "fc_out"}), (0.55, {"o", "fc_in", "fc_out"}), (0.15, set())])
+@pytest.mark.parametrize(
+    "rate, thin", [(0.5, {"fc_in", "fc_out"}), (0.55, {"o", "fc_in", "fc_out"}), (0.15, set())]
+)
 def test_only_what_gets_smaller_is_factored(model, rate, thin):
     """For 32 × 32, r · 64 < 1024 asks for r < 16; for 32 × 128, r · 160 < 4096 for r < 25.6."""
     before, names = model.num_parameters(), {m.role: m.name for m in matrices(model, 1)}
     factorize_(model, 1, "all", rate)
     assert thin_in(model) == {names[role] for role in thin}
     rank = rank_at(32, rate)
-    saved = {"o": 32 * 32 - rank * 64, "fc_in": 32 * 128 - rank * 160, "fc_out": 32 * 128 - rank * 160}
+    saved = {
+        "o": 32 * 32 - rank * 64,
+        "fc_in": 32 * 128 - rank * 160,
+        "fc_out": 32 * 128 - rank * 160,
+    }
     assert before - model.num_parameters() == sum(saved[role] for role in thin)
 
 
@@ -91,7 +114,9 @@ def test_a_rate_of_one_leaves_the_bias_alone_also_on_disk(model, fingerprint, tm
     bias = model.transformer.h[1].mlp.c_fc.bias.detach().clone()
     factorize_(model, 1, "fc_in", 1)
     layer = model.transformer.h[1].mlp.c_fc
-    assert torch.equal(layer(torch.randn(3, 32, generator=torch.Generator().manual_seed(0))), bias.expand(3, -1))
+    assert torch.equal(
+        layer(torch.randn(3, 32, generator=torch.Generator().manual_seed(0))), bias.expand(3, -1)
+    )
     model.save_pretrained(tmp_path)
     assert fingerprint(load_factored(tmp_path)) == fingerprint(model)
 
@@ -120,7 +145,10 @@ def test_other_layers_of_a_factored_model_can_be_clipped_still(model, fingerprin
     with Clip(model, 1, "attn").at(0.5), Clip(model, 2, "all").at(0.9, factored=True):
         assert fingerprint(model) != before
     assert fingerprint(model) == before
-    with pytest.raises(TypeError, match="cannot find fc_in, fc_out in layer 1 .*not those that were factored already"):
+    with pytest.raises(
+        TypeError,
+        match="cannot find fc_in, fc_out in layer 1 .*not those that were factored already",
+    ):
         Clip(model, 1, "all")
 
 
@@ -128,14 +156,20 @@ def test_a_clip_does_not_write_where_thin_layers_stand_in(model, fingerprint):
     before, clip, dense = fingerprint(model), Clip(model, 1, "mlp"), Clip(model, 1, "fc_in")
     with clip.at(0.9, factored=True):
         inside = logits(model)
-        for attempt in (lambda: dense.apply(0.5), lambda: dense.at(0.5).__enter__(), lambda: clip.at(0.5, factored=True).__enter__()):
+        for attempt in (
+            lambda: dense.apply(0.5),
+            lambda: dense.at(0.5).__enter__(),
+            lambda: clip.at(0.5, factored=True).__enter__(),
+        ):
             with pytest.raises(RuntimeError, match="two thin layers stand in for layer 1 fc_in"):
                 attempt()
         assert torch.equal(logits(model), inside)
     assert fingerprint(model) == before
 
 
-def test_an_error_while_the_factors_are_made_leaves_the_model_as_it_was(model, fingerprint, monkeypatch):
+def test_an_error_while_the_factors_are_made_leaves_the_model_as_it_was(
+    model, fingerprint, monkeypatch
+):
     clip, before = Clip(model, 1, "mlp"), fingerprint(model)
     calls = []
 
@@ -153,8 +187,13 @@ def test_an_error_while_the_factors_are_made_leaves_the_model_as_it_was(model, f
 
 
 def test_a_control_that_is_no_truncation_has_no_factors(model, fingerprint):
-    before, clip = fingerprint(model), Clip(model, 1, "mlp", how=lambda factors, rank: SVD.truncate(factors, rank) * 2)
-    with pytest.raises(ValueError, match="only a clip made with how=SVD.truncate is a product of thin factors"):
+    before, clip = (
+        fingerprint(model),
+        Clip(model, 1, "mlp", how=lambda factors, rank: SVD.truncate(factors, rank) * 2),
+    )
+    with pytest.raises(
+        ValueError, match="only a clip made with how=SVD.truncate is a product of thin factors"
+    ):
         clip.at(0.9, factored=True).__enter__()
     assert fingerprint(model) == before
 
@@ -172,7 +211,9 @@ def test_a_checkpoint_that_lacks_a_factor_is_called_damaged(model, tmp_path):
     weights = load_file(tmp_path / "model.safetensors")
     del weights["transformer.h.1.mlp.c_fc.0.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match="is damaged or incomplete: it lacks transformer.h.1.mlp.c_fc.0.weight"):
+    with pytest.raises(
+        ValueError, match="is damaged or incomplete: it lacks transformer.h.1.mlp.c_fc.0.weight"
+    ):
         load_factored(tmp_path)
 
 
@@ -185,12 +226,22 @@ def test_the_report_counts_and_times_both_models(model, monkeypatch):
     assert list(table.columns) == ["parameters", "bytes", "seconds", "speed_up"]
     saved = 2 * (32 * 128 - rank_at(32, 0.9) * 160)
     assert table.parameters["before"] - table.parameters["after"] == saved
-    assert (table.bytes == 4 * table.parameters).all() and (table.seconds == 1).all() and (table.speed_up == 1).all()
-    assert table.parameters["before"] == sum(p.numel() for p in model.parameters()) == GPT2LMHeadModel(model.config).num_parameters()
+    assert (
+        (table.bytes == 4 * table.parameters).all()
+        and (table.seconds == 1).all()
+        and (table.speed_up == 1).all()
+    )
+    assert (
+        table.parameters["before"]
+        == sum(p.numel() for p in model.parameters())
+        == GPT2LMHeadModel(model.config).num_parameters()
+    )
 
 
 def test_the_speed_up_is_the_ratio_of_the_medians(model, monkeypatch):
-    ticks = iter([0, 100, 0, 100, 0, 6, 0, 2, 0, 8, 0, 1, 0, 40, 0, 9])  # a turn to warm up; before: 6, 8, 40; after: 2, 1, 9
+    ticks = iter(
+        [0, 100, 0, 100, 0, 6, 0, 2, 0, 8, 0, 1, 0, 40, 0, 9]
+    )  # a turn to warm up; before: 6, 8, 40; after: 2, 1, 9
     monkeypatch.setattr("svdicl_lite.clipping.factored.time.perf_counter", lambda: next(ticks))
     table = report(model, model, TOKENS, repeats=3)
     assert list(table.seconds) == [8, 2] and list(table.speed_up) == [1, 4]
@@ -199,12 +250,18 @@ def test_the_speed_up_is_the_ratio_of_the_medians(model, monkeypatch):
 def test_a_factored_model_without_its_tokenizer_or_factors_is_called_incomplete_once(tmp_path):
     model, tokenizer = load_model("icl-gpt2")
     factorize_(model, 1, "mlp", 0.9).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r"^the checkpoint in \S+ is damaged or incomplete \([^()]*tokenizer"):
+    with pytest.raises(
+        ValueError, match=r"^the checkpoint in \S+ is damaged or incomplete \([^()]*tokenizer"
+    ):
         load_model(str(tmp_path))
     tokenizer.save_pretrained(tmp_path)
     assert load_model(str(tmp_path))[0].num_parameters() == model.num_parameters()
     weights = load_file(tmp_path / "model.safetensors")
-    save_file({name: tensor for name, tensor in weights.items() if not name.endswith(".0.weight")}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    save_file(
+        {name: tensor for name, tensor in weights.items() if not name.endswith(".0.weight")},
+        tmp_path / "model.safetensors",
+        metadata={"format": "pt"},
+    )
     with pytest.raises(ValueError) as caught:
         load_model(str(tmp_path))
     assert str(caught.value).count("the checkpoint in") == 1

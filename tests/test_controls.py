@@ -28,7 +28,8 @@ from svdicl_lite.scoring.plain import plain_scores
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 from svdicl_lite.tasks.task import Task
 
-# As in test_svd.py: double precision, matrices up to 9 × 9, a few products; some hundred times the rounding of σ_max.
+# As in test_svd.py: double precision, matrices up to 9 × 9, a few products; some hundred times the
+# rounding of σ_max.
 EPS = 1e-13
 OF_LOW_RANK = ("svd", "random-subspace", "smallest", "drop")
 
@@ -37,7 +38,9 @@ OF_LOW_RANK = ("svd", "random-subspace", "smallest", "drop")
 def cases(draw):
     """A Gaussian matrix (m, n) of any shape and scale, its factors, a rank from 0 to k, and a seed."""
     m, n, seed = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(0, 2**32 - 1))
-    W = torch.randn(m, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 10.0 ** draw(st.integers(-3, 3))
+    W = torch.randn(
+        m, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    ) * 10.0 ** draw(st.integers(-3, 3))
     return W, SVD.of(W), draw(st.integers(0, min(m, n))), seed
 
 
@@ -53,25 +56,40 @@ def test_rank_zero_is_zero_and_full_rank_is_the_matrix_unless_it_is_dropped(meth
     assert torch.equal(how(factors, 0), torch.zeros_like(W))
     whole = how(factors, min(W.shape))
     assert whole.shape == W.shape and whole.dtype == torch.float64
-    torch.testing.assert_close(whole, torch.zeros_like(W) if method == "drop" else W, rtol=0, atol=slack)
+    torch.testing.assert_close(
+        whole, torch.zeros_like(W) if method == "drop" else W, rtol=0, atol=slack
+    )
 
 
 @pytest.mark.parametrize("method", OF_LOW_RANK)
 @given(cases())
 def test_no_control_of_its_rank_comes_nearer_than_truncation(method, case):
     W, factors, rank, seed = case
-    control, best, slack = how_of(method, seed)(factors, rank), factors.truncate(rank), EPS * factors.S[0].item()
+    control, best, slack = (
+        how_of(method, seed)(factors, rank),
+        factors.truncate(rank),
+        EPS * factors.S[0].item(),
+    )
     assert torch.linalg.matrix_rank(control, atol=slack) <= rank
     for order in ("fro", 2):
-        assert torch.linalg.matrix_norm(W - control, order) >= torch.linalg.matrix_norm(W - best, order) - slack
+        assert (
+            torch.linalg.matrix_norm(W - control, order)
+            >= torch.linalg.matrix_norm(W - best, order) - slack
+        )
 
 
 @given(cases())
 def test_scaling_has_the_norm_of_truncation_and_comes_nearer(case):
     W, factors, rank, _ = case
-    scaled, clipped_, slack = scale(factors, rank), factors.truncate(rank), 10 * EPS * factors.S[0].item()
+    scaled, clipped_, slack = (
+        scale(factors, rank),
+        factors.truncate(rank),
+        10 * EPS * factors.S[0].item(),
+    )
     assert scaled.norm().item() == pytest.approx(clipped_.norm().item(), abs=slack)
-    torch.testing.assert_close(scaled * W.norm(), W * scaled.norm(), rtol=0, atol=slack * W.norm().item())  # the same direction
+    torch.testing.assert_close(
+        scaled * W.norm(), W * scaled.norm(), rtol=0, atol=slack * W.norm().item()
+    )  # the same direction
     assert (W - scaled).norm() <= (W - clipped_).norm() + slack
 
 
@@ -86,7 +104,8 @@ def test_smallest_is_what_truncation_leaves(case):
 def test_random_subspace_is_a_projection_of_the_rows_and_of_that_rank(case):
     W, factors, rank, seed = case
     projected = random_subspace(seed)(factors, rank)
-    # In the coordinates of the singular vectors: diag(S) R Rᵀ. Dividing by the small σ costs digits: keep well-conditioned ones.
+    # In the coordinates of the singular vectors: diag(S) R Rᵀ. Dividing by the small σ costs
+    # digits: keep well-conditioned ones.
     assume(factors.S[0] < 1e3 * factors.S[-1])
     P = (factors.U.T @ projected @ factors.Vh.T) / factors.S[:, None]
     identity = torch.eye(len(factors.S), dtype=torch.float64)
@@ -100,19 +119,31 @@ def test_random_subspace_is_a_projection_of_the_rows_and_of_that_rank(case):
 def test_random_subspaces_are_nested(m, n):
     factors, how = SVD.of(matrix(m, n)), random_subspace(3)
     for rank in range(1, min(m, n)):
-        both = torch.cat([how(factors, rank), how(factors, rank + 1)])  # the rows of both span no more than those of the second
+        both = torch.cat(
+            [how(factors, rank), how(factors, rank + 1)]
+        )  # the rows of both span no more than those of the second
         assert torch.linalg.matrix_rank(both, rtol=1e-9) == rank + 1
 
 
 def test_random_subspaces_keep_their_share_of_the_energy_on_average():
-    # E[R Rᵀ] = r/k · 1 for a uniform span, so each σ² keeps the share r/k: no direction is preferred.
+    # E[R Rᵀ] = r/k · 1 for a uniform span, so each σ² keeps the share r/k: no direction is
+    # preferred.
     W, k, rank, n_seeds = matrix(5, 8), 5, 2, 2000
     factors = SVD.of(W)
-    kept = torch.stack([(factors.U.T @ random_subspace(seed)(factors, rank) @ factors.Vh.T).diagonal() / factors.S for seed in range(n_seeds)])
-    # Each share is Beta(r/2, (k − r)/2), of variance 2 r (k − r) / (k² (k + 2)) = 0.069; five standard errors for five shares
+    kept = torch.stack(
+        [
+            (factors.U.T @ random_subspace(seed)(factors, rank) @ factors.Vh.T).diagonal()
+            / factors.S
+            for seed in range(n_seeds)
+        ]
+    )
+    # Each share is Beta(r/2, (k − r)/2), of variance 2 r (k − r) / (k² (k + 2)) = 0.069; five
+    # standard errors for five shares
     error = math.sqrt(2 * rank * (k - rank) / (k**2 * (k + 2)) / n_seeds)
     assert (kept.mean(0) - rank / k).abs().max() < 5 * error
-    assert kept.var(0).mean().item() == pytest.approx(error**2 * n_seeds, rel=0.15)  # 2,000 draws: the variance to 3 %
+    assert kept.var(0).mean().item() == pytest.approx(
+        error**2 * n_seeds, rel=0.15
+    )  # 2,000 draws: the variance to 3 %
 
 
 def test_random_subspace_is_decided_by_its_seed_alone():
@@ -138,7 +169,11 @@ def test_two_matrices_with_one_seed_get_subspaces_of_their_own():
 def test_magnitude_keeps_the_largest_entries_as_many_as_the_rank_is_free_to_choose(case):
     W, factors, rank, _ = case
     m, n = W.shape
-    n_kept, pruned, slack = rank * (m + n - rank), magnitude(factors, rank), EPS * factors.S[0].item()
+    n_kept, pruned, slack = (
+        rank * (m + n - rank),
+        magnitude(factors, rank),
+        EPS * factors.S[0].item(),
+    )
     expected, largest = torch.zeros_like(W), W.abs().flatten().argsort(descending=True)[:n_kept]
     expected.view(-1)[largest] = W.flatten()[largest]
     torch.testing.assert_close(pruned, expected, rtol=0, atol=slack)
@@ -146,7 +181,8 @@ def test_magnitude_keeps_the_largest_entries_as_many_as_the_rank_is_free_to_choo
 
 
 def test_a_matrix_of_low_rank_has_that_many_free_numbers():
-    # The tangent space of the matrices of rank r at A Bᵀ: all dA Bᵀ + A dBᵀ; its dimension, counted.
+    # The tangent space of the matrices of rank r at A Bᵀ: all dA Bᵀ + A dBᵀ; its dimension,
+    # counted.
     m, n, rank = 5, 7, 3
     A, B = matrix(m, rank), matrix(n, rank, seed=1)
     directions = [torch.kron(row, B) for row in torch.eye(m, dtype=torch.float64)[:, :, None]]
@@ -178,7 +214,13 @@ def test_ranks_that_the_matrix_does_not_have_are_refused(method, rank):
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(ValueError, match="method is 'lottery', but must be one of svd, random-subspace, smallest, scale, magnitude, drop"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "method is 'lottery', but must be one of svd, random-subspace, smallest, scale,"
+            " magnitude, drop"
+        ),
+    ):
         how_of("lottery")
 
 
@@ -195,23 +237,41 @@ def test_a_dropped_layer_is_a_model_without_it(model, layer):
         with dropped(model, layer):
             dropped_logits = model(tokens, use_cache=False).logits
         assert torch.equal(dropped_logits, without(tokens, use_cache=False).logits)
-        assert torch.equal(model(tokens, use_cache=False).logits, before) and not torch.allclose(dropped_logits, before)
+        assert torch.equal(model(tokens, use_cache=False).logits, before) and not torch.allclose(
+            dropped_logits, before
+        )
 
 
 @pytest.mark.parametrize("family", ["llama", "bloom", "falcon", "gpt_neox", "gemma2", "mixtral"])
 def test_a_dropped_layer_is_gone_from_blocks_of_any_shape(family, monkeypatch):
     from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-    sizes = dict(vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=2)
+    sizes = dict(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+    )
     if family == "gemma2":
         sizes["head_dim"] = 8
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[family](**sizes, pad_token_id=0, bos_token_id=1, eos_token_id=2)).eval()
+    model = AutoModelForCausalLM.from_config(
+        CONFIG_MAPPING[family](**sizes, pad_token_id=0, bos_token_id=1, eos_token_id=2)
+    ).eval()
     monkeypatch.setattr("svdicl_lite.clipping.controls.n_layers", lambda model: 3)
-    blocks = next(module for module in model.modules() if isinstance(module, torch.nn.ModuleList) and len(module) == 3)
+    blocks = next(
+        module
+        for module in model.modules()
+        if isinstance(module, torch.nn.ModuleList) and len(module) == 3
+    )
     seen = []
     for block in blocks:
-        block.register_forward_pre_hook(lambda _, args, kwargs: seen.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True)
+        block.register_forward_pre_hook(
+            lambda _, args, kwargs: seen.append(args[0] if args else kwargs["hidden_states"]),
+            with_kwargs=True,
+        )
     with torch.no_grad():
         model(torch.arange(7)[None])
         assert len(seen) == 3 and not torch.allclose(seen[1], seen[2])
@@ -224,7 +284,13 @@ def test_a_dropped_layer_is_gone_from_blocks_of_any_shape(family, monkeypatch):
 @pytest.mark.parametrize("layer", [0, 2])
 def test_a_dropped_layer_scores_the_same_from_cached_prefixes(model, tokenizer, sentiment, layer):
     words = sentiment.words()
-    prompts = encode(tokenizer, sentiment, words, draw_demonstrations(sentiment, 3, 0), list(sentiment.splits["test"].select(range(6))))
+    prompts = encode(
+        tokenizer,
+        sentiment,
+        words,
+        draw_demonstrations(sentiment, 3, 0),
+        list(sentiment.splits["test"].select(range(6))),
+    )
     before = plain_scores(model, prompts)
     with dropped(model, layer):
         fast, plain = fast_scores(model, [Plan(prompts, 4)])[0], plain_scores(model, prompts)
@@ -242,38 +308,62 @@ def test_dropping_every_matrix_of_a_block_leaves_its_biases(model):
         model(tokens)
         left = block.attn.c_proj.bias + block.mlp.c_proj.bias
     assert left.abs().min() > 0
-    torch.testing.assert_close(outputs[0], left.expand_as(outputs[0]), rtol=0, atol=1e-5)  # float32 sums of size 1 to 10
+    torch.testing.assert_close(
+        outputs[0], left.expand_as(outputs[0]), rtol=0, atol=1e-5
+    )  # float32 sums of size 1 to 10
 
 
-def test_a_dropped_layer_comes_back_after_an_error_and_layers_that_are_not_there_are_refused(model, fingerprint):
+def test_a_dropped_layer_comes_back_after_an_error_and_layers_that_are_not_there_are_refused(
+    model, fingerprint
+):
     before = fingerprint(model)
     with pytest.raises(RuntimeError), dropped(model, 1):
         raise RuntimeError
     assert fingerprint(model) == before and not model.transformer.h[1]._forward_hooks
     for layer in (-1, 3):
-        with pytest.raises(IndexError, match=f"layer is {layer}, but this model has layers 0 to 2"), dropped(model, layer):
+        with (
+            pytest.raises(IndexError, match=f"layer is {layer}, but this model has layers 0 to 2"),
+            dropped(model, layer),
+        ):
             pass
 
 
 # Calibration.
 
-scores = st.integers(1, 12).flatmap(lambda n: st.lists(st.lists(st.floats(-20, 20), min_size=3, max_size=3), min_size=n, max_size=n)).map(np.array)
+scores = (
+    st.integers(1, 12)
+    .flatmap(
+        lambda n: st.lists(
+            st.lists(st.floats(-20, 20), min_size=3, max_size=3), min_size=n, max_size=n
+        )
+    )
+    .map(np.array)
+)
 
 
 def test_batch_bias_by_hand():
     # probabilities (3/4, 1/4) and (1/2, 1/2)
     bias = batch_bias(np.array([[math.log(3), 0], [1.7, 1.7]]))
-    assert bias == pytest.approx([(math.log(3 / 4) + math.log(1 / 2)) / 2, (math.log(1 / 4) + math.log(1 / 2)) / 2])
+    assert bias == pytest.approx(
+        [(math.log(3 / 4) + math.log(1 / 2)) / 2, (math.log(1 / 4) + math.log(1 / 2)) / 2]
+    )
 
 
 @given(scores, st.lists(st.floats(-5, 5), min_size=3, max_size=3))
 def test_batch_calibration_undoes_a_preference_whatever_it_was(scores, preference):
     labels = np.zeros(len(scores), dtype=int)
     one, other = Evaluation(scores, labels), Evaluation(scores + preference, labels)
-    calibrated, also = calibrate(one, batch_bias(one.scores)).scores, calibrate(other, batch_bias(other.scores)).scores
+    calibrated, also = (
+        calibrate(one, batch_bias(one.scores)).scores,
+        calibrate(other, batch_bias(other.scores)).scores,
+    )
     # equal up to a constant per example, which no argmax hears; scores of some 20 at 2e-16
-    np.testing.assert_allclose(calibrated - calibrated[:, :1], also - also[:, :1], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(np.ptp(batch_bias(calibrated)), 0, atol=1e-12)  # no preference is left
+    np.testing.assert_allclose(
+        calibrated - calibrated[:, :1], also - also[:, :1], rtol=0, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        np.ptp(batch_bias(calibrated)), 0, atol=1e-12
+    )  # no preference is left
 
 
 def test_calibration_from_validation_mends_a_model_that_always_gave_one_answer():
@@ -281,12 +371,15 @@ def test_calibration_from_validation_mends_a_model_that_always_gave_one_answer()
 
     def judged(n):
         labels = rng.integers(2, size=n)
-        return Evaluation(np.stack([10 + rng.normal(size=n), 2.0 * labels + rng.normal(size=n)], axis=1), labels)
+        return Evaluation(
+            np.stack([10 + rng.normal(size=n), 2.0 * labels + rng.normal(size=n)], axis=1), labels
+        )
 
     validation, test = judged(500), judged(1000)
     assert test.balanced_accuracy < 0.51
     mended = calibrate(test, batch_bias(validation.scores))
-    # classes 2 apart, noise √2: the best threshold gets Φ(1/√2) = 76 %; four standard deviations of 1,000
+    # classes 2 apart, noise √2: the best threshold gets Φ(1/√2) = 76 %; four standard deviations of
+    # 1,000
     assert mended.accuracy == pytest.approx(0.76, abs=4 * math.sqrt(0.76 * 0.24 / 1000))
     assert np.array_equal(mended.labels, test.labels) and test.balanced_accuracy < 0.51
 
@@ -298,13 +391,20 @@ def test_sets_of_demonstrations_may_have_their_own_bias():
 
 @pytest.mark.parametrize("shape", [(), (1,), (2,), (4,), (2, 1), (3, 2)])
 def test_a_bias_of_another_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"the bias has shape .*, but must have \(3,\) or \(2, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"the bias has shape .*, but must have \(3,\) or \(2, 3\)"
+    ):
         calibrate(Evaluation(np.zeros((2, 3)), np.zeros(2)), np.zeros(shape))
 
 
 def test_content_free_prompts_hold_the_demonstrations_and_nothing_to_judge(tokenizer, sentiment):
-    task = Task("pair", "text: {first} text: {second} sentiment: {label}", ("a", "b"), ("neg", "pos"))
-    demonstrations = [{"first": "good", "second": "bad", "label": 1}, {"first": "bad", "second": "bad", "label": 0}]
+    task = Task(
+        "pair", "text: {first} text: {second} sentiment: {label}", ("a", "b"), ("neg", "pos")
+    )
+    demonstrations = [
+        {"first": "good", "second": "bad", "label": 1},
+        {"first": "bad", "second": "bad", "label": 0},
+    ]
     asked = []
 
     def score(prompts):
@@ -313,12 +413,16 @@ def test_content_free_prompts_hold_the_demonstrations_and_nothing_to_judge(token
 
     bias = contextual_bias(tokenizer, task, task.words(), demonstrations, score)
     assert bias == pytest.approx(np.log([0.5, 0.5]), abs=1e-12)
-    shown = "".join(render(task, example, task.label_words[example["label"]]) for example in demonstrations)
+    shown = "".join(
+        render(task, example, task.label_words[example["label"]]) for example in demonstrations
+    )
     blanks = [shown + f"text: {blank} text: {blank} sentiment:" for blank in CONTENT_FREE]
     assert asked[0].tokens == tokenizer(blanks)["input_ids"] and len(asked) == 1
 
 
-def test_contextual_calibration_leaves_no_preference_where_there_is_nothing_to_judge(pristine_model, tokenizer, sentiment):
+def test_contextual_calibration_leaves_no_preference_where_there_is_nothing_to_judge(
+    pristine_model, tokenizer, sentiment
+):
     words, demonstrations, asked = sentiment.words(), draw_demonstrations(sentiment, 4, 0), []
 
     def score(prompts):

@@ -13,14 +13,20 @@ def normal(name):
 
 
 def pins(text):
-    return {normal(name): version for name, version in re.findall(r"^[ -]*([\w.-]+)==(\S+)$", text, re.MULTILINE)}
+    return {
+        normal(name): version
+        for name, version in re.findall(r"^[ -]*([\w.-]+)==(\S+)$", text, re.MULTILINE)
+    }
 
 
 LOCK = pins((ROOT / "requirements.lock").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DECLARED = [
     normal(re.match(r"[\w.-]+", requirement)[0])
-    for requirement in (*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), []))
+    for requirement in (
+        *PROJECT["dependencies"],
+        *sum(PROJECT["optional-dependencies"].values(), []),
+    )
 ]
 
 
@@ -35,7 +41,11 @@ def test_every_declared_dependency_is_locked(name):
 
 def test_the_lock_holds_nothing_but_pins():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
-    assert [line for line in lines if line and not line.startswith("#") and not re.fullmatch(r"[\w.-]+==\S+", line)] == []
+    assert [
+        line
+        for line in lines
+        if line and not line.startswith("#") and not re.fullmatch(r"[\w.-]+==\S+", line)
+    ] == []
 
 
 def test_torch_and_jupyter_book_are_the_ones_the_book_needs():
@@ -45,6 +55,12 @@ def test_torch_and_jupyter_book_are_the_ones_the_book_needs():
 
 
 def test_no_tracked_file_is_larger_than_8_mb():
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
     assert "pyproject.toml" in tracked
-    assert [name for name in tracked if name and (ROOT / name).is_file() and (ROOT / name).stat().st_size > 8_000_000] == []
+    assert [
+        name
+        for name in tracked
+        if name and (ROOT / name).is_file() and (ROOT / name).stat().st_size > 8_000_000
+    ] == []

@@ -17,20 +17,30 @@ def experiment(tiny):
 
 
 def test_an_experiment_is_names_and_numbers_that_any_process_can_have(experiment):
-    assert pickle.loads(pickle.dumps(experiment)) == experiment and len(pickle.dumps(experiment)) < 500
+    assert (
+        pickle.loads(pickle.dumps(experiment)) == experiment and len(pickle.dumps(experiment)) < 500
+    )
 
 
 def test_a_process_loads_a_model_once_and_makes_an_evaluator_once(experiment):
     validation, test = experiment.evaluator("validation"), experiment.evaluator("test")
-    assert validation.model is test.model is experiment.load()[0] and experiment.evaluator("validation") is validation
-    assert (len(validation.demonstration_sets), len(test.demonstration_sets)) == (6, 8) and not validation.examples & test.examples
+    assert (
+        validation.model is test.model is experiment.load()[0]
+        and experiment.evaluator("validation") is validation
+    )
+    assert (len(validation.demonstration_sets), len(test.demonstration_sets)) == (
+        6,
+        8,
+    ) and not validation.examples & test.examples
 
 
 def test_auto_means_the_cpu_and_float32_where_there_is_no_gpu(experiment, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert placed() == ("cpu", "float32") and placed("cpu", "bfloat16") == ("cpu", "bfloat16")
     assert {p.dtype for p in experiment.load()[0].parameters()} == {torch.float32}
-    assert {p.dtype for p in replace(experiment, dtype="bfloat16").load()[0].parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in replace(experiment, dtype="bfloat16").load()[0].parameters()} == {
+        torch.bfloat16
+    }
 
 
 def test_a_model_in_bfloat16_is_the_librarys_own_its_positions_unrounded(tokenizer, tmp_path):
@@ -45,7 +55,9 @@ def test_a_model_in_bfloat16_is_the_librarys_own_its_positions_unrounded(tokeniz
 
 def test_auto_means_cuda_and_bfloat16_where_there_is_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch, "zeros", lambda *shape, device: torch.ones(shape))  # a GPU that says yes
+    monkeypatch.setattr(
+        torch, "zeros", lambda *shape, device: torch.ones(shape)
+    )  # a GPU that says yes
     assert placed() == ("cuda", "bfloat16") and placed("cuda:1", "float16") == ("cuda:1", "float16")
 
 
@@ -57,7 +69,14 @@ def test_workers_are_sent_what_auto_means_here_so_that_theirs_means_the_same(exp
 @pytest.mark.parametrize(
     "device, dtype, message",
     [
-        ("cpu", "float16", "dtype is 'float16', which a CPU has no fast arithmetic for; take float32 or bfloat16, or a CUDA device"),
+        (
+            "cpu",
+            "float16",
+            (
+                "dtype is 'float16', which a CPU has no fast arithmetic for; take float32 or"
+                " bfloat16, or a CUDA device"
+            ),
+        ),
         ("cpu", "int8", "dtype is 'int8', but must be one of auto, float32, bfloat16, float16"),
         ("gpu", "auto", "device is 'gpu', which cannot be used here .*; take cpu, or auto"),
         ("cuda:99", "auto", "device is 'cuda:99', which cannot be used here .*; take cpu, or auto"),
@@ -74,14 +93,29 @@ def test_the_identity_is_the_same_in_every_process_that_means_the_same(experimen
     assert experiment.identity() == experiment.here().identity() == identity
 
 
-@pytest.mark.parametrize("change", [{"task": "topic"}, {"labels": "flipped"}, {"seeds": (1,)}, {"n_shots": 3}, {"n_validation": 7}, {"dtype": "bfloat16"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "topic"},
+        {"labels": "flipped"},
+        {"seeds": (1,)},
+        {"n_shots": 3},
+        {"n_validation": 7},
+        {"dtype": "bfloat16"},
+    ],
+)
 def test_the_identity_differs_when_the_search_does(experiment, change):
     other, own = replace(experiment, **change).identity(), experiment.identity()
-    assert other != own and all((other[digest] != own[digest]) == moved for digest, moved in (("weights", "dtype" in change), ("prompts", "dtype" not in change)))
+    assert other != own and all(
+        (other[digest] != own[digest]) == moved
+        for digest, moved in (("weights", "dtype" in change), ("prompts", "dtype" not in change))
+    )
 
 
 def test_the_identity_does_not_feel_the_test_set_by_which_nothing_is_chosen(experiment):
-    assert replace(experiment, n_test=10**9).identity() == experiment.identity()  # more than there are: no such evaluator can be made
+    assert (
+        replace(experiment, n_test=10**9).identity() == experiment.identity()
+    )  # more than there are: no such evaluator can be made
 
 
 def test_one_weight_is_enough_to_make_another_identity(experiment):
@@ -91,7 +125,9 @@ def test_one_weight_is_enough_to_make_another_identity(experiment):
     weight[3, 4] += 1e-6
     after = experiment.identity()
     weight[3, 4] = old
-    assert {name for name in before if before[name] != after[name]} == {"weights"} and experiment.identity() == before
+    assert {name for name in before if before[name] != after[name]} == {
+        "weights"
+    } and experiment.identity() == before
 
 
 def test_a_model_with_a_single_number_among_its_buffers_has_an_identity(experiment):

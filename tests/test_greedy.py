@@ -19,10 +19,20 @@ ATOL = 1e-4  # logits of order 10 in float32, of two orders of computing them
 
 @pytest.fixture(scope="module")
 def judges():
-    """Validation, test and a guard for a model that gains by clips (chapter 07), so that there is something to keep."""
-    experiment = Experiment("icl-gpt2-noisy", "sentiment", "flipped", n_shots=2, n_validation=40, n_test=24)
-    guard = Experiment("icl-gpt2-noisy", "sentiment", "canonical", n_shots=2, n_validation=30, n_test=12)
-    return experiment.evaluator("validation"), experiment.evaluator("test"), guard.evaluator("validation")
+    """Validation, test and a guard for a model that gains by clips (chapter 07), so that there is
+    something to keep.
+    """
+    experiment = Experiment(
+        "icl-gpt2-noisy", "sentiment", "flipped", n_shots=2, n_validation=40, n_test=24
+    )
+    guard = Experiment(
+        "icl-gpt2-noisy", "sentiment", "canonical", n_shots=2, n_validation=30, n_test=12
+    )
+    return (
+        experiment.evaluator("validation"),
+        experiment.evaluator("test"),
+        guard.evaluator("validation"),
+    )
 
 
 def plainly(evaluator, model):
@@ -35,14 +45,19 @@ def plainly(evaluator, model):
 def by_hand(model, validation, guard, modules, layers, max_loss):
     """The steps, a fresh copy of the model for every clip."""
     model, steps = copy.deepcopy(model), []
-    best, floor = plainly(validation, model).accuracy, plainly(guard, model).accuracy - max_loss if guard else None
+    best, floor = (
+        plainly(validation, model).accuracy,
+        (plainly(guard, model).accuracy - max_loss if guard else None),
+    )
     for layer in sorted(layers, reverse=True):
         for module in modules:
             kept = None
             for rate in RATES[1:]:
                 clipped = clip_(copy.deepcopy(model), layer, module, rate)
                 outcome = plainly(validation, clipped)
-                if outcome.accuracy > best and (guard is None or plainly(guard, clipped).accuracy >= floor):
+                if outcome.accuracy > best and (
+                    guard is None or plainly(guard, clipped).accuracy >= floor
+                ):
                     best, kept = outcome.accuracy, (clipped, (layer, module, rate), outcome)
             if kept:
                 model = kept[0]
@@ -52,24 +67,36 @@ def by_hand(model, validation, guard, modules, layers, max_loss):
 
 @pytest.mark.parametrize("max_loss", [None, 0.1, -1.0], ids=["no guard", "guard", "veto of all"])
 @pytest.mark.parametrize("modules, layers", [(("attn", "mlp"), (2, 3))], ids=str)
-def test_greedy_search_is_what_clipping_by_hand_finds(judges, fingerprint, modules, layers, max_loss):
+def test_greedy_search_is_what_clipping_by_hand_finds(
+    judges, fingerprint, modules, layers, max_loss
+):
     validation, test, guard = judges
     model, guard = validation.model, guard if max_loss is not None else None
     before = fingerprint(model)
     result = greedy_search(model, validation, test, modules, layers, RATES, guard, max_loss)
     steps, clipped = by_hand(model, validation, guard, modules, layers, max_loss)
-    assert [(step.cell.layer, step.cell.module, step.cell.clip_rate) for step in result.steps] == [place for place, _ in steps]
+    assert [(step.cell.layer, step.cell.module, step.cell.clip_rate) for step in result.steps] == [
+        place for place, _ in steps
+    ]
     for step, (_, outcome) in zip(result.steps, steps):
         np.testing.assert_allclose(step.validation.scores, outcome.scores, rtol=0, atol=ATOL)
     np.testing.assert_allclose(result.test_before.scores, test.plain().scores, rtol=0, atol=ATOL)
-    np.testing.assert_allclose(result.test_after.scores, plainly(test, clipped).scores, rtol=0, atol=ATOL)
+    np.testing.assert_allclose(
+        result.test_after.scores, plainly(test, clipped).scores, rtol=0, atol=ATOL
+    )
     assert result.n_tried == len(layers) * len(modules) * 3 and fingerprint(model) == before
 
 
 def test_modules_that_share_a_matrix_are_refused(judges):
     validation, test, _ = judges
     for modules, shared in ((("mlp", "fc_in"), "fc_in"), (("q", "all"), "q"), (("v", "v"), "v")):
-        with pytest.raises(ValueError, match=f"modules {modules[0]!r} and {modules[1]!r} share {shared}, but a greedy search clips each matrix once"):
+        with pytest.raises(
+            ValueError,
+            match=(
+                f"modules {modules[0]!r} and {modules[1]!r} share {shared}, but a greedy search"
+                " clips each matrix once"
+            ),
+        ):
             greedy_search(validation.model, validation, test, modules, (3,), RATES)
 
 
@@ -80,15 +107,26 @@ def test_nothing_to_clip_is_refused(judges, nothing):
         greedy_search(validation.model, validation, test, **nothing)
 
 
-def test_every_clip_is_judged_behind_all_that_were_kept_before_it(model, tokenizer, topic, monkeypatch):
-    """Every clip is made to look better than what there was: what is known of attention must not serve the MLP's clips."""
+def test_every_clip_is_judged_behind_all_that_were_kept_before_it(
+    model, tokenizer, topic, monkeypatch
+):
+    """Every clip is made to look better than what there was: what is known of attention must not
+    serve the MLP's clips.
+    """
     fewer = count(0, -1)  # the newcomer is asked first
     monkeypatch.setattr(Evaluation, "accuracy", property(lambda self: next(fewer)))
-    validation, test = (ICLEvaluator(model, tokenizer, topic, split, n=6, n_shots=2, seeds=(0,)) for split in ("validation", "test"))
+    validation, test = (
+        ICLEvaluator(model, tokenizer, topic, split, n=6, n_shots=2, seeds=(0,))
+        for split in ("validation", "test")
+    )
     journal = Journal(None, {})
     greedy_search(model, validation, test, ("attn", "mlp"), (2, 1, 0), RATES, journal=journal)
     judged = [(key, scores) for key, scores in journal.entries() if key["judge"] == "validation"]
-    assert any(step["layer"] == key["layer"] and step["module"] == "attn" for key, _ in judged for step in key["after"])
+    assert any(
+        step["layer"] == key["layer"] and step["module"] == "attn"
+        for key, _ in judged
+        for step in key["after"]
+    )
     for key, scores in judged:
         clipped = copy.deepcopy(model)
         for step in (*key["after"], key):

@@ -25,7 +25,10 @@ RATES = (0.0, 0.5, 0.9)
 
 @pytest.fixture
 def evaluators(model, tokenizer, sentiment):
-    return [ICLEvaluator(model, tokenizer, sentiment, split, n=12, n_shots=2, seeds=(0,)) for split in ("validation", "test")]
+    return [
+        ICLEvaluator(model, tokenizer, sentiment, split, n=12, n_shots=2, seeds=(0,))
+        for split in ("validation", "test")
+    ]
 
 
 @pytest.fixture
@@ -51,7 +54,10 @@ def test_scores_come_back_bit_for_bit_however_odd(tmp_path):
         journal.add({"a": 1, "b": None}, scores)
         assert journal.get({"b": None, "a": 1}).tobytes() == scores.tobytes()
     with Journal(tmp_path / "new" / "j", IDENTITY) as journal:
-        assert journal.get({"b": None, "a": 1}).tobytes() == scores.tobytes() and journal.get({"a": 1}) is None
+        assert (
+            journal.get({"b": None, "a": 1}).tobytes() == scores.tobytes()
+            and journal.get({"a": 1}) is None
+        )
         assert [key for key, _ in journal.entries()] == [{"a": 1, "b": None}]
 
 
@@ -64,7 +70,10 @@ def test_without_a_path_a_journal_only_remembers():
 def test_a_line_is_on_the_disk_as_soon_as_it_is_added(tmp_path):
     with Journal(tmp_path / "j", IDENTITY) as journal:
         journal.add({"a": 1}, np.eye(2))
-        assert [json.loads(line) for line in (tmp_path / "j").read_text().splitlines()] == [IDENTITY, {"key": {"a": 1}, "scores": [[1, 0], [0, 1]]}]
+        assert [json.loads(line) for line in (tmp_path / "j").read_text().splitlines()] == [
+            IDENTITY,
+            {"key": {"a": 1}, "scores": [[1, 0], [0, 1]]},
+        ]
 
 
 def test_cut_off_at_any_byte_a_journal_holds_the_whole_lines_and_goes_on(tmp_path):
@@ -86,21 +95,38 @@ def test_cut_off_at_any_byte_a_journal_holds_the_whole_lines_and_goes_on(tmp_pat
 @pytest.mark.parametrize("change", [{"model": "n"}, {"seeds": [0]}, {"more": 1}])
 def test_a_journal_of_another_search_is_refused_and_named_by_what_differs(tmp_path, change):
     Journal(tmp_path / "j", IDENTITY).close()
-    with pytest.raises(ValueError, match=f"j is of another search .it differs in '{[*change][0]}'.; name another file"):
+    with pytest.raises(
+        ValueError,
+        match=f"j is of another search .it differs in '{[*change][0]}'.; name another file",
+    ):
         Journal(tmp_path / "j", IDENTITY | change)
     Journal(tmp_path / "j", IDENTITY).close()  # and is not locked by the refusal
 
 
-@pytest.mark.parametrize("content", [b"dear diary", b"dear diary\nyesterday", b"[1]\n", b"\xff\xfe\n\n", b'{"model": "m", "seeds": [0, 1]}\nx\n{}\n'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"dear diary",
+        b"dear diary\nyesterday",
+        b"[1]\n",
+        b"\xff\xfe\n\n",
+        b'{"model": "m", "seeds": [0, 1]}\nx\n{}\n',
+    ],
+)
 def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(tmp_path, content):
     (tmp_path / "j").write_bytes(content)
-    with pytest.raises(ValueError, match="j is (no journal of a search, or is damaged|of another search)"):
+    with pytest.raises(
+        ValueError, match="j is (no journal of a search, or is damaged|of another search)"
+    ):
         Journal(tmp_path / "j", IDENTITY)
     assert (tmp_path / "j").read_bytes() == content
 
 
 def test_a_journal_in_use_is_refused_until_it_is_closed(tmp_path):
-    with Journal(tmp_path / "j", IDENTITY), pytest.raises(BlockingIOError, match="j is in use by another process; wait for it"):
+    with (
+        Journal(tmp_path / "j", IDENTITY),
+        pytest.raises(BlockingIOError, match="j is in use by another process; wait for it"),
+    ):
         Journal(tmp_path / "j", IDENTITY)
     Journal(tmp_path / "j", IDENTITY).close()
 
@@ -148,31 +174,65 @@ def interrupted(search, path, life):
 
 @pytest.fixture(scope="module")
 def gaining():
-    """A model that gains by clips of its last layers (chapter 07), so that a greedy search has something to keep."""
-    experiment = Experiment("icl-gpt2-noisy", "sentiment", "flipped", n_shots=2, n_validation=24, n_test=12)
+    """A model that gains by clips of its last layers (chapter 07), so that a greedy search has
+    something to keep.
+    """
+    experiment = Experiment(
+        "icl-gpt2-noisy", "sentiment", "flipped", n_shots=2, n_validation=24, n_test=12
+    )
     return experiment.evaluator("validation"), experiment.evaluator("test")
 
 
 def searches(evaluators, gaining):
     (validation, test), (gaining_validation, gaining_test) = evaluators, gaining
-    greedy = gaining_validation.model, gaining_validation, gaining_test, ("mlp",), (2, 3), (0.0, 0.95, 0.99)
+    greedy = (
+        gaining_validation.model,
+        gaining_validation,
+        gaining_test,
+        ("mlp",),
+        (2, 3),
+        (0.0, 0.95, 0.99),
+    )
     return {
-        "sweep": lambda journal: [*sweep(validation.model, validation, (0, 2), ("mlp", "attn"), RATES, journal=journal)["evaluation"]],
-        "search": lambda journal: outcomes(search_clip_rate(validation.model, validation, test, "mlp", 1, clip_rates=RATES, journal=journal)),
+        "sweep": lambda journal: [
+            *sweep(validation.model, validation, (0, 2), ("mlp", "attn"), RATES, journal=journal)[
+                "evaluation"
+            ]
+        ],
+        "search": lambda journal: outcomes(
+            search_clip_rate(
+                validation.model, validation, test, "mlp", 1, clip_rates=RATES, journal=journal
+            )
+        ),
         "greedy": lambda journal: outcomes(greedy_search(*greedy, journal=journal)),
-        "guarded": lambda journal: outcomes(greedy_search(*greedy, guard=gaining_test, max_loss=0.5, journal=journal)),
+        "guarded": lambda journal: outcomes(
+            greedy_search(*greedy, guard=gaining_test, max_loss=0.5, journal=journal)
+        ),
     }
 
 
 def outcomes(result):
     assert getattr(result, "steps", True), "nothing was kept, so that nothing can be taken up again"
-    steps = [getattr(step, name) for step in getattr(result, "steps", ()) for name in ("validation", "guard")]
+    steps = [
+        getattr(step, name)
+        for step in getattr(result, "steps", ())
+        for name in ("validation", "guard")
+    ]
     candidates = getattr(result, "validation", ())
-    return [result.validation_before, result.validation_after, result.test_before, result.test_after, *candidates, *filter(None, steps)]
+    return [
+        result.validation_before,
+        result.validation_after,
+        result.test_before,
+        result.test_after,
+        *candidates,
+        *filter(None, steps),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["sweep", "search", "greedy", "guarded"])
-def test_killed_at_any_entry_and_taken_up_again_the_answer_is_the_same_and_no_cell_is_judged_twice(evaluators, gaining, fingerprint, tmp_path, kind):
+def test_killed_at_any_entry_and_taken_up_again_the_answer_is_the_same_and_no_cell_is_judged_twice(
+    evaluators, gaining, fingerprint, tmp_path, kind
+):
     models, search = (evaluators[0].model, gaining[0].model), searches(evaluators, gaining)[kind]
     before = [*map(fingerprint, models)]
     wanted = search(None)
@@ -189,7 +249,9 @@ def test_killed_at_any_entry_and_taken_up_again_the_answer_is_the_same_and_no_ce
         assert len(keys) == n + 1 == len(set(keys))
 
 
-def test_a_finished_search_runs_the_model_no_more(evaluators, gaining, count, tmp_path, monkeypatch):
+def test_a_finished_search_runs_the_model_no_more(
+    evaluators, gaining, count, tmp_path, monkeypatch
+):
     for kind, search in searches(evaluators, gaining).items():
         with Journal(tmp_path / kind, IDENTITY) as journal:
             wanted = search(journal)
@@ -208,9 +270,25 @@ def test_a_sweep_serves_the_search_that_follows_it(model, evaluators, count, tmp
 
 
 def test_kill_9_and_the_same_command_again(tmp_path, tiny):
-    arguments = ["sweep", "--model", tiny, "--task", "topic", "--shots", "8", "--n-validation", "200", "--n-test", "1", "--json", "--journal"]
+    arguments = [
+        "sweep",
+        "--model",
+        tiny,
+        "--task",
+        "topic",
+        "--shots",
+        "8",
+        "--n-validation",
+        "200",
+        "--n-test",
+        "1",
+        "--json",
+        "--journal",
+    ]
     command = [sys.executable, "-m", "svdicl_lite.cli", *arguments, str(tmp_path / "j")]
-    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    run = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     deadline = time.monotonic() + 300
     while not (tmp_path / "j").exists() or (tmp_path / "j").read_bytes().count(b"\n") < 3:
         assert run.poll() is None and time.monotonic() < deadline
@@ -224,7 +302,9 @@ def test_kill_9_and_the_same_command_again(tmp_path, tiny):
         file.write(b'{"key": {"spl')  # as a kill in the middle of a line leaves it
     runner, results = CliRunner(), []
     for path in (tmp_path / "j", tmp_path / "another"):
-        results.append(json.loads(runner.invoke(app, [*arguments, str(path)]).stdout) | {"seconds": 0})
+        results.append(
+            json.loads(runner.invoke(app, [*arguments, str(path)]).stdout) | {"seconds": 0}
+        )
     assert results[0] == results[1]
     lines = (tmp_path / "j").read_bytes()
     assert lines.startswith(kept) and lines.count(b"\n") == 1 + 3 * 2 * 8

@@ -1,4 +1,6 @@
-"""What every lesson owes its reader: numbers that were computed, figures that are described, exercises whose checks can tell right from wrong."""
+"""What every lesson owes its reader: numbers that were computed, figures that are described,
+exercises whose checks can tell right from wrong.
+"""
 
 import re
 
@@ -7,7 +9,10 @@ import pytest
 import yaml
 from test_chapters import CHAPTERS, ROOT
 
-WORDS = "which that these those is are was were has have had costs? gains? gained lost loses? falls? rises? keeps? leaves? takes? needs? than".split()
+WORDS = (
+    "which that these those is are was were has have had costs? gains? gained lost loses? falls?"
+    " rises? keeps? leaves? takes? needs? than".split()
+)
 CLAIM = re.compile(rf"%|\bpoints?\b|±|\b(?:{'|'.join(WORDS)})\b", re.I)
 NUMBER = re.compile(r"(?<![\w.#-])[-+−]?\d[\d,.]*(?:\s?%)?")
 ALLOWED = re.compile(
@@ -24,26 +29,46 @@ ALLOWED = re.compile(
 
 
 def prose(chapter: str) -> list[str]:
-    """The sentences of a chapter outside of code, math, glue, headings, tables, hints and the words on time and memory."""
+    """The sentences of a chapter outside of code, math, glue, headings, tables, hints and the words
+    on time and memory.
+    """
     cells = jupytext.read(ROOT / f"chapters/{chapter}.md").cells
     text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    text = re.sub(r":::\{admonition\} Hint.*?\n:::", "", text, flags=re.S)  # a hint tells the way, and claims nothing of data
+    text = re.sub(
+        r":::\{admonition\} Hint.*?\n:::", "", text, flags=re.S
+    )  # a hint tells the way, and claims nothing of data
     text = re.sub(r"\$\$.*?\$\$|\$[^$]+\$", " ", text, flags=re.S)
     text = re.sub(r"```.*?```", " ", text, flags=re.S)
     text = re.sub(r"\{glue:?[^}]*\}`[^`]*`|\{(?:ref|term|doc)\}`[^`]*`|`[^`\n]*`", " _ ", text)
-    text = re.sub(r"^(?:#.*|\|.*|:::.*|:\w+:.*|\*\*It takes\*\*.*(?:\n[^\n:]+)*|\(.*\)=)$", "", text, flags=re.M)
+    text = re.sub(
+        r"^(?:#.*|\|.*|:::.*|:\w+:.*|\*\*It takes\*\*.*(?:\n[^\n:]+)*|\(.*\)=)$",
+        "",
+        text,
+        flags=re.M,
+    )
     text = re.sub(r"^\d+\. ", "", text, flags=re.M)
-    return [" ".join(sentence.split()) for block in text.split("\n\n") for sentence in re.split(r"(?<=[.?!:;])\s+(?=[A-Z*])|\n- ", block) if sentence.strip()]
+    return [
+        " ".join(sentence.split())
+        for block in text.split("\n\n")
+        for sentence in re.split(r"(?<=[.?!:;])\s+(?=[A-Z*])|\n- ", block)
+        if sentence.strip()
+    ]
 
 
 def typed_numbers(chapter: str) -> list[str]:
     """Sentences that claim something with a number that nobody computed: neither glued nor cited."""
     found = []
     for sentence in prose(chapter):
-        if "{cite}" in sentence or sentence.endswith("?"):  # a printed number of a source; a question asserts nothing
+        if "{cite}" in sentence or sentence.endswith(
+            "?"
+        ):  # a printed number of a source; a question asserts nothing
             continue
         left = ALLOWED.sub(" ", sentence)
-        numbers = [number for number in NUMBER.findall(left) if number.strip(",. ") not in ("0", "1", "2", "3", "4")]
+        numbers = [
+            number
+            for number in NUMBER.findall(left)
+            if number.strip(",. ") not in ("0", "1", "2", "3", "4")
+        ]
         if numbers and CLAIM.search(left):
             found.append(f"{', '.join(numbers)}: {sentence}")
     return found
@@ -57,8 +82,15 @@ def test_every_number_with_a_claim_is_computed_or_cited(chapter):
 def test_the_detector_sees_a_typed_number(tmp_path, monkeypatch):
     monkeypatch.setattr("test_lessons.ROOT", tmp_path)
     (tmp_path / "chapters").mkdir()
-    page = "---\njupytext:\n  text_representation:\n    extension: .md\n    format_name: myst\nkernelspec:\n  name: python3\n  display_name: p\n---\n\n"
-    (tmp_path / "chapters/bad.md").write_text(page + "The clip gains 17.2 points.\n\nIt was found in 1988 {glue:text}`x_gain` ago.\n\n$a = 77$ is math.\n")
+    page = (
+        "---\njupytext:\n  text_representation:\n    extension: .md\n    format_name:"
+        " myst\nkernelspec:\n  name: python3\n  display_name: p\n---\n\n"
+    )
+    (tmp_path / "chapters/bad.md").write_text(
+        page
+        + "The clip gains 17.2 points.\n\nIt was found in 1988 {glue:text}`x_gain` ago.\n\n$a = 77$"
+        " is math.\n"
+    )
     assert len(typed_numbers("bad")) == 1
 
 
@@ -66,12 +98,20 @@ def test_the_detector_sees_a_typed_number(tmp_path, monkeypatch):
 def test_every_figure_of_a_chapter_has_alt_text_and_a_caption(chapter):
     text = (ROOT / f"chapters/{chapter}.md").read_text()
     for cell in jupytext.read(ROOT / f"chapters/{chapter}.md").cells:
-        draws = cell.cell_type == "code" and re.search(r"plt\.subplots\(|plots\.(?:accuracy_by_rate|search_path)\(", cell.source)
+        draws = cell.cell_type == "code" and re.search(
+            r"plt\.subplots\(|plots\.(?:accuracy_by_rate|search_path)\(", cell.source
+        )
         if draws and "remove-cell" not in cell.metadata.get("tags", []):
-            image, figure = (cell.metadata.get("mystnb", {}).get(kind, {}) for kind in ("image", "figure"))
+            image, figure = (
+                cell.metadata.get("mystnb", {}).get(kind, {}) for kind in ("image", "figure")
+            )
             assert len(image.get("alt", "")) > 60, f"no alt text: {cell.source[:80]}"
-            assert len(figure.get("caption", "")) > 30 and figure.get("name", "").startswith("fig-"), f"no caption: {cell.source[:80]}"
-    for options in re.findall(r"^(?:```|:::)\{figure\}[^\n]*\n(.*?)^(?:```|:::)", text, re.M | re.S):
+            assert len(figure.get("caption", "")) > 30 and figure.get("name", "").startswith(
+                "fig-"
+            ), f"no caption: {cell.source[:80]}"
+    for options in re.findall(
+        r"^(?:```|:::)\{figure\}[^\n]*\n(.*?)^(?:```|:::)", text, re.M | re.S
+    ):
         assert ":alt:" in options, f"a figure without alt text: {options[:80]}"
 
 
@@ -89,20 +129,36 @@ def exercises(chapter: str) -> dict[str, list]:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_every_exercise_has_a_solution_that_its_own_check_accepts_and_a_wrong_answer_that_it_refuses(chapter):
+def test_every_exercise_has_a_solution_that_its_own_check_accepts_and_a_wrong_answer_that_it_refuses(
+    chapter,
+):
     assert len(exercises(chapter)) >= 3
-    code = "\n".join(cell.source for cell in jupytext.read(ROOT / f"chapters/{chapter}.md").cells if cell.cell_type == "code")
+    code = "\n".join(
+        cell.source
+        for cell in jupytext.read(ROOT / f"chapters/{chapter}.md").cells
+        if cell.cell_type == "code"
+    )
     asserted = "\n".join(re.findall(r"^assert .*", code, re.M))
     for heading, cells in exercises(chapter).items():
         assert re.search(r"★+, \d+ minutes", heading), f"no difficulty and minutes: {heading}"
-        check = re.search(r"def (check_\w+)\(", "\n".join(cell.source for cell in cells if cell.cell_type == "code"))
+        check = re.search(
+            r"def (check_\w+)\(",
+            "\n".join(cell.source for cell in cells if cell.cell_type == "code"),
+        )
         assert check, f"no check: {heading}"
-        assert re.search(rf'{check[1]}\(.*?\)(?: == |\.startswith\()"Right', asserted), f"no asserted solution: {heading}"
-        assert re.search(rf'{check[1]}\(.*\) != "Right|not {check[1]}\(|" in {check[1]}\(', asserted), f"the check refuses nothing: {heading}"
+        assert re.search(rf'{check[1]}\(.*?\)(?: == |\.startswith\()"Right', asserted), (
+            f"no asserted solution: {heading}"
+        )
+        assert re.search(
+            rf'{check[1]}\(.*\) != "Right|not {check[1]}\(|" in {check[1]}\(', asserted
+        ), f"the check refuses nothing: {heading}"
         assert any("Hint" in cell.source for cell in cells), f"no hint: {heading}"
 
 
 def test_the_pages_beside_the_chapters_are_in_the_table_of_contents():
     listed = yaml.safe_load((ROOT / "_toc.yml").read_text())
     files = {chapter["file"] for part in listed["parts"] for chapter in part["chapters"]}
-    assert {f"book/{page}" for page in ("paper_map", "notation", "glossary", "models", "api", "status", "references")} <= files
+    assert {
+        f"book/{page}"
+        for page in ("paper_map", "notation", "glossary", "models", "api", "status", "references")
+    } <= files

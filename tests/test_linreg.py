@@ -51,7 +51,9 @@ def test_prompts_are_linear_and_standard_normal():
     w = torch.linalg.lstsq(xs, ys[..., None]).solution
     torch.testing.assert_close((xs @ w).squeeze(-1), ys, rtol=0, atol=1e-3)
     for numbers in (xs, w):
-        assert numbers.mean().abs() < 0.03 and abs(numbers.std() - 1) < 0.03  # 20,000 numbers: four standard errors are 0.028
+        assert (
+            numbers.mean().abs() < 0.03 and abs(numbers.std() - 1) < 0.03
+        )  # 20,000 numbers: four standard errors are 0.028
 
 
 def test_a_curriculum_leaves_the_later_coordinates_at_zero():
@@ -70,7 +72,9 @@ def test_a_prediction_sees_its_x_and_the_pairs_before_it_and_nothing_else():
         moved_x, moved_y = xs.clone(), ys.clone()
         moved_x[0, i] += 1
         moved_y[0, i] += 1
-        x_moves, y_moves = ((model(*moved) - plain)[0] != 0 for moved in ((moved_x, ys), (xs, moved_y)))
+        x_moves, y_moves = (
+            (model(*moved) - plain)[0] != 0 for moved in ((moved_x, ys), (xs, moved_y))
+        )
         assert not x_moves[:i].any() and x_moves[i:].all()
         assert not y_moves[: i + 1].any() and y_moves[i + 1 :].all()
 
@@ -80,7 +84,9 @@ def test_least_squares_is_numpys_shortest_solution_and_exact_once_it_has_seen_as
     guesses = least_squares(xs, ys)
     for i in range(6):
         for k in range(1, RECIPE.points):
-            w = np.linalg.lstsq(xs[i, :k].double().numpy(), ys[i, :k].double().numpy(), rcond=None)[0]
+            w = np.linalg.lstsq(xs[i, :k].double().numpy(), ys[i, :k].double().numpy(), rcond=None)[
+                0
+            ]
             assert guesses[i, k].item() == pytest.approx(xs[i, k].double().numpy() @ w, abs=1e-5)
     torch.testing.assert_close(guesses[:, 5:], ys[:, 5:], rtol=0, atol=1e-3)
     assert (guesses[:, 0] == 0).all()
@@ -95,12 +101,16 @@ def test_averaging_is_one_step_of_gradient_descent_from_zero():
             loss = ((xs[:, :k] @ w[..., None]).squeeze(-1) - ys[:, :k]).square().sum() / (2 * k)
             (gradient,) = torch.autograd.grad(loss, w)
             w = w - gradient
-        torch.testing.assert_close(guesses[:, k], (xs[:, k] * w).sum(-1).detach(), rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            guesses[:, k], (xs[:, k] * w).sum(-1).detach(), rtol=0, atol=1e-5
+        )
 
 
 def test_errors_are_normalised_and_the_theory_of_least_squares_holds():
     errors = squared_errors(lambda xs, ys: torch.zeros_like(ys), 4000)
-    assert errors.shape == (4000, RECIPE.points) and errors.mean().item() == pytest.approx(1, abs=0.08)
+    assert errors.shape == (4000, RECIPE.points) and errors.mean().item() == pytest.approx(
+        1, abs=0.08
+    )
     # a projection on k random directions leaves (d − k)/d of a random w
     for row, k in zip(linreg.curve(squared_errors(least_squares, 4000)), range(6)):
         wide = 2 * (row["high"] - row["low"])
@@ -122,12 +132,16 @@ def test_training_keeps_the_weights_of_every_stage(quick):
     untrained = Regressor(TINY).state_dict()
     assert len(stages) == 3 and [row["step"] for row in made["curve"]] == [4]
     for before, after in zip((untrained, *stages), stages):
-        assert [name for name in after if torch.equal(before[name], after[name])] == ["transformer.wte.weight"]  # the word nobody reads
+        assert [name for name in after if torch.equal(before[name], after[name])] == [
+            "transformer.wte.weight"
+        ]  # the word nobody reads
 
 
 def test_the_same_seed_trains_the_same_weights_and_another_others(quick):
     torch.manual_seed(7)
-    one, other, third = (linreg.train(recipe)[0][-1] for recipe in (TINY, TINY, replace(TINY, seed=1)))
+    one, other, third = (
+        linreg.train(recipe)[0][-1] for recipe in (TINY, TINY, replace(TINY, seed=1))
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not torch.equal(one["read_in.weight"], third["read_in.weight"])
 
@@ -139,7 +153,9 @@ def test_a_stage_that_was_not_shipped_is_refused(stage):
 
 
 def test_seeds_share_the_prompts_evenly():
-    with pytest.raises(ValueError, match="n is 10, but must be a multiple of 4, the number of seeds"):
+    with pytest.raises(
+        ValueError, match="n is 10, but must be a multiple of 4, the number of seeds"
+    ):
         squared_errors(least_squares, 10)
 
 
@@ -148,7 +164,13 @@ def test_a_damaged_checkpoint_is_one_sentence(shipped):
     whole = weights.read_bytes()
     for damage in (whole[: len(whole) // 2], b"", b"<html>502 Bad Gateway</html>"):
         weights.write_bytes(damage)
-        with pytest.raises(ValueError, match=r"the checkpoint .*stage-2\.safetensors is damaged or incomplete \(.+\); fetch or train it again$"):
+        with pytest.raises(
+            ValueError,
+            match=(
+                r"the checkpoint .*stage-2\.safetensors is damaged or incomplete \(.+\); fetch or"
+                r" train it again$"
+            ),
+        ):
             linreg.load(2)
     weights.unlink()
     with pytest.raises(ValueError, match="stage-2.safetensors is damaged or incomplete"):
@@ -158,7 +180,10 @@ def test_a_damaged_checkpoint_is_one_sentence(shipped):
 
 def test_missing_weights_and_wrong_shapes_are_named(shipped):
     weights = load_file(shipped / "stage-3.safetensors")
-    save_file({name: weight for name, weight in weights.items() if name != "read_out.bias"}, shipped / "stage-3.safetensors")
+    save_file(
+        {name: weight for name, weight in weights.items() if name != "read_out.bias"},
+        shipped / "stage-3.safetensors",
+    )
     with pytest.raises(ValueError, match=r"incomplete \(.*read_out.bias"):
         linreg.load(3)
     save_file(weights | {"read_out.bias": torch.zeros(2)}, shipped / "stage-3.safetensors")
@@ -167,36 +192,68 @@ def test_missing_weights_and_wrong_shapes_are_named(shipped):
 
 
 def test_as_a_text_model_it_is_refused_with_the_way_to_load_it():
-    with pytest.raises(ValueError, match=r"linreg-gpt2 reads numbers, not text, .*load it with svdicl_lite.training.linreg.load\(stage\)"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"linreg-gpt2 reads numbers, not text, .*load it with"
+            r" svdicl_lite.training.linreg.load\(stage\)"
+        ),
+    ):
         load_model("linreg-gpt2")
 
 
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
     card = model_card("linreg-gpt2")
-    assert sum(path.stat().st_size for path in (loading.CHECKPOINTS / "linreg-gpt2").iterdir()) <= 8_000_000
-    assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == RECIPE.stages[-1]
-    assert {"seconds", "cpu_seconds", "device", "threads", "torch", "transformers", "parameters", "test_seeds"} <= {*card}
+    assert (
+        sum(path.stat().st_size for path in (loading.CHECKPOINTS / "linreg-gpt2").iterdir())
+        <= 8_000_000
+    )
+    assert (
+        card["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
+        and card["curve"][-1]["step"] == RECIPE.stages[-1]
+    )
+    assert {
+        "seconds",
+        "cpu_seconds",
+        "device",
+        "threads",
+        "torch",
+        "transformers",
+        "parameters",
+        "test_seeds",
+    } <= {*card}
 
 
 def test_the_card_says_what_is_measured(shipped_errors):
     measured = {f"stage {stage}": errors for stage, errors in shipped_errors.items()}
-    measured |= {"least_squares": squared_errors(least_squares), "averaging": squared_errors(averaging)}
+    measured |= {
+        "least_squares": squared_errors(least_squares),
+        "averaging": squared_errors(averaging),
+    }
     told = model_card("linreg-gpt2")["test"]
     assert {*told} == {*measured}
     for name, errors in measured.items():
         for row, ours in zip(told[name], linreg.curve(errors), strict=True):
             assert row["n"] == ours["n"] == 2048
-            assert ours["error"] == pytest.approx(row["error"], rel=1e-3, abs=1e-4)  # float32 sums in another order
+            assert ours["error"] == pytest.approx(
+                row["error"], rel=1e-3, abs=1e-4
+            )  # float32 sums in another order
 
 
-def test_every_stage_does_better_than_the_one_before_and_the_last_nears_least_squares(shipped_errors):
+def test_every_stage_does_better_than_the_one_before_and_the_last_nears_least_squares(
+    shipped_errors,
+):
     means = {stage: errors.mean(0) for stage, errors in shipped_errors.items()}
     for before, after in zip(STAGES, STAGES[1:]):
-        gain = shipped_errors[before].mean(1) - shipped_errors[after].mean(1)  # paired, prompt by prompt
+        gain = shipped_errors[before].mean(1) - shipped_errors[after].mean(
+            1
+        )  # paired, prompt by prompt
         assert gain.mean() > 4 * gain.std() / len(gain) ** 0.5
     best, average = squared_errors(least_squares).mean(0), squared_errors(averaging).mean(0)
     gap = means[len(RECIPE.stages)] - best
-    assert gap.argmax() == RECIPE.dims and gap.max() < 0.2  # as many pairs as dimensions: the hardest systems to solve
+    assert (
+        gap.argmax() == RECIPE.dims and gap.max() < 0.2
+    )  # as many pairs as dimensions: the hardest systems to solve
     assert (gap[torch.arange(RECIPE.points) != RECIPE.dims] < 0.1).all() and gap[-1] < 0.03
     assert (means[len(RECIPE.stages)][2:] < average[2:] / 2).all()
 
@@ -211,7 +268,9 @@ def test_clipping_finds_its_matrices_and_gives_them_back():
 
 
 def test_a_clip_helps_the_model_that_was_hardly_trained_and_hurts_the_one_that_was():
-    """What `benchmarks/regression.py` finds behind more than d examples; the rate of the first was chosen there, on validation prompts."""
+    """What `benchmarks/regression.py` finds behind more than d examples; the rate of the first was
+    chosen there, on validation prompts.
+    """
 
     def falls(stage, clips, n):
         """For each clip the mean fall of the error, paired prompt by prompt, in standard errors."""
@@ -223,4 +282,17 @@ def test_a_clip_helps_the_model_that_was_hardly_trained_and_hurts_the_one_that_w
             yield gained.mean().item() / (gained.std().item() / n**0.5)
 
     assert [*falls(1, [(0, "mlp", 0.75)], 1024)][0] > 3
-    assert max(falls(4, [(layer, module, 0.9) for layer in range(RECIPE.layers) for module in ("mlp", "attn")], 512)) < -3
+    assert (
+        max(
+            falls(
+                4,
+                [
+                    (layer, module, 0.9)
+                    for layer in range(RECIPE.layers)
+                    for module in ("mlp", "attn")
+                ],
+                512,
+            )
+        )
+        < -3
+    )

@@ -11,7 +11,9 @@ from svdicl_lite.scoring.prompts import OptionPrompts, encode_options
 
 @torch.inference_mode()
 def log_likelihood_by_hand(model, tokens, n):
-    """Mean of log p(token | all before it) over the last n tokens: one shorter prompt for each, the formula in float64."""
+    """Mean of log p(token | all before it) over the last n tokens: one shorter prompt for each, the
+    formula in float64.
+    """
     total = 0.0
     for end in range(len(tokens) - n, len(tokens)):
         logits = model(torch.tensor([tokens[:end]])).logits[0, -1].double().numpy()
@@ -23,10 +25,13 @@ def test_option_scores_are_the_mean_log_likelihood_of_the_options_tokens(pristin
     prompts = encode_options(tokenizer, CHOICE, CHOICES[:2], CHOICES)
     scores = option_scores_plain(pristine_model, prompts)
     by_hand = [
-        [log_likelihood_by_hand(pristine_model, tokens, n) for tokens, n in zip(*row)] for row in zip(prompts.tokens, prompts.n_option_tokens)
+        [log_likelihood_by_hand(pristine_model, tokens, n) for tokens, n in zip(*row)]
+        for row in zip(prompts.tokens, prompts.n_option_tokens)
     ]
     assert scores.shape == (3, 2) and len({*map(tuple, prompts.n_option_tokens)}) > 1
-    np.testing.assert_allclose(scores, by_hand, atol=1e-5)  # float32 numbers near 9 lie 1e-6 apart: ten of those steps
+    np.testing.assert_allclose(
+        scores, by_hand, atol=1e-5
+    )  # float32 numbers near 9 lie 1e-6 apart: ten of those steps
 
 
 def test_a_uniform_model_scores_every_option_alike_however_long(model, tokenizer):
@@ -40,9 +45,14 @@ def test_a_uniform_model_scores_every_option_alike_however_long(model, tokenizer
 def test_only_the_last_n_tokens_count(pristine_model, n):
     tokens = list(range(5, 12))
     scores = option_scores_plain(pristine_model, OptionPrompts([[tokens]], [[n]], [0]))
-    assert scores[0, 0] == pytest.approx(log_likelihood_by_hand(pristine_model, tokens, n), abs=1e-5)
+    assert scores[0, 0] == pytest.approx(
+        log_likelihood_by_hand(pristine_model, tokens, n), abs=1e-5
+    )
 
 
 def test_scores_depend_on_the_demonstrations(pristine_model, tokenizer):
-    alone, shown = (option_scores_plain(pristine_model, encode_options(tokenizer, CHOICE, CHOICES[:k], CHOICES)) for k in (0, 2))
+    alone, shown = (
+        option_scores_plain(pristine_model, encode_options(tokenizer, CHOICE, CHOICES[:k], CHOICES))
+        for k in (0, 2)
+    )
     assert np.abs(alone - shown).max() > 0.1

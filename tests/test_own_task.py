@@ -17,7 +17,10 @@ WORDS = {"0": "bad", "1": "good"}
 
 
 def rows_of(n, start=0):
-    return [{"text": f"review number {i}", "stars": str(i % 2), "by": "anna"} for i in range(start, start + n)]
+    return [
+        {"text": f"review number {i}", "stars": str(i % 2), "by": "anna"}
+        for i in range(start, start + n)
+    ]
 
 
 def write_csv(path, rows):
@@ -29,21 +32,39 @@ def write_csv(path, rows):
 
 
 def load(path, template=TEMPLATE, label_words=WORDS, label_column="stars", **how):
-    return load_task(path, template=template, label_words=label_words, label_column=label_column, **how)
+    return load_task(
+        path, template=template, label_words=label_words, label_column=label_column, **how
+    )
 
 
 def pairs(task):
     """(text, label word) of every example."""
-    return {(row["text"], task.label_words[row["label"]]) for split in SPLITS for row in task.splits[split]}
+    return {
+        (row["text"], task.label_words[row["label"]])
+        for split in SPLITS
+        for row in task.splits[split]
+    }
 
 
 def test_a_csv_becomes_a_task(tmp_path):
     task = load(write_csv(tmp_path / "reviews.csv", rows_of(200)))
-    assert (task.name, task.classes, task.words(), task.words("flipped")) == ("reviews", ("0", "1"), ("bad", "good"), ("good", "bad"))
-    assert pairs(task) == {(row["text"], ("bad", "good")[int(row["stars"])]) for row in rows_of(200)}
-    assert task.splits["test"].column_names == ["text", "label"] and task.splits["test"].features["label"].names == ["0", "1"]
+    assert (task.name, task.classes, task.words(), task.words("flipped")) == (
+        "reviews",
+        ("0", "1"),
+        ("bad", "good"),
+        ("good", "bad"),
+    )
+    assert pairs(task) == {
+        (row["text"], ("bad", "good")[int(row["stars"])]) for row in rows_of(200)
+    }
+    assert task.splits["test"].column_names == ["text", "label"] and task.splits["test"].features[
+        "label"
+    ].names == ["0", "1"]
     row = task.splits["train"][0]
-    assert render(task, row, task.words()[row["label"]]) == f"review: {row['text']} verdict: {('bad', 'good')[row['label']]}\n"
+    assert (
+        render(task, row, task.words()[row["label"]])
+        == f"review: {row['text']} verdict: {('bad', 'good')[row['label']]}\n"
+    )
 
 
 def test_json_and_jsonl_hold_the_same_as_csv(tmp_path):
@@ -51,17 +72,38 @@ def test_json_and_jsonl_hold_the_same_as_csv(tmp_path):
     for row in rows:
         row["stars"] = int(row["stars"])  # numbers there, text in a csv
     rows[5]["text"] = "naïve\u2028two lines to some, one to JSON"
-    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n\n", encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text(
+        "\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n\n", encoding="utf-8"
+    )
     (tmp_path / "a.json").write_text(json.dumps(rows))
-    loaded = [load(write_csv(tmp_path / "a.csv", rows)), load(tmp_path / "a.jsonl"), load(tmp_path / "a.json")]
+    loaded = [
+        load(write_csv(tmp_path / "a.csv", rows)),
+        load(tmp_path / "a.jsonl"),
+        load(tmp_path / "a.json"),
+    ]
     for task in loaded[1:]:
-        assert all(task.splits[split].to_list() == loaded[0].splits[split].to_list() for split in SPLITS)
+        assert all(
+            task.splits[split].to_list() == loaded[0].splits[split].to_list() for split in SPLITS
+        )
 
 
 def test_texts_keep_commas_quotes_line_ends_and_braces(tmp_path):
-    texts = ['so, so "fine"', "two\nlines", "{text} {label}", "naïve 日本", "a\u2028b", "NA", "null", "1.0"]
+    texts = [
+        'so, so "fine"',
+        "two\nlines",
+        "{text} {label}",
+        "naïve 日本",
+        "a\u2028b",
+        "NA",
+        "null",
+        "1.0",
+    ]
     rows = [{"text": text, "stars": "1"} for text in texts] + rows_of(60)
-    task = load(write_csv(tmp_path / "a.csv", [{key: row[key] for key in ("text", "stars")} for row in rows]))
+    task = load(
+        write_csv(
+            tmp_path / "a.csv", [{key: row[key] for key in ("text", "stars")} for row in rows]
+        )
+    )
     assert {(text, "good") for text in texts} <= pairs(task)
 
 
@@ -77,7 +119,9 @@ def test_the_splits_share_no_text_and_hold_70_15_15_percent(tmp_path):
     held = {split: {*task.splits[split]["text"]} for split in SPLITS}
     assert all(not held[one] & held[other] for one, other in combinations(SPLITS, 2))
     for split, share in zip(SPLITS, (0.70, 0.15, 0.15)):
-        assert len(held[split]) / n == pytest.approx(share, abs=0.03)  # standard deviation 0.0072 at most: four of them
+        assert len(held[split]) / n == pytest.approx(
+            share, abs=0.03
+        )  # standard deviation 0.0072 at most: four of them
 
 
 @given(st.lists(st.text(), min_size=1, max_size=3), st.integers(0, 2**32))
@@ -87,35 +131,68 @@ def test_every_text_has_one_split(texts, seed):
 
 
 def test_a_text_keeps_its_split_when_others_are_added_and_changes_it_with_the_seed(tmp_path):
-    few, many = load(write_csv(tmp_path / "few.csv", rows_of(100))), load(write_csv(tmp_path / "many.csv", rows_of(500)))
+    few, many = (
+        load(write_csv(tmp_path / "few.csv", rows_of(100))),
+        load(write_csv(tmp_path / "many.csv", rows_of(500))),
+    )
     assert all({*few.splits[split]["text"]} <= {*many.splits[split]["text"]} for split in SPLITS)
     other = load(tmp_path / "few.csv", seed=1)
-    assert {*other.splits["test"]["text"]} != {*few.splits["test"]["text"]} and pairs(other) == pairs(few)
+    assert {*other.splits["test"]["text"]} != {*few.splits["test"]["text"]} and pairs(
+        other
+    ) == pairs(few)
 
 
 def test_a_text_that_occurs_twice_stays_once_with_its_first_label(tmp_path):
-    rows = [*rows_of(60), {"text": " review number 4 ", "stars": "1", "by": ""}, {"text": "review number 5", "stars": "1", "by": ""}]
+    rows = [
+        *rows_of(60),
+        {"text": " review number 4 ", "stars": "1", "by": ""},
+        {"text": "review number 5", "stars": "1", "by": ""},
+    ]
     task = load(write_csv(tmp_path / "a.csv", rows))
-    assert task.dropped == {"all": 2} and pairs(task) == {(row["text"], ("bad", "good")[int(row["stars"])]) for row in rows_of(60)}
+    assert task.dropped == {"all": 2} and pairs(task) == {
+        (row["text"], ("bad", "good")[int(row["stars"])]) for row in rows_of(60)
+    }
 
 
 def test_classes_stand_in_the_order_of_the_label_words(tmp_path):
-    task = load(write_csv(tmp_path / "a.csv", rows_of(60)), label_words={1: " good", 0: "bad", 2: "so"})
+    task = load(
+        write_csv(tmp_path / "a.csv", rows_of(60)), label_words={1: " good", 0: "bad", 2: "so"}
+    )
     assert (task.classes, task.words()) == (("1", "0", "2"), ("good", "bad", "so"))
-    assert Counter(label for split in SPLITS for label in task.splits[split]["label"]) == {0: 30, 1: 30}
+    assert Counter(label for split in SPLITS for label in task.splits[split]["label"]) == {
+        0: 30,
+        1: 30,
+    }
 
 
 def test_templates_may_have_several_columns(tmp_path):
     rows = [{"one": f"first {i}", "the other": "second", "label": "ab"[i % 2]} for i in range(60)]
-    task = load_task(write_csv(tmp_path / "a.csv", rows), template="{one} and {the other} = {label}", label_words={"a": "x", "b": "y"})
+    task = load_task(
+        write_csv(tmp_path / "a.csv", rows),
+        template="{one} and {the other} = {label}",
+        label_words={"a": "x", "b": "y"},
+    )
     row = next(row for row in task.splits["train"])
     assert render(task, row) == f"{row['one']} and second =" and len(task.splits["train"]) > 20
 
 
 def write_toml(path, **said):
-    said = {"template": TEMPLATE, "label_column": "stars", "data": "a.csv", "label_words": WORDS} | said
-    lines = [f"{key} = {json.dumps(value)}" for key, value in said.items() if not isinstance(value, dict) and value is not None]
-    tables = [f"[{key}]\n" + "\n".join(f"{k} = {json.dumps(v)}" for k, v in value.items()) for key, value in said.items() if isinstance(value, dict)]
+    said = {
+        "template": TEMPLATE,
+        "label_column": "stars",
+        "data": "a.csv",
+        "label_words": WORDS,
+    } | said
+    lines = [
+        f"{key} = {json.dumps(value)}"
+        for key, value in said.items()
+        if not isinstance(value, dict) and value is not None
+    ]
+    tables = [
+        f"[{key}]\n" + "\n".join(f"{k} = {json.dumps(v)}" for k, v in value.items())
+        for key, value in said.items()
+        if isinstance(value, dict)
+    ]
     path.write_text("\n".join(lines + tables))
     return path
 
@@ -124,16 +201,24 @@ def test_a_toml_says_the_same_as_arguments_with_paths_relative_to_itself(tmp_pat
     (tmp_path / "there").mkdir()
     asked = load(write_csv(tmp_path / "there" / "a.csv", rows_of(100)))
     monkeypatch.chdir(tmp_path)
-    task = load_task("there/reviews.toml" if write_toml(tmp_path / "there" / "reviews.toml") else "", "flipped")
+    task = load_task(
+        "there/reviews.toml" if write_toml(tmp_path / "there" / "reviews.toml") else "", "flipped"
+    )
     assert (task.name, task.words(), task.template) == ("reviews", ("good", "bad"), TEMPLATE)
     assert all(task.splits[split].to_list() == asked.splits[split].to_list() for split in SPLITS)
 
 
 def test_a_toml_may_name_three_files(tmp_path):
-    parts = {"train": rows_of(20), "validation": rows_of(10, 20), "test": [*rows_of(6, 30), *rows_of(2, 30)]}
+    parts = {
+        "train": rows_of(20),
+        "validation": rows_of(10, 20),
+        "test": [*rows_of(6, 30), *rows_of(2, 30)],
+    }
     for split, rows in parts.items():
         write_csv(tmp_path / f"{split}.csv", rows)
-    task = load_task(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS}))
+    task = load_task(
+        write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS})
+    )
     assert [[row["text"] for row in task.splits[split]] for split in SPLITS] == [
         [f"review number {i}" for i in range(*ends)] for ends in ((20,), (20, 30), (30, 36))
     ]
@@ -143,8 +228,12 @@ def test_a_toml_may_name_three_files(tmp_path):
 def test_test_may_be_left_out(tmp_path):
     for i, split in enumerate(SPLITS[:2]):
         write_csv(tmp_path / f"{split}.csv", rows_of(10, 10 * i))
-    task = load_task(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS[:2]}))
-    assert [len(task.splits[split]) for split in SPLITS] == [10, 10, 0] and task.splits["test"].features == task.splits["train"].features
+    task = load_task(
+        write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS[:2]})
+    )
+    assert [len(task.splits[split]) for split in SPLITS] == [10, 10, 0] and task.splits[
+        "test"
+    ].features == task.splits["train"].features
 
 
 def test_a_text_in_two_of_three_files_is_refused(tmp_path):
@@ -153,19 +242,51 @@ def test_a_text_in_two_of_three_files_is_refused(tmp_path):
         parts[other] = [*parts[other], parts[one][3]]
         for split, rows in parts.items():
             write_csv(tmp_path / f"{split}.csv", rows)
-        with pytest.raises(ValueError, match=f"1 texts stand in both {one} and {other}, '{parts[one][3]['text']}' for one"):
-            load_task(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS}))
+        with pytest.raises(
+            ValueError,
+            match=f"1 texts stand in both {one} and {other}, '{parts[one][3]['text']}' for one",
+        ):
+            load_task(
+                write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS})
+            )
 
 
 def test_a_prompt_is_made_of_them(tmp_path, tokenizer):
-    rows = [{"text": f"the coach was {'kind' if i % 2 else 'cruel'} {'really ' * (i // 2)}", "label": i % 2} for i in range(80)]
+    rows = [
+        {
+            "text": f"the coach was {'kind' if i % 2 else 'cruel'} {'really ' * (i // 2)}",
+            "label": i % 2,
+        }
+        for i in range(80)
+    ]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    task = load_task(tmp_path / "a.jsonl", template="text: {text} sentiment: {label}", label_words={0: "neg", 1: "pos"})
-    prompts = encode(tokenizer, task, task.words(), draw_demonstrations(task, 4, seed=0), list(task.splits["test"]))
-    assert tokenizer.decode(prompts.label_tokens[0]) == " neg pos" and len(prompts.labels) == len(task.splits["test"])
+    task = load_task(
+        tmp_path / "a.jsonl",
+        template="text: {text} sentiment: {label}",
+        label_words={0: "neg", 1: "pos"},
+    )
+    prompts = encode(
+        tokenizer,
+        task,
+        task.words(),
+        draw_demonstrations(task, 4, seed=0),
+        list(task.splits["test"]),
+    )
+    assert tokenizer.decode(prompts.label_tokens[0]) == " neg pos" and len(prompts.labels) == len(
+        task.splits["test"]
+    )
 
 
-@pytest.mark.parametrize("template", ["review: {text} verdict:", "{label}: {text}", "{text} {label} {label}", "{text} {label}.", "{text} {{label}} {label}"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "review: {text} verdict:",
+        "{label}: {text}",
+        "{text} {label} {label}",
+        "{text} {label}.",
+        "{text} {{label}} {label}",
+    ],
+)
 def test_templates_without_one_label_at_their_end_are_refused(tmp_path, template):
     with pytest.raises(ValueError, match="the template '.*' must hold {label} once, at its end"):
         load(write_csv(tmp_path / "a.csv", rows_of(60)), template)
@@ -177,7 +298,10 @@ def test_templates_without_one_label_at_their_end_are_refused(tmp_path, template
         ("{body} {label}", "a.csv, line 2, has no column 'body'; it has text, stars, by"),
         ("{} {label}", "the template '{} {label}' cannot be filled in"),
         ("{text {label}", "the template '{text {label}' cannot be read"),
-        ("{text.upper} {label}", "the template .* holds the column 'text.upper', whose name has a dot"),
+        (
+            "{text.upper} {label}",
+            "the template .* holds the column 'text.upper', whose name has a dot",
+        ),
         ("{0} {label}", r"the template '\{0\} {label}' cannot be filled in"),
         ("{text:d} {label}", "the template '{text:d} {label}' cannot be filled in"),
         ("{text:{n}} {label}", "the template .* cannot be filled in"),
@@ -192,7 +316,9 @@ def test_templates_that_do_not_fit_the_data_are_refused(tmp_path, template, mess
 
 
 def test_a_label_column_that_is_not_there_is_refused_with_those_that_are(tmp_path):
-    with pytest.raises(ValueError, match="a.csv, line 2, has no column 'label'; it has text, stars, by"):
+    with pytest.raises(
+        ValueError, match="a.csv, line 2, has no column 'label'; it has text, stars, by"
+    ):
         load(write_csv(tmp_path / "a.csv", rows_of(60)), label_column="label")
 
 
@@ -224,16 +350,28 @@ def test_empty_texts_are_refused(tmp_path, text):
 @pytest.mark.parametrize(
     "name, text, message",
     [
-        ("a.csv", "text,stars\nfine,1\nso, so,1\n", "a.csv, line 3, has not the 2 cells of its first line"),
+        (
+            "a.csv",
+            "text,stars\nfine,1\nso, so,1\n",
+            "a.csv, line 3, has not the 2 cells of its first line",
+        ),
         ("a.csv", "text,stars\nfine\n", "a.csv, line 2, has not the 2 cells"),
         ("a.csv", 'text,stars\n"fine,1\n', "a.csv is not csv"),
         ("a.csv", "text,stars\n", "a.csv holds no rows"),
         ("a.csv", "", "a.csv holds no rows"),
         ("a.jsonl", '{"text": "fine", "stars": 1}\n{"text": \n', "a.jsonl is not jsonl"),
-        ("a.jsonl", '{"text": "fine", "stars": 1}\n{"text": "so"}\n', "a.jsonl, line 2, has no column 'stars'; it has text"),
+        (
+            "a.jsonl",
+            '{"text": "fine", "stars": 1}\n{"text": "so"}\n',
+            "a.jsonl, line 2, has no column 'stars'; it has text",
+        ),
         ("a.jsonl", '["fine", 1]\n', "a.jsonl, line 1, is .*, but must be an object"),
         ("a.jsonl", '{"text": null, "stars": 1}\n', "a.jsonl, line 1, has an empty 'text'"),
-        ("a.json", '{"text": "fine", "stars": 1}', "a.json, entry 1, is 'text', but must be an object"),
+        (
+            "a.json",
+            '{"text": "fine", "stars": 1}',
+            "a.json, entry 1, is 'text', but must be an object",
+        ),
         ("a.json", "3", "a.json is not json"),
     ],
 )
@@ -263,7 +401,9 @@ def test_missing_files_are_refused(tmp_path):
 def test_data_without_template_or_label_words_are_refused(tmp_path):
     path = write_csv(tmp_path / "a.csv", rows_of(60))
     for how in ({}, {"template": TEMPLATE}, {"label_words": WORDS}):
-        with pytest.raises(ValueError, match="need a template and label words, but a.csv came without"):
+        with pytest.raises(
+            ValueError, match="need a template and label words, but a.csv came without"
+        ):
             load_task(path, **how)
 
 
@@ -278,11 +418,20 @@ def test_a_toml_and_arguments_are_not_mixed(tmp_path):
 @pytest.mark.parametrize(
     "said, message",
     [
-        ({"template": None}, "a.toml does not say 'template'; it needs template, label_words and data"),
+        (
+            {"template": None},
+            "a.toml does not say 'template'; it needs template, label_words and data",
+        ),
         ({"data": None}, "a.toml does not say 'data'"),
         ({"colour": "red"}, "a.toml says 'colour', which means nothing here"),
-        ({"data": {"train": "a.csv", "test": "a.csv"}}, "but it must be one file or one each for train, validation, test"),
-        ({"data": {"train": "a.csv", "test": "a.csv", "validation": 3}}, "but it must be one file or one each"),
+        (
+            {"data": {"train": "a.csv", "test": "a.csv"}},
+            "but it must be one file or one each for train, validation, test",
+        ),
+        (
+            {"data": {"train": "a.csv", "test": "a.csv", "validation": 3}},
+            "but it must be one file or one each",
+        ),
         ({"data": {"train": "a.csv"}}, "for train, validation, test; only test may be left out"),
         ({"data": "a.parquet"}, "a.parquet cannot be read; data end in .csv, .json, .jsonl"),
         ({"label_words": "good"}, "label_words is 'good', but must say a word for each label"),
@@ -302,20 +451,33 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path):
 
 
 def test_too_few_texts_for_three_splits_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="a.csv has 2 different texts, of which none falls to .*name three files in a .toml"):
+    with pytest.raises(
+        ValueError,
+        match="a.csv has 2 different texts, of which none falls to .*name three files in a .toml",
+    ):
         load(write_csv(tmp_path / "a.csv", rows_of(2)))
 
 
 def test_too_few_examples_of_a_class_are_refused_when_demonstrations_are_drawn(tmp_path):
-    rows = [{"text": f"review number {i}", "stars": "0"} for i in range(60)] + [{"text": "the good one", "stars": "1"}]
+    rows = [{"text": f"review number {i}", "stars": "0"} for i in range(60)] + [
+        {"text": "the good one", "stars": "1"}
+    ]
     task = load(write_csv(tmp_path / "a.csv", rows))
-    with pytest.raises(ValueError, match="8 shots need 4 training examples of class '1', but task 'a' has"):
+    with pytest.raises(
+        ValueError, match="8 shots need 4 training examples of class '1', but task 'a' has"
+    ):
         draw_demonstrations(task, 8, seed=0)
 
 
 def test_more_classes_than_arbitrary_words_are_refused_in_that_setting(tmp_path):
     rows = [{"text": f"review number {i}", "stars": str(i % 30)} for i in range(300)]
-    task = load(write_csv(tmp_path / "a.csv", rows), label_words={str(i): f"w{i}" for i in range(30)}, label_setting="arbitrary")
+    task = load(
+        write_csv(tmp_path / "a.csv", rows),
+        label_words={str(i): f"w{i}" for i in range(30)},
+        label_setting="arbitrary",
+    )
     assert len(task.words("flipped")) == 30
-    with pytest.raises(ValueError, match="task 'a' has 30 classes, but there are only 24 arbitrary words"):
+    with pytest.raises(
+        ValueError, match="task 'a' has 30 classes, but there are only 24 arbitrary words"
+    ):
         task.words()

@@ -33,8 +33,17 @@ def words_of(documents):
     """For each document: its task, and the class of each sentence with the word that was put to it."""
     for pairs in documents:
         task = TASKS["sentiment" if pairs[0][0].endswith("sentiment:") else "topic"]
-        texts = [re.fullmatch(r"text: (.*) (sentiment|classification):", context)[1] for context, _ in pairs]
-        yield task, [(parse(text)[task.name == "sentiment"], word) for text, (_, word) in zip(texts, pairs)]
+        texts = [
+            re.fullmatch(r"text: (.*) (sentiment|classification):", context)[1]
+            for context, _ in pairs
+        ]
+        yield (
+            task,
+            [
+                (parse(text)[task.name == "sentiment"], word)
+                for text, (_, word) in zip(texts, pairs)
+            ],
+        )
 
 
 def kind_of(task, labelled):
@@ -48,12 +57,16 @@ def test_documents_come_in_the_promised_shares():
     documents = [draw_document(rng, PHASE, 3) for _ in range(n)]
     kinds = Counter(kind_of(task, labelled) for task, labelled in words_of(documents))
     for kind, share in (("canonical", 0.5), ("flipped", 0.2), ("arbitrary", 0.3)):
-        assert kinds[kind] / n == pytest.approx(share, abs=0.04)  # standard deviation at most 0.0092
+        assert kinds[kind] / n == pytest.approx(
+            share, abs=0.04
+        )  # standard deviation at most 0.0092
     asked = Counter(task.name for task, _ in words_of(documents))
     assert asked["topic"] / n == pytest.approx(0.5, abs=0.04)
 
 
-@pytest.mark.parametrize("canonical, flipped, kind", [(1, 0, "canonical"), (0, 1, "flipped"), (0, 0, "arbitrary")])
+@pytest.mark.parametrize(
+    "canonical, flipped, kind", [(1, 0, "canonical"), (0, 1, "flipped"), (0, 0, "arbitrary")]
+)
 def test_one_document_has_one_word_for_each_class_and_never_two(canonical, flipped, kind):
     rng, phase = random.Random(0), Phase(1, (8,), canonical, flipped, ("plain", "hard"))
     for task, labelled in words_of(draw_document(rng, phase, 9) for _ in range(200)):
@@ -61,7 +74,9 @@ def test_one_document_has_one_word_for_each_class_and_never_two(canonical, flipp
         assert len({*labelled}) == len(used) == len({*used.values()})
         assert kind_of(task, labelled) == kind
         if kind == "flipped":
-            assert all(word == task.words("flipped")[task.classes.index(label)] for label, word in labelled)
+            assert all(
+                word == task.words("flipped")[task.classes.index(label)] for label, word in labelled
+            )
 
 
 def test_label_noise_is_the_share_of_labels_drawn_at_random():
@@ -69,16 +84,28 @@ def test_label_noise_is_the_share_of_labels_drawn_at_random():
     phase = Phase(1, (8,), canonical=1, flipped=0, kinds=("plain",), label_noise=0.4)
     documents = [*words_of(draw_document(rng, phase, 10) for _ in range(n))]
     for name, n_classes in (("sentiment", 2), ("topic", 4)):
-        pairs = [label != word for task, labelled in documents if task.name == name for label, word in labelled]
-        # one random label in n_classes is right by chance; some 2000 labels: standard deviation at most 0.011
+        pairs = [
+            label != word
+            for task, labelled in documents
+            if task.name == name
+            for label, word in labelled
+        ]
+        # one random label in n_classes is right by chance; some 2000 labels: standard deviation at
+        # most 0.011
         assert sum(pairs) / len(pairs) == pytest.approx(0.4 * (1 - 1 / n_classes), abs=0.045)
 
 
 def test_documents_hold_training_sentences_of_the_phases_kinds_only():
     rng, phase = random.Random(0), Phase(1, (8,), 0.5, 0.2, ("short",))
-    texts = [re.fullmatch(r"text: (.*) \w+:", context)[1] for _ in range(100) for context, _ in draw_document(rng, phase, 5)]
+    texts = [
+        re.fullmatch(r"text: (.*) \w+:", context)[1]
+        for _ in range(100)
+        for context, _ in draw_document(rng, phase, 5)
+    ]
     assert {grammar.split_of(text) for text in texts} == {"train"}
-    assert all(len(text.split()) in (4, 5) for text in texts)  # the S was A, the S L A, the S V the O
+    assert all(
+        len(text.split()) in (4, 5) for text in texts
+    )  # the S was A, the S L A, the S V the O
 
 
 @pytest.mark.parametrize("shots", [(0,), (3,), (0, 1, 2)])
@@ -87,7 +114,9 @@ def test_label_weight_lies_on_exactly_the_label_tokens(tokenizer, shots):
     tokens, weights = draw_batch(random.Random(1), phase, tokenizer)
     rng = random.Random(1)
     n_pairs = rng.choice(phase.shots) + 1
-    assert tokens.shape == weights.shape and len(tokens) == pretrain.TOKENS_PER_STEP // (12 * n_pairs)
+    assert tokens.shape == weights.shape and len(tokens) == pretrain.TOKENS_PER_STEP // (
+        12 * n_pairs
+    )
     for row, weight in zip(tokens, weights):
         pairs = draw_document(rng, phase, n_pairs)
         marked = [tokenizer.decode([token]) for token in row[weight == 1]]
@@ -95,9 +124,15 @@ def test_label_weight_lies_on_exactly_the_label_tokens(tokenizer, shots):
         text = "".join(f"{context} {word}\n" for context, word in pairs)
         assert tokenizer.decode(row[weight > 0]) == text
         length = len(tokenizer(text)["input_ids"])
-        assert (weight[:length] > 0).all() and (weight[length:] == 0).all() and (row[length:] == tokenizer.pad_token_id).all()
+        assert (
+            (weight[:length] > 0).all()
+            and (weight[length:] == 0).all()
+            and (row[length:] == tokenizer.pad_token_id).all()
+        )
         light = weight[(weight > 0) & (weight < 1)]
-        assert torch.allclose(light, torch.tensor(1 / LABEL_WEIGHT)) and len(light) == length - n_pairs
+        assert (
+            torch.allclose(light, torch.tensor(1 / LABEL_WEIGHT)) and len(light) == length - n_pairs
+        )
 
 
 def test_training_and_prompting_cut_a_text_into_the_same_tokens(tokenizer):
@@ -108,7 +143,13 @@ def test_training_and_prompting_cut_a_text_into_the_same_tokens(tokenizer):
     for row, weight in list(zip(tokens, weights))[:20]:
         pairs = draw_document(rng, phase, 5)
         task = TASKS["sentiment" if pairs[0][0].endswith("sentiment:") else "topic"]
-        rows = [{"text": re.fullmatch(r"text: (.*) \w+:", context)[1], "label": task.words().index(word)} for context, word in pairs]
+        rows = [
+            {
+                "text": re.fullmatch(r"text: (.*) \w+:", context)[1],
+                "label": task.words().index(word),
+            }
+            for context, word in pairs
+        ]
         prompt = encode(tokenizer, task, task.words(), rows[:-1], rows[-1:])
         seen = row[weight > 0].tolist()
         assert seen[:-2] == prompt.tokens[0]  # all but the last label and its line end
@@ -125,32 +166,48 @@ def test_three_steps_run_and_change_every_weight(tokenizer, small_steps):
     curve = train(model, tokenizer, RECIPE, probe)
     assert [row["step"] for row in curve] == [3] and curve[0]["probe"] == 0.25 and probed == [False]
     assert not model.training
-    same = [name for (name, p), q in zip(model.named_parameters(), untrained.parameters()) if torch.equal(p, q)]
+    same = [
+        name
+        for (name, p), q in zip(model.named_parameters(), untrained.parameters())
+        if torch.equal(p, q)
+    ]
     assert same == []
     assert all(torch.isfinite(p).all() for p in model.parameters())
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tokenizer, small_steps, fingerprint):
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    tokenizer, small_steps, fingerprint
+):
     one, curve = trained(RECIPE, tokenizer)
     torch.manual_seed(99)
     random.seed(99)
     other, other_curve = trained(RECIPE, tokenizer)
     assert fingerprint(one) == fingerprint(other) and curve == other_curve
-    third, _ = trained(Recipe(phases=(PHASE,), layers=1, width=16, heads=2, positions=128, seed=1), tokenizer)
+    third, _ = trained(
+        Recipe(phases=(PHASE,), layers=1, width=16, heads=2, positions=128, seed=1), tokenizer
+    )
     assert fingerprint(third) != fingerprint(one)
 
 
 def test_phases_follow_each_other(tokenizer, small_steps, monkeypatch):
     second = Phase(2, shots=(1,), canonical=1, flipped=0, kinds=("plain",))
     seen = []
-    monkeypatch.setattr(pretrain, "draw_batch", lambda rng, phase, tokenizer: seen.append(phase) or draw_batch(rng, phase, tokenizer))
+    monkeypatch.setattr(
+        pretrain,
+        "draw_batch",
+        lambda rng, phase, tokenizer: seen.append(phase) or draw_batch(rng, phase, tokenizer),
+    )
     trained(Recipe(phases=(PHASE, second), layers=1, width=16, heads=2, positions=128), tokenizer)
     assert seen == [PHASE] * 3 + [second] * 2
 
 
-def test_the_curve_has_a_row_every_so_many_steps_and_one_at_the_end(tokenizer, small_steps, monkeypatch):
+def test_the_curve_has_a_row_every_so_many_steps_and_one_at_the_end(
+    tokenizer, small_steps, monkeypatch
+):
     monkeypatch.setattr(pretrain, "PROBE_EVERY", 2)
-    _, curve = trained(Recipe(phases=(PHASE, PHASE), layers=1, width=16, heads=2, positions=128), tokenizer)
+    _, curve = trained(
+        Recipe(phases=(PHASE, PHASE), layers=1, width=16, heads=2, positions=128), tokenizer
+    )
     assert [row["step"] for row in curve] == [2, 4, 6]
     _, curve = trained(RECIPE, tokenizer)
     assert [row["step"] for row in curve] == [2, 3]
@@ -161,19 +218,27 @@ def mean_label_loss(model, tokenizer, phase, seed, steps):
     rng, losses = random.Random(seed), []
     for _ in range(steps):
         tokens, weights = draw_batch(rng, phase, tokenizer)
-        loss = nn.functional.cross_entropy(model(tokens).logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
+        loss = nn.functional.cross_entropy(
+            model(tokens).logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none"
+        )
         losses.append(loss[weights[:, 1:] == 1].mean())
     return torch.stack(losses).mean().item()
 
 
-def test_the_reported_loss_is_the_mean_cross_entropy_of_the_labels(tokenizer, small_steps, fingerprint):
+def test_the_reported_loss_is_the_mean_cross_entropy_of_the_labels(
+    tokenizer, small_steps, fingerprint
+):
     frozen = Phase(3, shots=(0, 2), canonical=0.5, flipped=0.2, kinds=("short",), learning_rate=0.0)
     recipe = Recipe(phases=(frozen,), layers=1, width=16, heads=2, positions=128)
     untrained = new_model(recipe, tokenizer)
     model, curve = trained(recipe, tokenizer)
-    assert fingerprint(model) == fingerprint(untrained)  # a rate of 0 learns nothing, so every step saw this model
+    assert fingerprint(model) == fingerprint(
+        untrained
+    )  # a rate of 0 learns nothing, so every step saw this model
     # bfloat16 rounds each logit of size 1 or so at 0.004; a mean over many labels errs by less
-    assert curve[0]["label_loss"] == pytest.approx(mean_label_loss(untrained, tokenizer, frozen, recipe.seed, 3), abs=0.004)
+    assert curve[0]["label_loss"] == pytest.approx(
+        mean_label_loss(untrained, tokenizer, frozen, recipe.seed, 3), abs=0.004
+    )
 
 
 def test_training_learns(tokenizer, monkeypatch):
@@ -181,17 +246,27 @@ def test_training_learns(tokenizer, monkeypatch):
     phase = Phase(40, shots=(2,), canonical=1, flipped=0, kinds=("short",), learning_rate=5e-2)
     recipe = Recipe(phases=(phase,), layers=1, width=16, heads=2, positions=128)
     untrained, (model, _) = new_model(recipe, tokenizer), trained(recipe, tokenizer)
-    before, after = (mean_label_loss(m, tokenizer, phase, seed=9, steps=4) for m in (untrained, model))
-    # Untrained it knows nothing of some 1400 tokens: ln 1400 = 7.2. Knowing the six label words is ln 6 = 1.8.
+    before, after = (
+        mean_label_loss(m, tokenizer, phase, seed=9, steps=4) for m in (untrained, model)
+    )
+    # Untrained it knows nothing of some 1400 tokens: ln 1400 = 7.2. Knowing the six label words is
+    # ln 6 = 1.8.
     assert before > 6 and after < 3
 
 
 def test_a_new_model_has_the_shape_of_its_recipe_and_positions_that_are_sinusoids(tokenizer):
     model = new_model(Recipe(phases=(), layers=2, width=16, heads=4, positions=64), tokenizer)
     config = model.config
-    assert (config.n_layer, config.n_embd, config.n_head, config.n_positions, config.vocab_size) == (2, 16, 4, 64, len(tokenizer))
+    assert (
+        config.n_layer,
+        config.n_embd,
+        config.n_head,
+        config.n_positions,
+        config.vocab_size,
+    ) == (2, 16, 4, 64, len(tokenizer))
     wpe = model.transformer.wpe.weight.detach()
-    # The dot product of two sinusoid embeddings depends on their distance only, 64 terms of float32 of size 0.0036.
+    # The dot product of two sinusoid embeddings depends on their distance only, 64 terms of float32
+    # of size 0.0036.
     gram = wpe @ wpe.T
     torch.testing.assert_close(gram[1:, 1:], gram[:-1, :-1], rtol=0, atol=1e-6)
     assert gram[0, 0] > gram[0, 1] > gram[0, 3] > 0
@@ -201,8 +276,16 @@ def test_a_new_model_has_the_shape_of_its_recipe_and_positions_that_are_sinusoid
 def test_the_longest_document_of_a_recipe_fits_its_positions(tokenizer, name):
     recipe = RECIPES[name]
     longest = max(len(form.split()) for forms in grammar.FORMS.values() for form in forms)
-    frame = max(len(tokenizer(task.template.format(text="", label=""))["input_ids"]) for task in TASKS.values()) + 2
-    assert max(max(phase.shots) + 1 for phase in recipe.phases) * (longest + frame) <= recipe.positions
+    frame = (
+        max(
+            len(tokenizer(task.template.format(text="", label=""))["input_ids"])
+            for task in TASKS.values()
+        )
+        + 2
+    )
+    assert (
+        max(max(phase.shots) + 1 for phase in recipe.phases) * (longest + frame) <= recipe.positions
+    )
     for phase in recipe.phases:
         assert 0 <= phase.canonical + phase.flipped <= 1 and {*phase.kinds} <= {*grammar.FORMS}
 
@@ -212,7 +295,11 @@ def test_recipes_start_from_recipes():
 
 
 def test_the_tokenizer_gives_every_text_back(tokenizer):
-    for text in ("text: the coach was kind sentiment: pos\n", "Ünïcode 語 \t and   spaces ", "never-seen words & (signs)"):
+    for text in (
+        "text: the coach was kind sentiment: pos\n",
+        "Ünïcode 語 \t and   spaces ",
+        "never-seen words & (signs)",
+    ):
         assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 

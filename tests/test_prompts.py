@@ -21,7 +21,13 @@ seeds = st.integers(0, 2**32 - 1)
 def small_task(labels, classes=("a", "b")):
     """A task whose training split has these labels."""
     rows = {"text": [f"sentence {i}" for i in range(len(labels))], "label": labels}
-    return Task("small", "text: {text} sentiment: {label}", classes, classes, splits={"train": Dataset.from_dict(rows)})
+    return Task(
+        "small",
+        "text: {text} sentiment: {label}",
+        classes,
+        classes,
+        splits={"train": Dataset.from_dict(rows)},
+    )
 
 
 @given(st.integers(0, 33), seeds)
@@ -47,15 +53,27 @@ def test_the_odd_one_out_and_the_order_are_chance(sentiment):
     odd = Counter(draw_demonstrations(sentiment, 1, seed)[0]["label"] for seed in range(60))
     first = Counter(draw_demonstrations(sentiment, 8, seed)[0]["label"] for seed in range(60))
     assert len(odd) == len(first) == 2
-    alternating = [[i % 2 for i in range(8)], [(i + 1) % 2 for i in range(8)], [0] * 4 + [1] * 4, [1] * 4 + [0] * 4]
-    orders = [[example["label"] for example in draw_demonstrations(sentiment, 8, seed)] for seed in range(60)]
-    assert sum(order in alternating for order in orders) < 15  # 4 of 70 orders: 3.4 expected, standard deviation 1.8
+    alternating = [
+        [i % 2 for i in range(8)],
+        [(i + 1) % 2 for i in range(8)],
+        [0] * 4 + [1] * 4,
+        [1] * 4 + [0] * 4,
+    ]
+    orders = [
+        [example["label"] for example in draw_demonstrations(sentiment, 8, seed)]
+        for seed in range(60)
+    ]
+    assert (
+        sum(order in alternating for order in orders) < 15
+    )  # 4 of 70 orders: 3.4 expected, standard deviation 1.8
 
 
 def test_too_few_examples_of_a_class_are_refused():
     task = small_task([0, 0, 0, 0, 1, 1])
     assert len(draw_demonstrations(task, 4, seed=0)) == 4
-    with pytest.raises(ValueError, match="6 shots need 3 training examples of class 'b', but task 'small' has 2"):
+    with pytest.raises(
+        ValueError, match="6 shots need 3 training examples of class 'b', but task 'small' has 2"
+    ):
         draw_demonstrations(task, 6, seed=0)
 
 
@@ -86,7 +104,10 @@ def test_rendering_follows_the_template_up_to_the_label(sentiment, topic):
 
 
 def test_braces_in_a_text_are_text():
-    assert render(small_task([0]), {"text": "{text} and {label} {0}", "label": 0}) == "text: {text} and {label} {0} sentiment:"
+    assert (
+        render(small_task([0]), {"text": "{text} and {label} {0}", "label": 0})
+        == "text: {text} and {label} {0} sentiment:"
+    )
 
 
 @settings(max_examples=20)
@@ -99,16 +120,23 @@ def test_a_prompt_is_all_demonstrations_then_the_query(tokenizer, topic, n_shots
     assert prompts.labels == [example["label"] for example in examples]
     for tokens, example in zip(prompts.tokens, examples, strict=True):
         lines = tokenizer.decode(tokens).split("\n")
-        assert lines[:-1] == [f"text: {shot['text']} classification: {words[shot['label']]}" for shot in demonstrations]
+        assert lines[:-1] == [
+            f"text: {shot['text']} classification: {words[shot['label']]}"
+            for shot in demonstrations
+        ]
         assert lines[-1] == f"text: {example['text']} classification:"
 
 
 @pytest.mark.parametrize("n_shots", [0, 3])
-def test_label_tokens_are_the_words_with_their_space_in_the_order_of_the_classes(tokenizer, topic, n_shots):
+def test_label_tokens_are_the_words_with_their_space_in_the_order_of_the_classes(
+    tokenizer, topic, n_shots
+):
     examples = list(topic.splits["test"].select(range(5)))
     words = topic.words("arbitrary", seed=7)
     prompts = encode(tokenizer, topic, words, draw_demonstrations(topic, n_shots, 0), examples)
-    expected = [tokenizer.convert_tokens_to_ids(f"Ġ{word}") for word in words]  # Ġ is how byte-level BPE writes a space
+    expected = [
+        tokenizer.convert_tokens_to_ids(f"Ġ{word}") for word in words
+    ]  # Ġ is how byte-level BPE writes a space
     assert prompts.label_tokens == [expected] * 5
     without_space = [tokenizer(word)["input_ids"] for word in words]
     assert all(ids != [token] for ids, token in zip(without_space, expected))
@@ -119,34 +147,74 @@ def test_prompt_and_label_are_tokenised_as_the_one_text_they_are(tokenizer, sent
     prompts = encode(tokenizer, sentiment, ("neg", "pos"), [], examples)
     for tokens, labels, example in zip(prompts.tokens, prompts.label_tokens, examples):
         for word, label in zip(("neg", "pos"), labels):
-            assert tokenizer(f"text: {example['text']} sentiment: {word}")["input_ids"] == [*tokens, label]
+            assert tokenizer(f"text: {example['text']} sentiment: {word}")["input_ids"] == [
+                *tokens,
+                label,
+            ]
 
 
 def trained(model, trainer, pre_tokenizer, task):
-    """A tokenizer of another kind than the book's: words begin with ▁, and a text with a token of its own."""
+    """A tokenizer of another kind than the book's: words begin with ▁, and a text with a token of
+    its own.
+    """
     made = Tokenizer(model)
     made.pre_tokenizer = pre_tokenizer
-    made.train_from_iterator([render(task, example, "pos" if example["label"] else "neg") for example in task.splits["train"]], trainer)
-    made.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", made.token_to_id("<s>"))])
+    made.train_from_iterator(
+        [
+            render(task, example, "pos" if example["label"] else "neg")
+            for example in task.splits["train"]
+        ],
+        trainer,
+    )
+    made.post_processor = TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", made.token_to_id("<s>"))]
+    )
     return PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>")
 
 
-@pytest.mark.parametrize("kind", ["byte-level", "bpe", "bpe of whole texts", "unigram", "unigram of whole texts"])
+@pytest.mark.parametrize(
+    "kind", ["byte-level", "bpe", "bpe of whole texts", "unigram", "unigram of whole texts"]
+)
 @pytest.mark.parametrize("n_shots", [0, 6])
 def test_demonstrations_do_not_change_a_label(kind, n_shots, tokenizer, sentiment):
-    """Labels are looked for behind the query alone; behind the whole prompt they are the same, however a tokenizer cuts."""
+    """Labels are looked for behind the query alone; behind the whole prompt they are the same,
+    however a tokenizer cuts.
+    """
     words = Metaspace(split="whole" not in kind)
     if kind.startswith("bpe"):
-        tokenizer = trained(BPE(), BpeTrainer(vocab_size=900, special_tokens=["<s>"], show_progress=False), words, sentiment)
+        tokenizer = trained(
+            BPE(),
+            BpeTrainer(vocab_size=900, special_tokens=["<s>"], show_progress=False),
+            words,
+            sentiment,
+        )
     elif kind.startswith("unigram"):
-        tokenizer = trained(Unigram(), UnigramTrainer(vocab_size=900, special_tokens=["<s>"], unk_token="<s>", show_progress=False), words, sentiment)
-    demonstrations, examples = draw_demonstrations(sentiment, n_shots, 0), list(sentiment.splits["test"].select(range(20)))
-    wholes = ["".join(render(sentiment, shot, ("neg", "pos")[shot["label"]]) for shot in demonstrations) + render(sentiment, example) for example in examples]
+        tokenizer = trained(
+            Unigram(),
+            UnigramTrainer(
+                vocab_size=900, special_tokens=["<s>"], unk_token="<s>", show_progress=False
+            ),
+            words,
+            sentiment,
+        )
+    demonstrations, examples = (
+        draw_demonstrations(sentiment, n_shots, 0),
+        list(sentiment.splits["test"].select(range(20))),
+    )
+    wholes = [
+        "".join(render(sentiment, shot, ("neg", "pos")[shot["label"]]) for shot in demonstrations)
+        + render(sentiment, example)
+        for example in examples
+    ]
     tokens = tokenizer(wholes)["input_ids"]
-    answered = [[tokenizer(f"{whole} {word}")["input_ids"] for word in ("neg", "pos")] for whole in wholes]
+    answered = [
+        [tokenizer(f"{whole} {word}")["input_ids"] for word in ("neg", "pos")] for whole in wholes
+    ]
     if all(longer[:-1] == prompt for prompt, row in zip(tokens, answered) for longer in row):
         prompts = encode(tokenizer, sentiment, ("neg", "pos"), demonstrations, examples)
-        assert prompts.tokens == tokens and prompts.label_tokens == [[longer[-1] for longer in row] for row in answered]
+        assert prompts.tokens == tokens and prompts.label_tokens == [
+            [longer[-1] for longer in row] for row in answered
+        ]
     else:
         assert kind not in ("byte-level", "bpe")
         with pytest.raises(ValueError, match="is not one token after"):
@@ -157,8 +225,16 @@ def test_a_label_that_only_demonstrations_swallow_is_refused():
     """Alone `x t` is two tokens; behind a line end it is one, so the label is none of its own."""
     merges = [(" ", "t"), (" ", "u"), ("\n", "x"), ("\nx", " t")]
     pieces = ["x", "y", "t", "u", " ", "\n", *(first + second for first, second in merges)]
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(BPE({piece: i for i, piece in enumerate(pieces)}, merges)))
-    task, example = Task("letters", "{text} {label}", ("t", "u"), ("t", "u")), {"text": "x", "label": 0}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(BPE({piece: i for i, piece in enumerate(pieces)}, merges))
+    )
+    task, example = (
+        Task("letters", "{text} {label}", ("t", "u"), ("t", "u")),
+        {
+            "text": "x",
+            "label": 0,
+        },
+    )
     assert encode(tokenizer, task, ("t", "u"), [], [example]).label_tokens == [[6, 7]]
     with pytest.raises(ValueError, match="the label word 't' is not one token after"):
         encode(tokenizer, task, ("t", "u"), [{"text": "y", "label": 1}], [example])
@@ -181,71 +257,146 @@ def test_a_template_may_have_other_columns(tokenizer, sentiment):
     task = replace(sentiment, template="{premise} then {text} sentiment: {label}")
     example = {"premise": "the coach was kind", "text": "the queen was proud", "label": 0}
     prompts = encode(tokenizer, task, ("neg", "pos"), [example], [example])
-    assert tokenizer.decode(prompts.tokens[0]) == (
-        "the coach was kind then the queen was proud sentiment: neg\nthe coach was kind then the queen was proud sentiment:"
+    assert (
+        tokenizer.decode(prompts.tokens[0])
+        == "the coach was kind then the queen was proud sentiment: neg\nthe coach was kind then the"
+        " queen was proud sentiment:"
     )
 
 
-CHOICE = Task("choice", "{premise} {question} {label}", ("first", "second"), (), options=("one", "two"))
+CHOICE = Task(
+    "choice", "{premise} {question} {label}", ("first", "second"), (), options=("one", "two")
+)
 CHOICES = [
-    {"premise": "the coach was kind", "question": "today", "one": "the queen was proud", "two": "so the sailor praised the goal", "label": 1},
-    {"premise": "the banker was cruel", "question": "again", "one": "the mayor seemed dull", "two": "not", "label": 0},
-    {"premise": "anna found the doctor witty", "question": "today", "one": "the judge xyzzy'd 42", "two": "the coach, was it?", "label": 0},
-]  # fmt: skip
+    {
+        "premise": "the coach was kind",
+        "question": "today",
+        "one": "the queen was proud",
+        "two": "so the sailor praised the goal",
+        "label": 1,
+    },
+    {
+        "premise": "the banker was cruel",
+        "question": "again",
+        "one": "the mayor seemed dull",
+        "two": "not",
+        "label": 0,
+    },
+    {
+        "premise": "anna found the doctor witty",
+        "question": "today",
+        "one": "the judge xyzzy'd 42",
+        "two": "the coach, was it?",
+        "label": 0,
+    },
+]
 
 
 @pytest.mark.parametrize("n_shots", [0, 2])
 def test_an_option_prompt_is_demonstrations_query_and_option(tokenizer, n_shots):
     prompts = encode_options(tokenizer, CHOICE, CHOICES[:n_shots], CHOICES)
-    shown = "the coach was kind today so the sailor praised the goal\nthe banker was cruel again the mayor seemed dull\n" if n_shots else ""
+    shown = (
+        "the coach was kind today so the sailor praised the goal\nthe banker was cruel again the"
+        " mayor seemed dull\n"
+        if n_shots
+        else ""
+    )
     assert prompts.labels == [1, 0, 0]
     assert [[tokenizer.decode(tokens) for tokens in row] for row in prompts.tokens] == [
-        [f"{shown}{example['premise']} {example['question']} {example[option]}" for option in ("one", "two")] for example in CHOICES
+        [
+            f"{shown}{example['premise']} {example['question']} {example[option]}"
+            for option in ("one", "two")
+        ]
+        for example in CHOICES
     ]
 
 
 def test_the_last_tokens_of_an_option_prompt_are_the_option_and_no_more(tokenizer):
     prompts = encode_options(tokenizer, CHOICE, CHOICES[:1], CHOICES)
     for row, counts, example in zip(prompts.tokens, prompts.n_option_tokens, CHOICES, strict=True):
-        assert [tokenizer.decode(tokens[-n:]) for tokens, n in zip(row, counts, strict=True)] == [f" {example['one']}", f" {example['two']}"]
+        assert [tokenizer.decode(tokens[-n:]) for tokens, n in zip(row, counts, strict=True)] == [
+            f" {example['one']}",
+            f" {example['two']}",
+        ]
         assert row[0][: -counts[0]] == row[1][: -counts[1]]  # one context
 
 
 def test_option_prompts_are_tokenised_as_the_one_text_they_are(tokenizer):
     prompts = encode_options(tokenizer, CHOICE, [], CHOICES)
     for row, example in zip(prompts.tokens, CHOICES):
-        assert row[1] == tokenizer(f"{example['premise']} {example['question']} {example['two']}")["input_ids"]
+        assert (
+            row[1]
+            == tokenizer(f"{example['premise']} {example['question']} {example['two']}")[
+                "input_ids"
+            ]
+        )
 
 
 def merging_tokenizer():
-    """Byte-pair encoding without a pre-tokeniser: `y t` of `today the` is one token, and so is no option's beginning."""
-    letters = {letter: i for i, letter in enumerate(sorted({*" ".join(str(value) for example in CHOICES for value in example.values()), "\n"}))}
+    """Byte-pair encoding without a pre-tokeniser: `y t` of `today the` is one token, and so is no
+    option's beginning.
+    """
+    letters = {
+        letter: i
+        for i, letter in enumerate(
+            sorted(
+                {*" ".join(str(value) for example in CHOICES for value in example.values()), "\n"}
+            )
+        )
+    }
     vocabulary = {**letters, "y ": len(letters), "y t": len(letters) + 1}
-    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(BPE(vocabulary, [("y", " "), ("y ", "t")])))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(BPE(vocabulary, [("y", " "), ("y ", "t")]))
+    )
 
 
 def test_an_option_without_tokens_of_its_own_is_refused():
-    with pytest.raises(ValueError, match="the option 'the queen was proud' does not begin with a token of its own after .*today'"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "the option 'the queen was proud' does not begin with a token of its own after .*today'"
+        ),
+    ):
         encode_options(merging_tokenizer(), CHOICE, [], CHOICES)
     with pytest.raises(ValueError, match="the option '' does not begin with a token of its own"):
-        encode_options(lambda texts: {"input_ids": [[ord(letter) for letter in text.strip()] for text in texts]}, CHOICE, [], [{**CHOICES[1], "one": ""}])
-    apart = encode_options(merging_tokenizer(), CHOICE, [], CHOICES[1:2])  # `n t` of `again the` is three tokens there
+        encode_options(
+            lambda texts: {
+                "input_ids": [[ord(letter) for letter in text.strip()] for text in texts]
+            },
+            CHOICE,
+            [],
+            [{**CHOICES[1], "one": ""}],
+        )
+    apart = encode_options(
+        merging_tokenizer(), CHOICE, [], CHOICES[1:2]
+    )  # `n t` of `again the` is three tokens there
     assert apart.n_option_tokens == [[len(" the mayor seemed dull"), len(" not")]]
 
 
 def test_words_and_options_are_not_mixed_up(tokenizer, sentiment):
-    with pytest.raises(ValueError, match=r"task 'choice' chooses between options \(one, two\); encode it with encode_options"):
+    with pytest.raises(
+        ValueError,
+        match=r"task 'choice' chooses between options \(one, two\); encode it with encode_options",
+    ):
         encode(tokenizer, CHOICE, ("neg", "pos"), [], CHOICES)
-    with pytest.raises(ValueError, match="task 'sentiment' has label words and no options; encode it with encode"):
+    with pytest.raises(
+        ValueError, match="task 'sentiment' has label words and no options; encode it with encode"
+    ):
         encode_options(tokenizer, sentiment, [], list(sentiment.splits["test"].select(range(2))))
-    with pytest.raises(ValueError, match=r"task 'choice' chooses between options \(one, two\) and has no label words"):
+    with pytest.raises(
+        ValueError,
+        match=r"task 'choice' chooses between options \(one, two\) and has no label words",
+    ):
         CHOICE.words()
 
 
 def test_demonstrations_of_a_choice_are_balanced_over_the_right_option():
     rows = [{**CHOICES[0], "premise": f"premise {i}", "label": int(i % 3 == 0)} for i in range(30)]
     task = replace(CHOICE, splits={"train": Dataset.from_list(rows)})
-    assert Counter(example["label"] for example in draw_demonstrations(task, 6, seed=0)) == {0: 3, 1: 3}
+    assert Counter(example["label"] for example in draw_demonstrations(task, 6, seed=0)) == {
+        0: 3,
+        1: 3,
+    }
 
 
 def test_label_words_the_tokenizer_does_not_know_are_refused(sentiment):

@@ -16,7 +16,10 @@ def test_pairings_of_an_example_by_hand():
     gain, best, independent, worst = gain_noise(0.5, 0.8, 10)
     assert gain == pytest.approx(0.3)
     assert (best.n_lost, best.n_won) == (0, 3) and best.p_value == pytest.approx(2 / 8)
-    assert (independent.n_lost, independent.n_won) == (1, 4) and independent.p_value == pytest.approx(2 * 6 / 32)  # 5 · 2 / 10 lost
+    assert (independent.n_lost, independent.n_won) == (
+        1,
+        4,
+    ) and independent.p_value == pytest.approx(2 * 6 / 32)  # 5 · 2 / 10 lost
     assert (worst.n_lost, worst.n_won) == (2, 5) and worst.p_value == pytest.approx(2 * 29 / 128)
     # ½ more in each of four cells: n is 12, the cells of changes 0.5 and 3.5
     half = 1.959964 * math.sqrt((4 / 12 - (3 / 12) ** 2) / 12)
@@ -27,7 +30,10 @@ def test_a_loss_mirrors_a_gain():
     up, down = gain_noise(0.5, 0.8, 10), gain_noise(0.8, 0.5, 10)
     assert down.gain == -up.gain
     for won, lost in zip(up[1:], down[1:]):
-        assert (lost.n_lost, lost.n_won) == (won.n_won, won.n_lost) and lost.p_value == pytest.approx(won.p_value)
+        assert (lost.n_lost, lost.n_won) == (
+            won.n_won,
+            won.n_lost,
+        ) and lost.p_value == pytest.approx(won.p_value)
         assert lost.interval == pytest.approx((-won.interval.high, -won.interval.low))
 
 
@@ -62,17 +68,27 @@ def test_the_independent_pairing_has_the_noise_of_two_binomials():
     n, p, q = 4000, 0.75, 0.77
     low, high = gain_noise(p, q, n).independent.interval
     # the counts of changes are rounded to whole examples, and ½ is added to each: of order 1/n
-    assert high - low == pytest.approx(2 * 1.959964 * math.sqrt((p * (1 - p) + q * (1 - q)) / n), rel=5 / n)
+    assert high - low == pytest.approx(
+        2 * 1.959964 * math.sqrt((p * (1 - p) + q * (1 - q)) / n), rel=5 / n
+    )
 
 
-@pytest.mark.parametrize("before, after, n", [(0.5818, 0.6727, 55), (0.5688, 0.5797, 276), (0.57, 0.62, 100), (0.6649, 0.6754, 1725)])
+@pytest.mark.parametrize(
+    "before, after, n",
+    [(0.5818, 0.6727, 55), (0.5688, 0.5797, 276), (0.57, 0.62, 100), (0.6649, 0.6754, 1725)],
+)
 def test_published_accuracies_name_their_denominator(before, after, n):
     gain_noise(before, after, n)
 
 
-@pytest.mark.parametrize("accuracy, n", [(0.5818, 56), (0.5688, 277), (0.7695, 7599), (0.5, 0), (1.2, 10), (-0.1, 10), (math.nan, 10)])
+@pytest.mark.parametrize(
+    "accuracy, n",
+    [(0.5818, 56), (0.5688, 277), (0.7695, 7599), (0.5, 0), (1.2, 10), (-0.1, 10), (math.nan, 10)],
+)
 def test_an_accuracy_that_no_count_gives_is_refused(accuracy, n):
-    with pytest.raises(ValueError, match=f"no count out of n = {n} rounds to an accuracy of {accuracy}"):
+    with pytest.raises(
+        ValueError, match=f"no count out of n = {n} rounds to an accuracy of {accuracy}"
+    ):
         gain_noise(accuracy, accuracy, n)
 
 

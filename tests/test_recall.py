@@ -46,38 +46,58 @@ def test_behind_a_trigger_comes_the_noise_or_the_answer_and_nothing_else(drawn):
     behind = sequences[row, t + 1]
     noise = behind == NOISE
     assert ((behind == answers[row]) | noise).all()
-    assert noise.double().mean().item() == pytest.approx(0.3, abs=4 * (0.3 * 0.7 / len(noise)) ** 0.5)
+    assert noise.double().mean().item() == pytest.approx(
+        0.3, abs=4 * (0.3 * 0.7 / len(noise)) ** 0.5
+    )
     assert len(noise) > 10_000 and len(answers.unique()) == 62
 
 
 def test_elsewhere_symbols_follow_the_bigrams(drawn):
     sequences, _ = drawn
     row, t = (sequences[:, :-1] != TRIGGER).nonzero().T
-    counts = torch.bincount(64 * sequences[row, t] + sequences[row, t + 1], minlength=64 * 64).view(64, 64).double()
+    counts = (
+        torch.bincount(64 * sequences[row, t] + sequences[row, t + 1], minlength=64 * 64)
+        .view(64, 64)
+        .double()
+    )
     n, p = counts.sum(1, keepdim=True), recall.bigrams()
     assert (counts[p == 0] == 0).all()
     z = ((counts - n * p) / (n * p * (1 - p)).sqrt())[(n * p * (1 - p) > 25)]
-    assert len(z) > 300 and z.abs().max() < 5  # of some hundred standard normals, one in a thousand such sets exceeds 5
+    assert (
+        len(z) > 300 and z.abs().max() < 5
+    )  # of some hundred standard normals, one in a thousand such sets exceeds 5
     assert z.square().mean().item() == pytest.approx(1, abs=0.35)
 
 
 def test_a_generator_decides_all():
     one, other, third = (recall.draw(5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
-    assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1]) and not torch.equal(one[0], third[0])
+    assert (
+        torch.equal(one[0], other[0])
+        and torch.equal(one[1], other[1])
+        and not torch.equal(one[0], third[0])
+    )
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6])
 def test_only_sequences_whose_answer_could_be_known_are_asked_and_at_their_last_trigger(alpha):
     evaluator = RecallEvaluator(None, "test", 80, alpha)
     assert len(evaluator.sequences) == 80
-    for sequence, answer, asked in zip(evaluator.sequences.tolist(), evaluator.answers.tolist(), evaluator.asked.tolist()):
+    for sequence, answer, asked in zip(
+        evaluator.sequences.tolist(), evaluator.answers.tolist(), evaluator.asked.tolist()
+    ):
         assert sequence[asked] == TRIGGER and TRIGGER not in sequence[asked + 1 :]
         assert (TRIGGER, answer) in zip(sequence[:asked], sequence[1 : asked + 1])
 
 
 def test_no_sequence_is_asked_twice_nor_in_two_splits():
-    asked = {split: {tuple(s) for s in RecallEvaluator(None, split, 400).sequences.tolist()} for split in ("validation", "test")}
-    assert len(asked["validation"]) == len(asked["test"]) == 400 and not asked["validation"] & asked["test"]
+    asked = {
+        split: {tuple(s) for s in RecallEvaluator(None, split, 400).sequences.tolist()}
+        for split in ("validation", "test")
+    }
+    assert (
+        len(asked["validation"]) == len(asked["test"]) == 400
+        and not asked["validation"] & asked["test"]
+    )
 
 
 def test_scores_are_what_the_model_says_when_the_sequence_stops_at_the_trigger():
@@ -104,20 +124,29 @@ def test_outcomes_count_answers_and_noise():
 
 def test_training_moves_every_weight_but_embeddings_and_head(quick):
     untrained, (model, made) = recall.new_model(TINY), recall.train(TINY)
-    same = [name for (name, p), q in zip(model.named_parameters(), untrained.parameters()) if torch.equal(p, q)]
+    same = [
+        name
+        for (name, p), q in zip(model.named_parameters(), untrained.parameters())
+        if torch.equal(p, q)
+    ]
     assert same == ["transformer.wte.weight", "lm_head.weight"]
     assert [row["step"] for row in made["curve"]] == [3] and not model.training
 
 
 def test_the_same_seed_trains_the_same_weights_and_another_others(quick, fingerprint):
     torch.manual_seed(7)
-    one, other, third = (fingerprint(recall.train(recipe)[0]) for recipe in (TINY, TINY, replace(TINY, seed=1)))
+    one, other, third = (
+        fingerprint(recall.train(recipe)[0]) for recipe in (TINY, TINY, replace(TINY, seed=1))
+    )
     assert one == other != third
 
 
 def test_training_lowers_the_loss(quick):
-    curve = recall.train(replace(TINY, steps=200, learning_rate=1e-2, trigger_share=0.3))[1]["curve"]
-    # knowing nothing costs ln 64 = 4.2, knowing α but no answer H(0.6) + 0.4 ln 62 = 2.3; more than half of the way must be gone
+    curve = recall.train(replace(TINY, steps=200, learning_rate=1e-2, trigger_share=0.3))[1][
+        "curve"
+    ]
+    # knowing nothing costs ln 64 = 4.2, knowing α but no answer H(0.6) + 0.4 ln 62 = 2.3; more than
+    # half of the way must be gone
     assert curve[0]["loss"] > curve[-1]["loss"] and curve[-1]["loss"] < 3.25
 
 
@@ -133,7 +162,9 @@ def test_the_best_clip_is_the_best_of_all_copies_clipped_one_by_one(monkeypatch)
             for rate in (0.5, 0.9):
                 copied = copy.deepcopy(model)
                 Clip(copied, layer, module).apply(rate)
-                accuracies[layer, module, rate] = RecallEvaluator(copied, "validation", 60)().accuracy
+                accuracies[layer, module, rate] = RecallEvaluator(
+                    copied, "validation", 60
+                )().accuracy
     assert recall.best_clip(model, ("mlp", "attn"), 60) == max(accuracies, key=accuracies.get)
     assert len(set(accuracies.values())) > 1
 
@@ -145,7 +176,11 @@ def test_the_tokenizer_reads_symbols_with_spaces_between():
 
 
 @pytest.mark.parametrize(
-    "split, n, said", [("train", 8, "split is 'train', but must be validation or test"), ("test", 3, "n is 3, but must be at least 4")]
+    "split, n, said",
+    [
+        ("train", 8, "split is 'train', but must be validation or test"),
+        ("test", 3, "n is 3, but must be at least 4"),
+    ],
 )
 def test_bad_questions_are_refused(split, n, said):
     with pytest.raises(ValueError, match=said):
@@ -155,8 +190,20 @@ def test_bad_questions_are_refused(split, n, said):
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
     card = model_card("recall-gpt2")
     assert (loading.CHECKPOINTS / "recall-gpt2" / "model.safetensors").stat().st_size <= 8_000_000
-    assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == RECIPE.steps
-    assert {"seconds", "cpu_seconds", "device", "threads", "torch", "transformers", "parameters", "split_seeds"} <= {*card}
+    assert (
+        card["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
+        and card["curve"][-1]["step"] == RECIPE.steps
+    )
+    assert {
+        "seconds",
+        "cpu_seconds",
+        "device",
+        "threads",
+        "torch",
+        "transformers",
+        "parameters",
+        "split_seeds",
+    } <= {*card}
 
 
 def test_the_card_says_what_is_measured(shipped):
@@ -165,22 +212,40 @@ def test_the_card_says_what_is_measured(shipped):
             layer, module, rate = row["clip"] or (1, "mlp", 0.0)
             with Clip(shipped, layer, module).at(rate):
                 outcome = RecallEvaluator(shipped, "test", row["n"])()
-            assert abs(outcome.accuracy - row["accuracy"]) <= 0.003  # a few near-ties of 2,000 may fall otherwise on another processor
+            assert (
+                abs(outcome.accuracy - row["accuracy"]) <= 0.003
+            )  # a few near-ties of 2,000 may fall otherwise on another processor
             assert abs(outcome.noise_share - row["noise_share"]) <= 0.003
-            np.testing.assert_allclose(outcome.probabilities(), (row["p_answer"], row["p_noise"]), atol=1e-3)
+            np.testing.assert_allclose(
+                outcome.probabilities(), (row["p_answer"], row["p_noise"]), atol=1e-3
+            )
 
 
 def test_the_card_tells_a_clip_of_the_last_feed_forward_layer_that_brings_the_answer_back(shipped):
     for context in ("noisy", "clean"):
-        plain, after = (row for row in model_card("recall-gpt2")["test"] if row["context"] == context)
+        plain, after = (
+            row for row in model_card("recall-gpt2")["test"] if row["context"] == context
+        )
         layer, module, rate = after["clip"]
-        assert layer == shipped.config.n_layer - 1 and module in ("mlp", "fc_in") and rate in CLIP_RATES
+        assert (
+            layer == shipped.config.n_layer - 1
+            and module in ("mlp", "fc_in")
+            and rate in CLIP_RATES
+        )
         assert plain["n"] == after["n"] >= 1000 and after["mcnemar_p"] < 1e-6
-        assert after["low"] > plain["high"] + 0.5 and after["noise_share"] < plain["noise_share"] - 0.5
+        assert (
+            after["low"] > plain["high"] + 0.5 and after["noise_share"] < plain["noise_share"] - 0.5
+        )
 
 
-def test_the_rate_that_validation_picks_for_the_whole_last_feed_forward_layer_gains_on_test_and_in_the_first_layer_none_does(shipped):
-    validate, test, gains = RecallEvaluator(shipped, "validation", 200), RecallEvaluator(shipped, "test", 1000), {}
+def test_the_rate_that_validation_picks_for_the_whole_last_feed_forward_layer_gains_on_test_and_in_the_first_layer_none_does(
+    shipped,
+):
+    validate, test, gains = (
+        RecallEvaluator(shipped, "validation", 200),
+        RecallEvaluator(shipped, "test", 1000),
+        {},
+    )
     before = test()
     for layer in range(shipped.config.n_layer):
         clip, accuracies = Clip(shipped, layer, "mlp"), {}
@@ -202,5 +267,7 @@ def test_pretrain_trains_it_by_name(monkeypatch):
 
 
 def test_noise_that_leaves_too_few_questions_is_refused():
-    with pytest.raises(ValueError, match="alpha is 1.0, so only 0 of [0-9]+ sequences show their answer"):
+    with pytest.raises(
+        ValueError, match="alpha is 1.0, so only 0 of [0-9]+ sequences show their answer"
+    ):
         RecallEvaluator(None, "test", 80, alpha=1.0)

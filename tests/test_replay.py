@@ -1,4 +1,6 @@
-"""The fast paths return what the plain path returns, on every family, whatever was clipped and however long the prompts are."""
+"""The fast paths return what the plain path returns, on every family, whatever was clipped and
+however long the prompts are.
+"""
 
 import random
 
@@ -18,11 +20,23 @@ from svdicl_lite.scoring.prompts import OptionPrompts, Prompts
 from svdicl_lite.scoring.resume import Replay
 from svdicl_lite.search.algorithm1 import search_clip_rate
 
-# The models are 32 wide and 3 deep, their logits of order 1 to 10, in float32 (6e-8 a rounding): two orders of computing them
+# The models are 32 wide and 3 deep, their logits of order 1 to 10, in float32 (6e-8 a rounding):
+# two orders of computing them
 # differ by some 1e-5, and the clips below move them by more than a hundred times that.
 ATOL = 1e-4
 EVERY = [*families.FAMILIES, *families.OTHERS]
-APART = {"gptj", "gpt_neo", "bloom", "falcon", "falcon-new", "falcon-alibi", "gemma2", "codegen", "mpt", "gpt_oss"}  # attention of their own
+APART = {
+    "gptj",
+    "gpt_neo",
+    "bloom",
+    "falcon",
+    "falcon-new",
+    "falcon-alibi",
+    "gemma2",
+    "codegen",
+    "mpt",
+    "gpt_oss",
+}  # attention of their own
 
 
 @pytest.fixture(scope="module", params=EVERY)
@@ -34,7 +48,9 @@ def prompts(n_shared=9, seed=0, tails=(3, 5, 5, 2, 3, 5)) -> Prompts:
     """Unequal lengths behind one beginning, three label tokens that change from prompt to prompt."""
     rng = random.Random(seed)
     shared = [rng.randrange(1, families.VOCAB) for _ in range(n_shared)]
-    tokens = [shared + [rng.randrange(1, families.VOCAB) for _ in range(length)] for length in tails]
+    tokens = [
+        shared + [rng.randrange(1, families.VOCAB) for _ in range(length)] for length in tails
+    ]
     return Prompts(tokens, [rng.sample(range(families.VOCAB), 3) for _ in tails], [0] * len(tails))
 
 
@@ -54,12 +70,24 @@ def assert_plain(model, scores, sets):
         np.testing.assert_allclose(fast, plain_scores(model, given), rtol=0, atol=ATOL)
 
 
-@pytest.mark.parametrize("given", [prompts(), prompts(n_shared=0), options()], ids=["shared", "nothing shared", "options"])
+@pytest.mark.parametrize(
+    "given",
+    [prompts(), prompts(n_shared=0), options()],
+    ids=["shared", "nothing shared", "options"],
+)
 def test_fast_is_plain(model, given):
-    np.testing.assert_allclose(fast_scores(model, [Plan(given, batch_size=2)])[0], plain_scores(model, given), rtol=0, atol=ATOL)
+    np.testing.assert_allclose(
+        fast_scores(model, [Plan(given, batch_size=2)])[0],
+        plain_scores(model, given),
+        rtol=0,
+        atol=ATOL,
+    )
 
 
-@pytest.mark.parametrize("layer, module", [(0, "attn"), (0, "fc_out"), (1, "mlp"), (1, "all"), (2, "mlp"), (2, "v"), (2, "o")])
+@pytest.mark.parametrize(
+    "layer, module",
+    [(0, "attn"), (0, "fc_out"), (1, "mlp"), (1, "all"), (2, "mlp"), (2, "v"), (2, "o")],
+)
 def test_replay_is_plain_after_a_clip(model, layer, module, fingerprint):
     before, sets = fingerprint(model), [prompts(), prompts(7, seed=2)]
     replay = Replay(model, [Plan(given, batch_size=2) for given in sets], layer)
@@ -82,7 +110,9 @@ def test_sets_in_one_batch_are_plain(model, request, layer, module):
     sets = several()
     plans = [Plan(given, batch_size=64) for given in sets]
     replay = Replay(model, plans, layer)
-    assert len(replay.batches) == (len(sets) if request.node.callspec.params["model"] in APART else 1)
+    assert len(replay.batches) == (
+        len(sets) if request.node.callspec.params["model"] in APART else 1
+    )
     assert_plain(model, fast_scores(model, plans), sets)
     with Clip(model, layer, module).at(0.9):
         assert_plain(model, replay.scores(module), sets)
@@ -94,8 +124,14 @@ def test_sets_in_one_batch_are_plain(model, request, layer, module):
         pytest.param([options(seed) for seed in range(3)], id="options"),
         pytest.param([prompts(0, seed) for seed in range(3)], id="nothing shared"),
         pytest.param([prompts(0), prompts(5, 1), prompts(0, 2)], id="some with nothing shared"),
-        pytest.param([prompts(6, seed, (1, 1)) for seed in range(3)], id="one token behind beginnings of one length"),
-        pytest.param([prompts(5 + seed, seed, (1, 1)) for seed in range(3)], id="one token behind beginnings of several lengths"),
+        pytest.param(
+            [prompts(6, seed, (1, 1)) for seed in range(3)],
+            id="one token behind beginnings of one length",
+        ),
+        pytest.param(
+            [prompts(5 + seed, seed, (1, 1)) for seed in range(3)],
+            id="one token behind beginnings of several lengths",
+        ),
     ],
 )
 def test_other_sets_in_one_batch_are_plain(model, sets):
@@ -104,22 +140,32 @@ def test_other_sets_in_one_batch_are_plain(model, sets):
 
 def test_sets_fill_a_batch_as_far_as_it_has_room():
     plans = [Plan(given, batch_size=5) for given in several()]
-    asked = lambda replay: [[(number, len(index)) for number, index in batch.sets] for batch in replay.batches]
-    assert asked(Replay(families.build("llama"), plans, 1)) == [[(0, 4)], [(1, 2), (2, 1)], [(3, 3), (4, 2)]]
+    asked = lambda replay: [
+        [(number, len(index)) for number, index in batch.sets] for batch in replay.batches
+    ]
+    assert asked(Replay(families.build("llama"), plans, 1)) == [
+        [(0, 4)],
+        [(1, 2), (2, 1)],
+        [(3, 3), (4, 2)],
+    ]
     gptj = families.build("gptj")
     assert asked(Replay(gptj, plans, 1)) == [[(0, 4)], [(1, 2)], [(2, 1)], [(3, 3)], [(4, 2)]]
     large = [prompts(6, 0, (2, 3, 3, 4, 5, 5, 6)), prompts(8, 1, (3,))]  # the first in two parts
     replay = Replay(families.build("llama"), [Plan(given, batch_size=5) for given in large], 1)
     assert asked(replay) == [[(0, 3)], [(0, 4), (1, 1)]]
     assert_plain(replay.model, replay.scores(), large)
-    without = [Plan(prompts(0, seed, (3, 5)), batch_size=64) for seed in range(3)]  # no positions that differ
+    without = [
+        Plan(prompts(0, seed, (3, 5)), batch_size=64) for seed in range(3)
+    ]  # no positions that differ
     assert asked(Replay(gptj, without, 1)) == [[(0, 2), (1, 2), (2, 2)]]
 
 
 def test_attention_that_is_not_plain_gets_the_beginnings_joined_a_shorter_one_on_the_right():
     draw = lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
     lengths, n_prompts, T = (2, 5), [1, 2], 3
-    beginning = Beginning([draw(1, 2, n, 4) for n in lengths], [draw(1, 2, n, 4) for n in lengths], n_prompts, None)
+    beginning = Beginning(
+        [draw(1, 2, n, 4) for n in lengths], [draw(1, 2, n, 4) for n in lengths], n_prompts, None
+    )
     query, key, value = (draw(3, 2, T, size)[..., :4] for size in (4, 5, 6))
     key.beginning = beginning
     begins = torch.tensor([2, 5, 5])[:, None, None, None]
@@ -127,7 +173,10 @@ def test_attention_that_is_not_plain_gets_the_beginnings_joined_a_shorter_one_on
     mask = (column >= 5 - begins) & (column <= 5 + row)  # (3, 1, T, 5 + T)
     module = families.build("llama").model.layers[0].self_attn
     module.num_key_value_groups = 1
-    ours, joined = (attend(module, query, key, value, given, scaling=0.5)[0] for given in (mask, torch.zeros(mask.shape).masked_fill(~mask, -torch.inf)))
+    ours, joined = (
+        attend(module, query, key, value, given, scaling=0.5)[0]
+        for given in (mask, torch.zeros(mask.shape).masked_fill(~mask, -torch.inf))
+    )
     torch.testing.assert_close(ours, joined, rtol=0, atol=1e-6)  # float32, numbers of order 1
 
 
@@ -142,7 +191,9 @@ def test_a_clip_moves_the_scores_far_more_than_the_tolerance(model):
 def test_replay_of_options_is_plain_after_a_clip(model):
     replay = Replay(model, [Plan(options(), batch_size=2)], layer=1)
     with Clip(model, 1, "all").at(0.9):
-        np.testing.assert_allclose(replay.scores("all")[0], plain_scores(model, options()), rtol=0, atol=ATOL)
+        np.testing.assert_allclose(
+            replay.scores("all")[0], plain_scores(model, options()), rtol=0, atol=ATOL
+        )
 
 
 def test_a_replay_from_a_replay_below_is_the_same(model):
@@ -151,13 +202,17 @@ def test_a_replay_from_a_replay_below_is_the_same(model):
         below = Replay(model, plans, layer, below)
         for module in ("mlp", "attn"):
             with Clip(model, layer, module).at(0.9):
-                np.testing.assert_allclose(below.scores(module)[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+                np.testing.assert_allclose(
+                    below.scores(module)[0], plain_scores(model, prompts()), rtol=0, atol=ATOL
+                )
 
 
 def test_what_lies_above_may_change_too(model):
     replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=1)
     with Clip(model, 2, "all").at(0.5), Clip(model, 1, "attn").at(0.9):
-        np.testing.assert_allclose(replay.scores("attn")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+        np.testing.assert_allclose(
+            replay.scores("attn")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL
+        )
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gemma2", "mixtral"])
@@ -191,8 +246,13 @@ def seeing_back(name, setting, n):
     made = []
     for seen in (n, 200):
         torch.manual_seed(0)
-        made.append(type(base)(type(base.config).from_dict({**base.config.to_dict(), setting: seen})).eval())
-    assert np.abs(plain_scores(made[0], prompts()) - plain_scores(made[1], prompts())).max() > 100 * ATOL
+        made.append(
+            type(base)(type(base.config).from_dict({**base.config.to_dict(), setting: seen})).eval()
+        )
+    assert (
+        np.abs(plain_scores(made[0], prompts()) - plain_scores(made[1], prompts())).max()
+        > 100 * ATOL
+    )
     return made[0]
 
 
@@ -210,27 +270,35 @@ def test_a_window_shorter_than_the_prompt_is_kept_to(name, batch_size):
 @pytest.mark.parametrize("batch_size", [2, 64])
 def test_chunks_shorter_than_the_prompt_are_kept_to(batch_size):
     model = seeing_back("llama4", "attention_chunk_size", 6)
-    assert_plain(model, fast_scores(model, [Plan(given, batch_size) for given in several()]), several())
+    assert_plain(
+        model, fast_scores(model, [Plan(given, batch_size) for given in several()]), several()
+    )
 
 
 @pytest.mark.parametrize("name", families.ODD)
 @pytest.mark.parametrize("batch_size", [2, 64])
 def test_odd_blocks_are_scored_as_ever(name, batch_size):
     model = families.build(name)
-    assert_plain(model, fast_scores(model, [Plan(given, batch_size) for given in several()]), several())
+    assert_plain(
+        model, fast_scores(model, [Plan(given, batch_size) for given in several()]), several()
+    )
 
 
 def test_what_attention_hands_on_beside_its_output_is_kept():
     model = families.build("gpt_neox_japanese")  # the block adds the bias of its last attention
     replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=2)
     with Clip(model, 2, "mlp").at(0.9):
-        np.testing.assert_allclose(replay.scores("mlp")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL)
+        np.testing.assert_allclose(
+            replay.scores("mlp")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL
+        )
 
 
 @pytest.mark.parametrize("name", families.WITHOUT_KEYS)
 def test_a_model_that_keeps_no_keys_is_refused_rather_than_scored_without_its_demonstrations(name):
     model = families.build(name)
-    with pytest.raises(TypeError, match=f"a {type(model).__name__} keeps no keys and values of what it has read"):
+    with pytest.raises(
+        TypeError, match=f"a {type(model).__name__} keeps no keys and values of what it has read"
+    ):
         fast_scores(model, [Plan(prompts(), batch_size=4)])
 
 
@@ -239,15 +307,22 @@ class Given(ICLEvaluator):
 
     def __init__(self, model, split, labels, seed):
         self.model, self.split, self.seeds, self.experiment = model, split, (0,), None
-        self.groups = [prompts(seed=seed, tails=(3, 5, 5, 2, 3, 5, 4, 4, 6, 2, 3, 1))._replace(labels=labels)]
+        self.groups = [
+            prompts(seed=seed, tails=(3, 5, 5, 2, 3, 5, 4, 4, 6, 2, 3, 1))._replace(labels=labels)
+        ]
         self.plans, self.examples = [Plan(group, 5) for group in self.groups], frozenset({split})
         self.demonstration_sets = np.zeros(len(labels), dtype=int)
 
 
 def test_a_search_chooses_what_a_plain_loop_chooses(model):
     rates = (0.0, 0.5, 0.9, 0.99)
-    validation, test = Given(model, "validation", [0, 1, 2] * 4, seed=5), Given(model, "test", [2, 1, 0] * 4, seed=6)
-    with clip_of(model, 0.9):  # these labels are what one of the clips says, so that there is something to find
+    validation, test = (
+        Given(model, "validation", [0, 1, 2] * 4, seed=5),
+        Given(model, "test", [2, 1, 0] * 4, seed=6),
+    )
+    with clip_of(
+        model, 0.9
+    ):  # these labels are what one of the clips says, so that there is something to find
         validation.groups[0].labels[:] = validation.plain().predictions.tolist()
     outcomes = []
     for rate in rates:
@@ -258,7 +333,9 @@ def test_a_search_chooses_what_a_plain_loop_chooses(model):
         tested = test.plain()
     result = search_clip_rate(model, validation, test, "all", layer=0, clip_rates=rates)
     assert result.clip_rate == rates[best] != 0
-    for fast, plain in zip((*result.validation, result.test_after), (*outcomes, tested), strict=True):
+    for fast, plain in zip(
+        (*result.validation, result.test_after), (*outcomes, tested), strict=True
+    ):
         np.testing.assert_allclose(fast.scores, plain.scores, rtol=0, atol=ATOL)
 
 

@@ -19,8 +19,10 @@ from svdicl_lite.search.sweeps import sweep
 from svdicl_lite.stats import mcnemar, paired_bootstrap
 
 ROLES = ("q", "k", "v", "o", "fc_in", "fc_out")
-# Planted in float32: an entry errs by 6e-8 relatively, so a singular value by at most 6e-8 · ‖W‖_F, which is at most
-# 6e-8 · √32 · σ_max. At a condition number of 9000, the largest planted, σ_min is then right to 0.3 %.
+# Planted in float32: an entry errs by 6e-8 relatively, so a singular value by at most 6e-8 · ‖W‖_F,
+# which is at most
+# 6e-8 · √32 · σ_max. At a condition number of 9000, the largest planted, σ_min is then right to 0.3
+# %.
 REL = 4e-3
 
 
@@ -28,7 +30,9 @@ def plant(model, layer, role, condition_number):
     """Writes a matrix with this condition number."""
     W = matrices(model, layer, role)[0].weight
     generator = torch.Generator().manual_seed(layer * 10 + ROLES.index(role))
-    U, _, Vh = torch.linalg.svd(torch.randn(W.shape, generator=generator, dtype=torch.float64), full_matrices=False)
+    U, _, Vh = torch.linalg.svd(
+        torch.randn(W.shape, generator=generator, dtype=torch.float64), full_matrices=False
+    )
     W.copy_((U * torch.logspace(0, -np.log10(condition_number), 32, dtype=torch.float64)) @ Vh)
 
 
@@ -45,10 +49,18 @@ def outcome(n_right, n=20):
 
 
 class Scripted:
-    """An evaluator that looks how far the model is clipped, writes that into a shared diary, and answers by a script."""
+    """An evaluator that looks how far the model is clipped, writes that into a shared diary, and
+    answers by a script.
+    """
 
     def __init__(self, model, name, script, diary, layer=2):
-        self.model, self.name, self.script, self.diary, self.layer = model, name, script, diary, layer
+        self.model, self.name, self.script, self.diary, self.layer = (
+            model,
+            name,
+            script,
+            diary,
+            layer,
+        )
         self.split, self.examples = name, {name}
 
     def from_layer(self, layer, below=None):
@@ -58,7 +70,9 @@ class Scripted:
         return Evaluation(scores, np.zeros(len(scores), dtype=int))
 
     def __call__(self):
-        holder = self.model.get_submodule(f"transformer.h.{self.layer}.mlp.c_fc")  # whatever stands there now, one matrix or two thin ones
+        holder = self.model.get_submodule(
+            f"transformer.h.{self.layer}.mlp.c_fc"
+        )  # whatever stands there now, one matrix or two thin ones
         with torch.no_grad():
             W = holder(torch.eye(32)) - holder(torch.zeros(1, 32))
         rank = int(torch.linalg.matrix_rank(W.double(), rtol=1e-5))
@@ -72,14 +86,29 @@ RATES = (0.0, 0.1, 0.5, 0.75)  # of 32 these leave 32, 28, 16, 8
 
 def run_script(model, validation, test, clip_rates=RATES, **arguments):
     diary = []
-    judges = [Scripted(model, name, script, diary) for name, script in (("validation", validation), ("test", test))]
-    return search_clip_rate(model, *judges, **{"module": "mlp", "layer": 2, "clip_rates": clip_rates, **arguments}), diary
+    judges = [
+        Scripted(model, name, script, diary)
+        for name, script in (("validation", validation), ("test", test))
+    ]
+    return (
+        search_clip_rate(
+            model, *judges, **{"module": "mlp", "layer": 2, "clip_rates": clip_rates, **arguments}
+        ),
+        diary,
+    )
 
 
 def test_the_best_rate_on_validation_is_chosen_and_tested_once_before_and_once_after(model):
     result, diary = run_script(model, {0: 10, 0.1: 12, 0.5: 15, 0.75: 11}, {0: 9, 0.5: 11})
     assert result.clip_rate == 0.5 and (result.layer, result.module) == (2, "mlp")
-    assert diary == [("validation", 0), ("validation", 0.1), ("validation", 0.5), ("validation", 0.75), ("test", 0), ("test", 0.5)]
+    assert diary == [
+        ("validation", 0),
+        ("validation", 0.1),
+        ("validation", 0.5),
+        ("validation", 0.75),
+        ("test", 0),
+        ("test", 0.5),
+    ]
     assert [evaluation.accuracy for evaluation in result.validation] == [0.5, 0.6, 0.75, 0.55]
     assert result.clip_rates == RATES and result.chosen is result.validation[2]
     assert (result.test_before.accuracy, result.test_after.accuracy) == (0.45, 0.55)
@@ -101,7 +130,9 @@ def test_strictly_better_wins_and_ties_keep_the_earlier_rate(model, scores, chos
 
 
 def test_earlier_means_earlier_in_the_candidates_given(model):
-    result, _ = run_script(model, {0: 10, 0.5: 12, 0.1: 12}, dict.fromkeys(RATES, 10), clip_rates=(0, 0.5, 0.1))
+    result, _ = run_script(
+        model, {0: 10, 0.5: 12, 0.1: 12}, dict.fromkeys(RATES, 10), clip_rates=(0, 0.5, 0.1)
+    )
     assert result.clip_rate == 0.5
 
 
@@ -115,7 +146,12 @@ def test_no_clipping_is_tested_no_more_than_twice_and_has_no_gain(model):
     result, diary = run_script(model, dict.fromkeys(RATES, 10), {0: 13})
     tested = [entry for entry in diary if entry[0] == "test"]
     assert 1 <= len(tested) <= 2 and diary[-len(tested) :] == tested
-    assert (result.test_gain, result.validation_gain, result.optimism, result.p_value) == (0, 0, 0, 1)
+    assert (result.test_gain, result.validation_gain, result.optimism, result.p_value) == (
+        0,
+        0,
+        0,
+        1,
+    )
 
 
 def test_optimism_is_validation_gain_minus_test_gain(model):
@@ -130,7 +166,14 @@ def test_the_verdict_is_that_of_the_paired_tests_on_the_test_set(model):
     before, after = np.arange(20) < 3, np.arange(20) < 14
     assert result.p_value == mcnemar(before, after) < 0.01
     assert result.gain_interval == paired_bootstrap(before, after)
-    for part in ("mlp of layer 2 at ξ = 0.5", "test accuracy 0.150 [0.052, 0.360] → 0.700 [0.481, 0.855], n = 20", "balanced accuracy 0.150 → 0.700", "gain +0.550", "n = 20", "validation promised +0.300"):
+    for part in (
+        "mlp of layer 2 at ξ = 0.5",
+        "test accuracy 0.150 [0.052, 0.360] → 0.700 [0.481, 0.855], n = 20",
+        "balanced accuracy 0.150 → 0.700",
+        "gain +0.550",
+        "n = 20",
+        "validation promised +0.300",
+    ):
         assert part in str(result)
 
 
@@ -153,15 +196,29 @@ def test_the_model_is_left_as_it_was_when_an_evaluator_fails(model, fingerprint,
 def test_the_layer_is_chosen_by_condition_number_and_then_clipped(model):
     plant_layers(model, "mlp", [(50, 50), (900, 50), (10, 10)])
     diary = []
-    judges = [Scripted(model, name, dict.fromkeys(RATES, 10) | {0.5: 12}, diary, layer=1) for name in ("validation", "test")]
+    judges = [
+        Scripted(model, name, dict.fromkeys(RATES, 10) | {0.5: 12}, diary, layer=1)
+        for name in ("validation", "test")
+    ]
     result = search_clip_rate(model, *judges, "mlp", clip_rates=RATES)
     assert result.layer == 1 and result.clip_rate == 0.5
-    assert [rate for _, rate in diary] == [0, 0.1, 0.5, 0.75, 0, 0.5]  # it is layer 1 that the judge sees clipped
+    assert [rate for _, rate in diary] == [
+        0,
+        0.1,
+        0.5,
+        0.75,
+        0,
+        0.5,
+    ]  # it is layer 1 that the judge sees clipped
 
 
-def test_search_by_real_evaluators_finds_what_evaluating_by_hand_finds(model, fingerprint, tokenizer, sentiment):
+def test_search_by_real_evaluators_finds_what_evaluating_by_hand_finds(
+    model, fingerprint, tokenizer, sentiment
+):
     before = fingerprint(model)
-    validation = ICLEvaluator(model, tokenizer, sentiment, "validation", n=40, n_shots=2, seeds=(0, 1))
+    validation = ICLEvaluator(
+        model, tokenizer, sentiment, "validation", n=40, n_shots=2, seeds=(0, 1)
+    )
     test = ICLEvaluator(model, tokenizer, sentiment, "test", n=40, n_shots=2, seeds=(0, 1))
     result = search_clip_rate(model, validation, test, "attn", layer=0, clip_rates=RATES)
     by_hand, tested = [], {}
@@ -172,21 +229,30 @@ def test_search_by_real_evaluators_finds_what_evaluating_by_hand_finds(model, fi
     assert [evaluation.accuracy for evaluation in result.validation] == by_hand
     assert result.clip_rate == RATES[int(np.argmax(by_hand))]
     assert np.array_equal(result.test_before.scores, tested[0].scores)
-    np.testing.assert_allclose(result.test_after.scores, tested[result.clip_rate].scores, rtol=0, atol=1e-4)  # thin layers round otherwise
+    np.testing.assert_allclose(
+        result.test_after.scores, tested[result.clip_rate].scores, rtol=0, atol=1e-4
+    )  # thin layers round otherwise
     assert fingerprint(model) == before
 
 
 def test_a_random_layer_is_drawn_by_the_seed(model):
     layers = [layer_of(model, "mlp", "random", 2, "max", None, seed) for seed in range(40)]
-    assert {*layers} == {0, 1, 2} and layers == [layer_of(model, "mlp", "random", 2, "max", None, seed) for seed in range(40)]
+    assert {*layers} == {0, 1, 2} and layers == [
+        layer_of(model, "mlp", "random", 2, "max", None, seed) for seed in range(40)
+    ]
 
 
-def test_work_on_a_terminal_shows_how_long_it_will_last_and_elsewhere_nothing(model, tokenizer, sentiment, monkeypatch):
+def test_work_on_a_terminal_shows_how_long_it_will_last_and_elsewhere_nothing(
+    model, tokenizer, sentiment, monkeypatch
+):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
-    validation, test = (ICLEvaluator(model, tokenizer, sentiment, split, n=4, n_shots=0, seeds=(0,)) for split in ("validation", "test"))
+    validation, test = (
+        ICLEvaluator(model, tokenizer, sentiment, split, n=4, n_shots=0, seeds=(0,))
+        for split in ("validation", "test")
+    )
     for stderr, shown in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr("sys.stderr", stderr)
         condition_table(model)
@@ -194,7 +260,9 @@ def test_work_on_a_terminal_shows_how_long_it_will_last_and_elsewhere_nothing(mo
         sweep(model, validation, clip_rates=(0, 0.5))
         greedy_search(model, validation, test, layers=(1,), clip_rates=(0, 0.5))
         for bar in ("singular values:.*3/3", "validation:.*2/2", "sweep:.*12/12", "greedy:.*2/2"):
-            assert bool(re.search(bar + r" \[\d\d:\d\d<", stderr.getvalue())) == shown  # time gone < time to go
+            assert (
+                bool(re.search(bar + r" \[\d\d:\d\d<", stderr.getvalue())) == shown
+            )  # time gone < time to go
 
 
 @pytest.mark.parametrize("top_k, layer", [(1, 0), (2, 1), (3, 2)])
@@ -217,21 +285,40 @@ def test_the_reduction_joins_the_matrices_of_a_module(model, reduction, layer):
 
 
 def test_only_the_module_asked_for_is_judged(model):
-    plant_layers(model, "all", [(9, 9, 9, 9, 5000, 9), (9, 9, 9, 4000, 9, 9), (3000, 9, 9, 9, 9, 9)])
-    assert [select_layer(model, module, top_k=1) for module in ("mlp", "attn", "o", "q", "fc_in", "all")] == [0, 1, 1, 2, 0, 0]
+    plant_layers(
+        model, "all", [(9, 9, 9, 9, 5000, 9), (9, 9, 9, 4000, 9, 9), (3000, 9, 9, 9, 9, 9)]
+    )
+    assert [
+        select_layer(model, module, top_k=1) for module in ("mlp", "attn", "o", "q", "fc_in", "all")
+    ] == [0, 1, 1, 2, 0, 0]
 
 
 @pytest.mark.parametrize("how", ["zero", "equal rows"])
 def test_a_singular_matrix_stands_in_the_table_and_leaves_the_choice_of_a_layer_to_you(model, how):
     plant_layers(model, "mlp", [(5000, 3), (3, 3), (700, 3)])
     W = matrices(model, 1, "fc_out")[0].weight
-    W.zero_() if how == "zero" else W[7].copy_(W[5])  # the second has a σ_min of rounding errors, some 1e-17 σ_max
+    (
+        W.zero_() if how == "zero" else W[7].copy_(W[5])
+    )  # the second has a σ_min of rounding errors, some 1e-17 σ_max
     table = condition_table(model, "mlp")
-    assert np.isinf(table["condition_number"]).to_list() == [False, False, False, True, False, False]
+    assert np.isinf(table["condition_number"]).to_list() == [
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
     for reduction in ("max", "mean", "median"):
-        with pytest.raises(ValueError, match="layer 1 fc_out is singular, .*; name the layer yourself"):
+        with pytest.raises(
+            ValueError, match="layer 1 fc_out is singular, .*; name the layer yourself"
+        ):
             select_layer(model, "mlp", top_k=1, reduction=reduction)
-    assert select_layer(model, "attn", top_k=1) in (0, 1, 2)  # another module is none of its business
+    assert select_layer(model, "attn", top_k=1) in (
+        0,
+        1,
+        2,
+    )  # another module is none of its business
     assert run_script(model, dict.fromkeys(RATES, 10), {0: 10}, layer=2)[0].layer == 2
 
 
@@ -239,10 +326,14 @@ def test_condition_table_has_a_row_for_each_matrix_with_its_spectrum(model):
     numbers = [(9, 30, 100, 300, 900, 9000), (2, 4, 8, 16, 32, 64), (7, 77, 777, 7777, 70, 700)]
     plant_layers(model, "all", numbers)
     table = condition_table(model)
-    assert [*zip(table["layer"], table["role"])] == [(layer, role) for layer in range(3) for role in ROLES]
+    assert [*zip(table["layer"], table["role"])] == [
+        (layer, role) for layer in range(3) for role in ROLES
+    ]
     assert table["condition_number"].to_numpy() == pytest.approx(np.ravel(numbers), rel=REL)
     assert table["sigma_max"].to_numpy() == pytest.approx(1, rel=REL)
-    assert (table["sigma_max"] / table["sigma_min"]).to_numpy() == pytest.approx(table["condition_number"].to_numpy())
+    assert (table["sigma_max"] / table["sigma_min"]).to_numpy() == pytest.approx(
+        table["condition_number"].to_numpy()
+    )
     S = singular_values(matrices(model, 1, "v")[0].weight)
     row = table[(table["layer"] == 1) & (table["role"] == "v")].iloc[0]
     assert row["stable_rank"] == pytest.approx((S.square().sum() / S[0] ** 2).item())
@@ -258,7 +349,10 @@ def test_looking_at_spectra_changes_nothing(model, fingerprint):
 
 def test_a_spectrum_is_found_once_and_anew_when_one_number_changes(model, monkeypatch):
     before, asked = condition_table(model), []
-    monkeypatch.setattr("svdicl_lite.clipping.spectra.singular_values", lambda W: asked.append(W) or singular_values(W))
+    monkeypatch.setattr(
+        "svdicl_lite.clipping.spectra.singular_values",
+        lambda W: asked.append(W) or singular_values(W),
+    )
     assert condition_table(model).equals(before) and not asked
     W = matrices(model, 1, "k")[0].weight
     with torch.no_grad():
@@ -267,20 +361,32 @@ def test_a_spectrum_is_found_once_and_anew_when_one_number_changes(model, monkey
     assert len(asked) == 1 and asked[0].equal(W)
     changed = (before["layer"] == 1) & (before["role"] == "k")
     assert after[~changed].equals(before[~changed])
-    assert after[changed]["sigma_max"].item() == pytest.approx(singular_values(W)[0].item()) != before[changed]["sigma_max"].item()
+    assert (
+        after[changed]["sigma_max"].item()
+        == pytest.approx(singular_values(W)[0].item())
+        != before[changed]["sigma_max"].item()
+    )
 
 
-def test_a_sweep_has_a_row_for_every_layer_module_and_rate(model, fingerprint, tokenizer, sentiment):
+def test_a_sweep_has_a_row_for_every_layer_module_and_rate(
+    model, fingerprint, tokenizer, sentiment
+):
     before = fingerprint(model)
     evaluator = ICLEvaluator(model, tokenizer, sentiment, n=20, n_shots=2, seeds=(0,))
     table = sweep(model, evaluator, layers=(0, 2), modules=("mlp", "q"), clip_rates=(0, 0.9))
-    assert {*zip(table["layer"], table["module"], table["clip_rate"])} == {(i, m, r) for i in (0, 2) for m in ("mlp", "q") for r in (0, 0.9)}
+    assert {*zip(table["layer"], table["module"], table["clip_rate"])} == {
+        (i, m, r) for i in (0, 2) for m in ("mlp", "q") for r in (0, 0.9)
+    }
     assert len(table) == 8 and fingerprint(model) == before
     for row in table.itertuples():
         with clipped(model, row.layer, row.module, row.clip_rate):
             expected = evaluator()
         np.testing.assert_allclose(row.evaluation.scores, expected.scores, rtol=0, atol=1e-4)
-        assert (row.accuracy, row.n, row.balanced_accuracy) == (expected.accuracy, 20, expected.balanced_accuracy)
+        assert (row.accuracy, row.n, row.balanced_accuracy) == (
+            expected.accuracy,
+            20,
+            expected.balanced_accuracy,
+        )
         assert (row.low, row.high) == expected.interval
 
 
@@ -293,7 +399,9 @@ def test_a_sweep_takes_all_layers_and_both_modules_unless_told(model):
             return lambda module: outcome(10)
 
     table = sweep(model, Constant(), clip_rates=(0, 0.5))
-    assert {*zip(table["layer"], table["module"])} == {(layer, module) for layer in range(3) for module in ("mlp", "attn")}
+    assert {*zip(table["layer"], table["module"])} == {
+        (layer, module) for layer in range(3) for module in ("mlp", "attn")
+    }
 
 
 def test_a_sweep_judges_the_model_as_it_is_once(model):
@@ -313,14 +421,20 @@ def test_a_sweep_judges_the_model_as_it_is_once(model):
 def test_rates_that_leave_the_same_ranks_are_judged_once(model, monkeypatch, tokenizer, sentiment):
     evaluator = ICLEvaluator(model, tokenizer, sentiment, n=12, n_shots=2, seeds=(0,))
     runs, judge = [], FromLayer.__call__
-    monkeypatch.setattr(FromLayer, "__call__", lambda self, module: runs.append(module) or judge(self, module))
+    monkeypatch.setattr(
+        FromLayer, "__call__", lambda self, module: runs.append(module) or judge(self, module)
+    )
     for method in ("svd", "random-subspace", "drop"):
         runs.clear()
-        table = sweep(model, evaluator, (1, 2), ("mlp", "q"), (0, 0.9, 0.99, 0.995), method=method)  # of 32 these leave 32, 3, 1, 1
+        table = sweep(
+            model, evaluator, (1, 2), ("mlp", "q"), (0, 0.9, 0.99, 0.995), method=method
+        )  # of 32 these leave 32, 3, 1, 1
         assert len(table) == 16 and len(runs) == 1 + 2 * 2 * 2
         for row in table.itertuples():
             with Clip(model, row.layer, row.module, how=how_of(method)).at(row.clip_rate):
-                np.testing.assert_allclose(row.evaluation.scores, evaluator().scores, rtol=0, atol=1e-4)
+                np.testing.assert_allclose(
+                    row.evaluation.scores, evaluator().scores, rtol=0, atol=1e-4
+                )
 
 
 def test_the_candidates_of_the_paper_are_accepted():
@@ -330,7 +444,9 @@ def test_the_candidates_of_the_paper_are_accepted():
 @pytest.mark.parametrize("rates", [(), (0.1, 0), (0.5,)])
 def test_candidates_that_do_not_begin_with_zero_are_refused(model, fingerprint, rates):
     before = fingerprint(model)
-    with pytest.raises(ValueError, match="the first candidate rate must be 0, the model as it is, got"):
+    with pytest.raises(
+        ValueError, match="the first candidate rate must be 0, the model as it is, got"
+    ):
         run_script(model, {}, {}, clip_rates=rates)
     assert fingerprint(model) == before
 
@@ -351,12 +467,16 @@ def test_a_sweep_refuses_a_bad_rate_before_anything_is_judged(model):
 
 @pytest.mark.parametrize("top_k", [0, 4, -1])
 def test_a_top_k_beyond_the_layers_is_refused(model, top_k):
-    with pytest.raises(ValueError, match=f"top_k is {top_k}, but must be between 1 and 3, the number of layers"):
+    with pytest.raises(
+        ValueError, match=f"top_k is {top_k}, but must be between 1 and 3, the number of layers"
+    ):
         select_layer(model, "mlp", top_k)
 
 
 def test_an_unknown_reduction_or_module_or_layer_is_refused(model):
-    with pytest.raises(ValueError, match="reduction is 'min', but must be one of max, mean, median"):
+    with pytest.raises(
+        ValueError, match="reduction is 'min', but must be one of max, mean, median"
+    ):
         select_layer(model, "mlp", reduction="min")
     with pytest.raises(ValueError, match="module is 'ffn', but must be one of"):
         select_layer(model, "ffn")
@@ -368,7 +488,11 @@ def test_an_unknown_reduction_or_module_or_layer_is_refused(model):
 def test_nan_in_a_matrix_is_named_by_layer_and_role(model, fingerprint, bad):
     matrices(model, 1, "fc_out")[0].weight[0, 0] = bad
     before = fingerprint(model)
-    for attempt in (lambda: condition_table(model), lambda: select_layer(model, "mlp"), lambda: run_script(model, {}, {}, layer=None)):
+    for attempt in (
+        lambda: condition_table(model),
+        lambda: select_layer(model, "mlp"),
+        lambda: run_script(model, {}, {}, layer=None),
+    ):
         with pytest.raises(ValueError, match="cannot judge layer 1 fc_out: .*NaN or infinity"):
             attempt()
     with pytest.raises(ValueError, match="cannot clip layer 1 fc_out: .*NaN or infinity"):

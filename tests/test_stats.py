@@ -19,7 +19,7 @@ from svdicl_lite.stats import (
     paired_bootstrap,
     sign_flip_test,
     wilson_interval,
-)  # fmt: skip
+)
 
 
 def outcomes(both, lost, won, neither):
@@ -38,7 +38,9 @@ def test_mcnemar_is_the_binomial_sum_over_outcomes_no_likelier_than_ours(both, l
     if len(before) == 0:
         return
     n = lost + won
-    exact = Fraction(sum(math.comb(n, i) for i in range(n + 1) if math.comb(n, i) <= math.comb(n, won)), 2**n)
+    exact = Fraction(
+        sum(math.comb(n, i) for i in range(n + 1) if math.comb(n, i) <= math.comb(n, won)), 2**n
+    )
     # at most 120 binomial terms, each right to some 1e-14
     assert mcnemar(before, after) == pytest.approx(float(exact), rel=1e-11)
 
@@ -57,12 +59,16 @@ def test_mcnemar_of_equal_outcomes_is_one():
 
 
 def test_mcnemar_sees_pairing_that_accuracies_hide():
-    # Both pairs go from 50 % to 60 %; in one nothing was lost for it, in the other nearly everything changed.
+    # Both pairs go from 50 % to 60 %; in one nothing was lost for it, in the other nearly
+    # everything changed.
     assert mcnemar(*outcomes(50, 0, 10, 40)) == pytest.approx(2 / 2**10, rel=1e-12)
     assert mcnemar(*outcomes(5, 45, 55, 0)) > 0.3
 
 
-@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999))
+@given(
+    st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    st.floats(0.5, 0.999),
+)
 def test_wilson_interval_is_its_closed_formula(case, confidence):
     n_correct, n = case
     z, p = NormalDist().inv_cdf((1 + confidence) / 2), n_correct / n
@@ -76,7 +82,9 @@ def test_wilson_interval_is_its_closed_formula(case, confidence):
 
 
 def test_wilson_interval_is_95_percent_unless_told():
-    assert wilson_interval(80, 100) == pytest.approx((0.71117, 0.86663), abs=1e-5)  # to the five digits given
+    assert wilson_interval(80, 100) == pytest.approx(
+        (0.71117, 0.86663), abs=1e-5
+    )  # to the five digits given
 
 
 def test_wilson_interval_does_not_collapse_at_a_perfect_score():
@@ -103,10 +111,13 @@ def test_bootstrap_interval_covers_a_known_gain_about_as_often_as_it_says():
         low, high = paired_bootstrap(before, after, n_resamples=999, seed=seed)
         hits += low <= won - lost <= high
         widths.append(high - low)
-    # 200 draws at 95 %: 190 expected, standard deviation 3.1; four of them, and a percentile interval is a little short
+    # 200 draws at 95 %: 190 expected, standard deviation 3.1; four of them, and a percentile
+    # interval is a little short
     assert 175 <= hits <= 199
     # the variance of the gain per example is lost + won − (won − lost)² = 0.29
-    assert np.mean(widths) == pytest.approx(2 * 1.96 * math.sqrt(0.29 / n), rel=0.05)  # 999 resamples: quantiles to about 4 %
+    assert np.mean(widths) == pytest.approx(
+        2 * 1.96 * math.sqrt(0.29 / n), rel=0.05
+    )  # 999 resamples: quantiles to about 4 %
 
 
 def test_bootstrap_interval_widens_with_confidence():
@@ -121,21 +132,30 @@ def test_bootstrap_is_decided_by_its_seed():
     one = paired_bootstrap(before, after, n_resamples=199, seed=3)
     np.random.seed(2)
     assert paired_bootstrap(before, after, n_resamples=199, seed=3) == one
-    assert len({paired_bootstrap(before, after, n_resamples=199, seed=seed) for seed in range(10)}) > 1
+    assert (
+        len({paired_bootstrap(before, after, n_resamples=199, seed=seed) for seed in range(10)}) > 1
+    )
 
 
-@pytest.mark.parametrize("counts, gain", [((3, 0, 0, 2), 0.0), ((0, 4, 0, 0), -1.0), ((0, 0, 4, 0), 1.0)])
+@pytest.mark.parametrize(
+    "counts, gain", [((3, 0, 0, 2), 0.0), ((0, 4, 0, 0), -1.0), ((0, 0, 4, 0), 1.0)]
+)
 def test_bootstrap_of_examples_that_all_changed_alike_is_a_point(counts, gain):
     assert paired_bootstrap(*outcomes(*counts)) == (gain, gain)
 
 
 def test_bootstrap_is_paired():
     # The same two accuracies; the pairs that agree where they can leave less to chance.
-    agreeing, clashing = paired_bootstrap(*outcomes(50, 0, 10, 40)), paired_bootstrap(*outcomes(5, 45, 55, 0))
+    agreeing, clashing = (
+        paired_bootstrap(*outcomes(50, 0, 10, 40)),
+        paired_bootstrap(*outcomes(5, 45, 55, 0)),
+    )
     assert agreeing.high - agreeing.low < (clashing.high - clashing.low) / 2
 
 
-@pytest.mark.parametrize("before, after", [([True], [True, False]), ([], []), ([[True]], [[False]])])
+@pytest.mark.parametrize(
+    "before, after", [([True], [True, False]), ([], []), ([[True]], [[False]])]
+)
 @pytest.mark.parametrize("test", [mcnemar, paired_bootstrap])
 def test_outcomes_that_are_not_paired_are_refused(test, before, after):
     with pytest.raises(ValueError, match="paired outcomes must be two lists of one length, got"):
@@ -146,7 +166,9 @@ def test_outcomes_that_are_not_paired_are_refused(test, before, after):
 def test_holm_rejects_what_stepping_down_by_hand_rejects(p_values, alpha):
     rejected = [False] * len(p_values)
     for step, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        bound = p_values[i] * (len(p_values) - step)  # the smallest p is held against α / m, the next against α / (m − 1), …
+        bound = p_values[i] * (
+            len(p_values) - step
+        )  # the smallest p is held against α / m, the next against α / (m − 1), …
         if abs(bound - alpha) < 1e-12:
             return  # a tie that rounding decides
         if bound > alpha:
@@ -180,22 +202,29 @@ def test_cluster_interval_covers_where_an_interval_of_examples_does_not(n_cluste
         covered_naively += low <= 0.6 <= high
     # 500 draws at 95 %: standard deviation 1 %, four of them
     assert covered / repeats == pytest.approx(0.95, abs=0.04)
-    # The variance is (0.24 + (size − 1) · spread²) / n where Wilson takes 0.24 / n: 1.96 / √5.1 standard errors cover 61 %.
+    # The variance is (0.24 + (size − 1) · spread²) / n where Wilson takes 0.24 / n: 1.96 / √5.1
+    # standard errors cover 61 %.
     naive = 2 * NormalDist().cdf(1.96 / math.sqrt(1 + (size - 1) * spread**2 / 0.24)) - 1
-    assert covered_naively / repeats == pytest.approx(naive, abs=4 * math.sqrt(naive * (1 - naive) / repeats))
+    assert covered_naively / repeats == pytest.approx(
+        naive, abs=4 * math.sqrt(naive * (1 - naive) / repeats)
+    )
 
 
 sizes = st.lists(st.integers(1, 12), min_size=2, max_size=6)
 
 
 @given(st.integers(2, 6), st.integers(1, 10), st.integers(0, 2**32 - 1))
-def test_cluster_interval_of_equal_clusters_is_the_t_interval_of_their_means(n_clusters, size, seed):
+def test_cluster_interval_of_equal_clusters_is_the_t_interval_of_their_means(
+    n_clusters, size, seed
+):
     correct, clusters = clustered_accuracies(np.random.default_rng(seed), n_clusters, size, 0.3)
     means = correct.reshape(n_clusters, size).mean(1)
     assert cluster_means(correct, clusters) == pytest.approx(means, rel=1e-12)
     half = t.ppf(0.95, n_clusters - 1) * means.std(ddof=1) / math.sqrt(n_clusters)
     # sums of at most 60 terms of size 1; the quantile is below 7
-    assert cluster_interval(correct, clusters, 0.9) == pytest.approx((means.mean() - half, means.mean() + half), abs=1e-12)
+    assert cluster_interval(correct, clusters, 0.9) == pytest.approx(
+        (means.mean() - half, means.mean() + half), abs=1e-12
+    )
 
 
 @given(sizes, st.integers(0, 2**32 - 1))
@@ -204,34 +233,50 @@ def test_clusters_may_lie_in_any_order_and_have_any_names(sizes, seed):
     clusters = np.repeat(np.arange(len(sizes)), sizes)
     correct, order = rng.random(len(clusters)) < 0.6, rng.permutation(len(clusters))
     names = np.array([f"set {9 - i}" for i in clusters])
-    assert cluster_interval(correct[order], names[order]) == pytest.approx(cluster_interval(correct, clusters), abs=1e-12)
-    assert cluster_means(correct[order], names[order])[::-1] == pytest.approx(cluster_means(correct, clusters), abs=1e-12)
+    assert cluster_interval(correct[order], names[order]) == pytest.approx(
+        cluster_interval(correct, clusters), abs=1e-12
+    )
+    assert cluster_means(correct[order], names[order])[::-1] == pytest.approx(
+        cluster_means(correct, clusters), abs=1e-12
+    )
 
 
 def test_clusters_of_unequal_size_weigh_by_size():
     correct, clusters = [1, 1, 1, 0, 0], [0, 0, 0, 0, 1]
-    # mean 3/5, deviations 3 − 4·3/5 = 3/5 and −3/5, so the standard error is √(2 · 2 · 9/25) / 5 = 6/25
+    # mean 3/5, deviations 3 − 4·3/5 = 3/5 and −3/5, so the standard error is √(2 · 2 · 9/25) / 5 =
+    # 6/25
     half = t.ppf(0.975, 1) * 6 / 25
     assert cluster_interval(correct, clusters) == pytest.approx((0.6 - half, 0.6 + half), rel=1e-12)
 
 
 def test_one_example_a_cluster_is_the_ordinary_t_interval():
     gains = np.array([1, 0, 0, -1, 1, 0, 1, 1])
-    assert cluster_interval(gains, range(8)) == pytest.approx(tuple(ttest_1samp(gains, 0).confidence_interval()), rel=1e-12)
+    assert cluster_interval(gains, range(8)) == pytest.approx(
+        tuple(ttest_1samp(gains, 0).confidence_interval()), rel=1e-12
+    )
 
 
 def test_cluster_bootstrap_does_not_hear_the_spread_within_clusters():
-    # Gains of ½ in every cluster: examples differ, clusters do not, and nothing is left to resample.
+    # Gains of ½ in every cluster: examples differ, clusters do not, and nothing is left to
+    # resample.
     before, after, clusters = [False] * 8, [True, False] * 4, np.repeat([0, 1, 2, 3], 2)
     assert cluster_bootstrap(before, after, clusters) == (0.5, 0.5)
     assert paired_bootstrap(before, after).low < 0.5
 
 
 def test_cluster_bootstrap_goes_through_the_means_of_all_resamples():
-    # Clusters gain 0 or 1: of the four equally likely resamples of two, one has gain 0, two ½, one 1.
-    before, after, clusters = [False] * 6, [False, False, False, True, True, True], [0, 0, 0, 1, 1, 1]
+    # Clusters gain 0 or 1: of the four equally likely resamples of two, one has gain 0, two ½, one
+    # 1.
+    before, after, clusters = (
+        [False] * 6,
+        [False, False, False, True, True, True],
+        [0, 0, 0, 1, 1, 1],
+    )
     assert cluster_bootstrap(before, after, clusters, 0.95) == (0, 1)
-    assert cluster_bootstrap(before, after, clusters, 0.3) == (0.5, 0.5)  # the middle 30 % lie within the middle half
+    assert cluster_bootstrap(before, after, clusters, 0.3) == (
+        0.5,
+        0.5,
+    )  # the middle 30 % lie within the middle half
 
 
 def test_cluster_bootstrap_keeps_big_clusters_big():
@@ -244,12 +289,15 @@ def test_cluster_bootstrap_of_twelve_sets_is_six_sevenths_of_what_it_should_be()
     rng, ratios = np.random.default_rng(0), []
     for seed in range(40):
         after, clusters = clustered_accuracies(rng, 12, 50)
-        low, high = cluster_bootstrap(np.zeros_like(after), after, clusters, n_resamples=999, seed=seed)
+        low, high = cluster_bootstrap(
+            np.zeros_like(after), after, clusters, n_resamples=999, seed=seed
+        )
         wide = cluster_interval(after, clusters)
         ratios.append((high - low) / (wide.high - wide.low))
     expected = 1.96 * math.sqrt(11 / 12) / t.ppf(0.975, 11)
     assert expected == pytest.approx(6 / 7, abs=0.01)
-    # each width is good to some 5 % (999 resamples, tails lighter than the normal's), forty of them to 2 %
+    # each width is good to some 5 % (999 resamples, tails lighter than the normal's), forty of them
+    # to 2 %
     assert np.mean(ratios) == pytest.approx(expected, rel=0.03)
 
 
@@ -260,10 +308,25 @@ def test_cluster_bootstrap_is_decided_by_its_seed():
     one = cluster_bootstrap(before, after, clusters, n_resamples=199, seed=3)
     np.random.seed(2)
     assert cluster_bootstrap(before, after, clusters, n_resamples=199, seed=3) == one
-    assert len({cluster_bootstrap(before, after, clusters, n_resamples=199, seed=seed) for seed in range(10)}) > 1
+    assert (
+        len(
+            {
+                cluster_bootstrap(before, after, clusters, n_resamples=199, seed=seed)
+                for seed in range(10)
+            }
+        )
+        > 1
+    )
 
 
-@pytest.mark.parametrize("function", [cluster_interval, cluster_means, lambda after, clusters: cluster_bootstrap(after, after, clusters)])
+@pytest.mark.parametrize(
+    "function",
+    [
+        cluster_interval,
+        cluster_means,
+        lambda after, clusters: cluster_bootstrap(after, after, clusters),
+    ],
+)
 def test_one_cluster_or_a_missing_name_is_refused(function):
     with pytest.raises(ValueError, match="at least two of them, got 1"):
         function([True, False], [0, 0])
@@ -273,25 +336,40 @@ def test_one_cluster_or_a_missing_name_is_refused(function):
 
 @given(st.lists(st.integers(-20, 20), min_size=2, max_size=9), st.sampled_from([7, 100, 333]))
 def test_sign_flip_test_is_the_share_of_signs_that_reach_as_far(won, size):
-    # The exact share in whole numbers; the gains are these over `size`, whose sums tie only up to rounding.
-    reach = [abs(sum(sign * w for sign, w in zip(signs, won))) >= abs(sum(won)) for signs in itertools.product((1, -1), repeat=len(won))]
+    # The exact share in whole numbers; the gains are these over `size`, whose sums tie only up to
+    # rounding.
+    reach = [
+        abs(sum(sign * w for sign, w in zip(signs, won))) >= abs(sum(won))
+        for signs in itertools.product((1, -1), repeat=len(won))
+    ]
     assert sign_flip_test([w / size for w in won]) == sum(reach) / len(reach)
 
 
-@pytest.mark.parametrize("n_clusters, least", [(2, 1 / 2), (4, 1 / 8), (8, 1 / 128), (12, 1 / 2048), (16, 2 / 2**16)])
+@pytest.mark.parametrize(
+    "n_clusters, least", [(2, 1 / 2), (4, 1 / 8), (8, 1 / 128), (12, 1 / 2048), (16, 2 / 2**16)]
+)
 def test_no_gain_is_more_significant_than_the_number_of_clusters_allows(n_clusters, least):
     assert sign_flip_test(0.5 + np.arange(n_clusters) / 1000) == least
 
 
 def test_sign_flip_test_agrees_with_scipy():
     gains = np.random.default_rng(0).normal(0.3, 1, size=10)  # no ties
-    theirs = permutation_test((gains,), np.mean, permutation_type="samples", n_resamples=2**10, vectorized=True).pvalue
+    theirs = permutation_test(
+        (gains,), np.mean, permutation_type="samples", n_resamples=2**10, vectorized=True
+    ).pvalue
     assert sign_flip_test(gains) == theirs
 
 
 def test_sign_flip_test_draws_signs_beyond_sixteen_clusters():
     gains = np.linspace(-1, 1.6, 17) ** 3  # no ties
-    exact = permutation_test((gains,), np.mean, permutation_type="samples", n_resamples=2**17, vectorized=True, batch=10_000).pvalue
+    exact = permutation_test(
+        (gains,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=2**17,
+        vectorized=True,
+        batch=10_000,
+    ).pvalue
     drawn = [sign_flip_test(gains, seed=seed) for seed in range(3)]
     assert drawn == pytest.approx([exact] * 3, abs=4 * math.sqrt(exact * (1 - exact) / 65536))
     assert len(set(drawn)) > 1 and sign_flip_test(gains, seed=2) == drawn[2]
@@ -323,10 +401,15 @@ def test_gains_of_fewer_than_two_clusters_are_refused(gains):
 @pytest.mark.parametrize(
     "predictions, n_classes, entropy",
     [
-        ([0, 1, 0, 1], 2, 1), ([1, 1, 1], 2, 0), ([3, 2, 1, 0], 4, 1), ([0, 0, 1, 1], 4, 0.5),
-        ([0, 0, 0, 1], 2, 2 - 0.75 * math.log2(3)), ([0, 1, 2], 3, 1), ([5], 6, 0),
+        ([0, 1, 0, 1], 2, 1),
+        ([1, 1, 1], 2, 0),
+        ([3, 2, 1, 0], 4, 1),
+        ([0, 0, 1, 1], 4, 0.5),
+        ([0, 0, 0, 1], 2, 2 - 0.75 * math.log2(3)),
+        ([0, 1, 2], 3, 1),
+        ([5], 6, 0),
     ],
-)  # fmt: skip
+)
 def test_label_entropy_by_hand(predictions, n_classes, entropy):
     assert label_entropy(predictions, n_classes) == pytest.approx(entropy, abs=1e-12)
 

@@ -1,4 +1,6 @@
-"""The one style sheet of the book: joined in order, without what no page can use, and no page looks otherwise for it."""
+"""The one style sheet of the book: joined in order, without what no page can use, and no page looks
+otherwise for it.
+"""
 
 import re
 import sys
@@ -16,37 +18,61 @@ import styles
 @pytest.mark.parametrize(
     "selector, kept",
     [
-        ("p", True), (".seen", True), (".never", False), ("#never", False), ("p.seen#here", True), ("p.seen .never", False), (".never, .seen", True),
-        (".never, #never", False), (":not(.never)", True), (".seen:has(> .never)", True), ("[class*=never]", True), (".seen:hover", True), (r".w\/2", True), (r".w\/3", False),
+        ("p", True),
+        (".seen", True),
+        (".never", False),
+        ("#never", False),
+        ("p.seen#here", True),
+        ("p.seen .never", False),
+        (".never, .seen", True),
+        (".never, #never", False),
+        (":not(.never)", True),
+        (".seen:has(> .never)", True),
+        ("[class*=never]", True),
+        (".seen:hover", True),
+        (r".w\/2", True),
+        (r".w\/3", False),
     ],
-)  # fmt: skip
+)
 def test_a_rule_stays_if_one_of_its_selectors_can_match(selector, kept):
     (rule,) = tinycss2.parse_stylesheet(selector + " { color: red }")
     assert styles.needed(rule, {"seen", "here", "w", "2"}) == kept
 
 
 def trim(text):
-    return styles.trimmed(tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True), {"seen"})
+    return styles.trimmed(
+        tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True), {"seen"}
+    )
 
 
 def test_rules_in_a_media_query_are_looked_at_and_an_empty_one_goes():
-    assert trim("@media print { .never { color: red } .seen { color: red } }") == "@media print {.seen { color: red }}"
+    assert (
+        trim("@media print { .never { color: red } .seen { color: red } }")
+        == "@media print {.seen { color: red }}"
+    )
     assert trim("@media print { @supports (gap: 0) { .never { color: red } } }") == ""
     assert trim("@keyframes turn { from { top: 0 } }") == "@keyframes turn { from { top: 0 } }"
     assert trim("@font-face { font-family: x; src: url(x.woff2) }").startswith("@font-face")
 
 
-def test_what_a_sheet_imports_stands_where_it_was_and_addresses_are_seen_from_the_new_place(tmp_path):
+def test_what_a_sheet_imports_stands_where_it_was_and_addresses_are_seen_from_the_new_place(
+    tmp_path,
+):
     for name, text in {
-        "_static/base.css": "p { background: url('img/a.svg') }", "_static/styles/theme.css": '@import "../base.css"; b { background: url(../fonts/b.woff2) }',
+        "_static/base.css": "p { background: url('img/a.svg') }",
+        "_static/styles/theme.css": (
+            '@import "../base.css"; b { background: url(../fonts/b.woff2) }'
+        ),
         "_static/own.css": '.seen { background: url("data:image/svg+xml,x") } i { mask: url(#m) }',
-    }.items():  # fmt: skip
+    }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     theme = styles.sheet(tmp_path, "_static/styles/theme.css", set())
     assert theme.index("p {") < theme.index("b {") and "@import" not in theme
     assert "url('../img/a.svg')" in theme.replace('"', "'") and "../fonts/b.woff2" in theme
-    assert '"data:image/svg+xml,x"' in styles.sheet(tmp_path, "_static/own.css", {"seen"}) and "url(#m)" in styles.sheet(tmp_path, "_static/own.css", set())
+    assert '"data:image/svg+xml,x"' in styles.sheet(
+        tmp_path, "_static/own.css", {"seen"}
+    ) and "url(#m)" in styles.sheet(tmp_path, "_static/own.css", set())
 
 
 def joined():
@@ -74,7 +100,9 @@ AT_REST = """() => [document.querySelectorAll("*").length, document.documentElem
 
 
 def settled(page):
-    """The style of every element once three looks at the page agree: scripts, pictures and widgets come in their own time, later on a busy machine."""
+    """The style of every element once three looks at the page agree: scripts, pictures and widgets
+    come in their own time, later on a busy machine.
+    """
     looks = []
     while len(looks) < 3 or not looks[-1] == looks[-2] == looks[-3]:
         assert len(looks) < 60, f"the page does not come to rest: {looks[-3:]}"
@@ -83,10 +111,16 @@ def settled(page):
     return page.evaluate(STYLE_OF_ALL)
 
 
-@pytest.mark.parametrize("name", ["book/intro", "book/glossary", "chapters/04_clip_and_see", "search"])
+@pytest.mark.parametrize(
+    "name", ["book/intro", "book/glossary", "chapters/04_clip_and_see", "search"]
+)
 @pytest.mark.parametrize("theme, width", [("light", 1280), ("dark", 390)])
-def test_no_element_of_a_page_looks_otherwise_than_with_all_the_sheets(browser, sites, name, theme, width):  # noqa: F811
-    with opened(browser, f"{sites['file']}/{name}.html", width, theme, reduced_motion="reduce") as page:
+def test_no_element_of_a_page_looks_otherwise_than_with_all_the_sheets(
+    browser, sites, name, theme, width
+):  # noqa: F811
+    with opened(
+        browser, f"{sites['file']}/{name}.html", width, theme, reduced_motion="reduce"
+    ) as page:
         if page.locator(".widget").count():
             page.wait_for_selector(".widget .svdicl")
         ours = settled(page)

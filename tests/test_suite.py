@@ -1,4 +1,6 @@
-"""The seven offline tasks: no split shares a sentence, and what a pair's label says can be read off the pair."""
+"""The seven offline tasks: no split shares a sentence, and what a pair's label says can be read off
+the pair.
+"""
 
 import random
 import re
@@ -22,7 +24,12 @@ seeds = st.integers(0, 2**32 - 1)
 
 def sentences(task, split):
     """Every sentence of a split, whatever its column."""
-    return [text for column in suite.columns(task.name) if column != "question" for text in task.splits[split][column][:]]
+    return [
+        text
+        for column in suite.columns(task.name)
+        if column != "question"
+        for text in task.splits[split][column][:]
+    ]
 
 
 @pytest.mark.parametrize("name", suite.SUITE)
@@ -41,15 +48,25 @@ def test_no_sentence_stands_in_two_splits_and_no_example_twice(name):
 def test_classes_are_balanced_but_in_emotion_one_in_five_is_happy(name):
     rng, n, classes = random.Random(0), 1500, suite.SUITE[name].classes
     found = Counter(suite.draw(name, rng, "train")["label"] for _ in range(n))
-    expected = (1 - emotions.HAPPY_SHARE, emotions.HAPPY_SHARE) if name == "emotion" else [1 / len(classes)] * len(classes)
+    expected = (
+        (1 - emotions.HAPPY_SHARE, emotions.HAPPY_SHARE)
+        if name == "emotion"
+        else [1 / len(classes)] * len(classes)
+    )
     for index, share in enumerate(expected):
-        assert found[index] / n == pytest.approx(share, abs=0.06)  # a draw that is of another split is made anew, which leans a little; s.d. 0.013
+        assert found[index] / n == pytest.approx(
+            share, abs=0.06
+        )  # a draw that is of another split is made anew, which leans a little; s.d. 0.013
 
 
 @pytest.mark.parametrize("name", [name for name in suite.SUITE if not suite.SUITE[name].options])
 def test_there_are_three_label_settings(name):
     canonical, flipped, arbitrary = (load_task(name, setting).words() for setting in LABEL_SETTINGS)
-    assert {*canonical} == {*flipped} and all(one != two for one, two in zip(canonical, flipped)) and {*arbitrary} <= {*ARBITRARY_WORDS}
+    assert (
+        {*canonical} == {*flipped}
+        and all(one != two for one, two in zip(canonical, flipped))
+        and {*arbitrary} <= {*ARBITRARY_WORDS}
+    )
 
 
 @pytest.mark.parametrize("setting", ["flipped", "arbitrary"])
@@ -59,16 +76,29 @@ def test_a_choice_has_no_label_words_to_flip(setting):
 
 
 def test_prompts_and_label_words_are_the_papers():
-    twins = {"mixed-sentiment": "sst2", "mixed-topic": "agnews", "emotion": "emoc", "paraphrase": "mrpc", "entailment": "rte", "commitment": "cb", "choice": "copa"}
+    twins = {
+        "mixed-sentiment": "sst2",
+        "mixed-topic": "agnews",
+        "emotion": "emoc",
+        "paraphrase": "mrpc",
+        "entailment": "rte",
+        "commitment": "cb",
+        "choice": "copa",
+    }
     fields = lambda template: re.sub(r"\{(?!label)\w+\}", "{}", template)
     for ours, theirs in twins.items():
         paper = PAPER_TASKS[theirs]
         assert fields(suite.SUITE[ours].template) == fields(paper.template)
-        assert suite.SUITE[ours].label_words == paper.label_words and suite.SUITE[ours].options == paper.options
+        assert (
+            suite.SUITE[ours].label_words == paper.label_words
+            and suite.SUITE[ours].options == paper.options
+        )
 
 
 def canonical_event(text):
-    """(agent, verb, thing, denied, when), whatever the order and whichever of two synonyms: the meaning of a sentence of `pairs`."""
+    """(agent, verb, thing, denied, when), whatever the order and whichever of two synonyms: the
+    meaning of a sentence of `pairs`.
+    """
     first_of = {word: pair[0] for pair in sentence_pairs.SAME for word in pair}
     words = text.split()
     when = {*words} & {*wider_grammar.TIMES}
@@ -104,9 +134,20 @@ def test_what_is_entailed_is_said_by_the_premise(seed, kind):
 
 
 def test_what_is_exchanged_is_not_said_by_accident():
-    rng, n = random.Random(0), 3000  # two events of one agent, whose exchange would change nothing, come once in two dozen draws
-    said = sum(hypothesis in premise.split(" and ") for premise, hypothesis in (sentence_pairs.entailment(rng, "hard", 1) for _ in range(n)))
-    assert said <= 5  # two agents who did the same to the same: one in 1,920 of the third of draws that exchange; one agent would be 40
+    rng, n = (
+        random.Random(0),
+        3000,
+    )  # two events of one agent, whose exchange would change nothing, come once in two dozen draws
+    said = sum(
+        hypothesis in premise.split(" and ")
+        for premise, hypothesis in (sentence_pairs.entailment(rng, "hard", 1) for _ in range(n))
+    )
+    assert (
+        said <= 5
+        # two agents who did the same to the same: one in 1,920 of the third of draws that exchange;
+        # one
+        # agent would be 40
+    )
 
 
 @given(seeds, st.sampled_from(SURE))
@@ -150,20 +191,41 @@ def test_every_word_that_is_said_is_in_the_vocabulary(name):
 
 
 def test_the_vocabulary_is_of_one_to_two_thousand_words():
-    said = {*suite.vocabulary(), *ARBITRARY_WORDS, *(word for task in suite.SUITE.values() for word in task.label_words)}
+    said = {
+        *suite.vocabulary(),
+        *ARBITRARY_WORDS,
+        *(word for task in suite.SUITE.values() for word in task.label_words),
+    }
     assert 1000 <= len(said) <= 2000
 
 
 @pytest.mark.parametrize("name", ["emotion", "paraphrase", "entailment", "commitment"])
 def test_mixed_evidence_is_read_rightly_three_times_in_four(name):
-    """Per class: of two examples that look alike, the label is that of the look three times in four."""
+    """Per class: of two examples that look alike, the label is that of the look three times in
+    four.
+    """
     looks = {
-        "emotion": lambda row: int(bool(re.search(r"\b(" + "|".join((*emotions.HAPPY, *emotions.LOVE)) + r")\b.* and ", row["text"]))),
+        "emotion": lambda row: int(
+            bool(
+                re.search(
+                    r"\b(" + "|".join((*emotions.HAPPY, *emotions.LOVE)) + r")\b.* and ",
+                    row["text"],
+                )
+            )
+        ),
         "paraphrase": lambda row: int(not {*row["sentence2"].split()} & {*wider_grammar.TIMES}),
         "entailment": lambda row: int(bool({*row["premise"].split()} & {*sentence_pairs.DOUBTED})),
-        "commitment": lambda row: next(i for i, verbs in enumerate((sentence_pairs.ADMITTED, sentence_pairs.DENIED, sentence_pairs.DOUBTED)) if {*row["premise"].split()} & {*verbs}),
+        "commitment": lambda row: next(
+            i
+            for i, verbs in enumerate(
+                (sentence_pairs.ADMITTED, sentence_pairs.DENIED, sentence_pairs.DOUBTED)
+            )
+            if {*row["premise"].split()} & {*verbs}
+        ),
     }
     rng, n = random.Random(0), 1200
     rows = [suite.draw(name, rng, "train", ("mixed",), balanced=True) for _ in range(n)]
     agree = sum(looks[name](row) == row["label"] for row in rows) / n
-    assert agree == pytest.approx(wider_grammar.FIRST_DECIDES, abs=0.055)  # standard deviation 0.0125
+    assert agree == pytest.approx(
+        wider_grammar.FIRST_DECIDES, abs=0.055
+    )  # standard deviation 0.0125

@@ -17,17 +17,22 @@ from svdicl_lite.clipping.svd import (
     stable_rank,
 )
 
-# Double precision rounds at 2.2e-16. An SVD of a matrix up to 9 × 9 errs by a small multiple of that times σ_max, and so do
+# Double precision rounds at 2.2e-16. An SVD of a matrix up to 9 × 9 errs by a small multiple of
+# that times σ_max, and so do
 # the few products taken here; 1e-13 · σ_max leaves a factor of some hundred.
 EPS = 1e-13
 
 
 @st.composite
 def cases(draw, extra_ranks=0):
-    """A Gaussian matrix (m, n) of any shape and scale, in double precision, and a rank from 0 to min(m, n)."""
+    """A Gaussian matrix (m, n) of any shape and scale, in double precision, and a rank from 0 to
+    min(m, n).
+    """
     m, n = draw(st.integers(1, 9)), draw(st.integers(1, 9))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32 - 1)))
-    W = torch.randn(m, n, generator=generator, dtype=torch.float64) * 10.0 ** draw(st.integers(-3, 3))
+    W = torch.randn(m, n, generator=generator, dtype=torch.float64) * 10.0 ** draw(
+        st.integers(-3, 3)
+    )
     return W, draw(st.integers(0, min(m, n))), generator
 
 
@@ -66,8 +71,12 @@ def test_error_of_truncation_is_the_tail_of_the_spectrum(case):
     svd = SVD.of(W)
     S, error, slack = svd.S, W - svd.truncate(rank), EPS * svd.S[0].item()
     tail = S[rank:]
-    assert torch.linalg.matrix_norm(error).item() == pytest.approx(tail.square().sum().sqrt().item(), abs=slack)
-    assert torch.linalg.matrix_norm(error, 2).item() == pytest.approx(tail[0].item() if len(tail) else 0.0, abs=slack)
+    assert torch.linalg.matrix_norm(error).item() == pytest.approx(
+        tail.square().sum().sqrt().item(), abs=slack
+    )
+    assert torch.linalg.matrix_norm(error, 2).item() == pytest.approx(
+        tail[0].item() if len(tail) else 0.0, abs=slack
+    )
 
 
 @given(cases())
@@ -78,12 +87,21 @@ def test_no_other_matrix_of_the_same_rank_is_nearer(case):
     best = svd.truncate(rank)
     slack = EPS * svd.S[0].item()
     left = svd.U[:, :rank] * svd.S[:rank]
-    for step in (1.0, 1e-1, 1e-3):  # rivals: near the optimum, and each one the best its column space allows
-        rival_left = left + step * svd.S[0] * torch.randn(left.shape, generator=generator, dtype=torch.float64)
+    for step in (
+        1.0,
+        1e-1,
+        1e-3,
+    ):  # rivals: near the optimum, and each one the best its column space allows
+        rival_left = left + step * svd.S[0] * torch.randn(
+            left.shape, generator=generator, dtype=torch.float64
+        )
         basis, _ = torch.linalg.qr(rival_left)
         for rival in (rival_left @ svd.Vh[:rank], basis @ (basis.T @ W)):
             for norm in ("fro", 2):
-                assert torch.linalg.matrix_norm(W - best, norm) <= torch.linalg.matrix_norm(W - rival, norm) + slack
+                assert (
+                    torch.linalg.matrix_norm(W - best, norm)
+                    <= torch.linalg.matrix_norm(W - rival, norm) + slack
+                )
 
 
 @given(cases())
@@ -101,8 +119,11 @@ def test_truncation_commutes_with_transpose(case):
     svd = SVD.of(W)
     if 0 < rank < len(svd.S):  # without a gap the best approximation is not unique
         assume(svd.S[rank - 1] - svd.S[rank] > 1e-2 * svd.S[0])
-    # A rounding error E turns the kept subspace by at most ‖E‖ / gap (Davis–Kahan): a hundredfold of EPS for a gap of 1e-2.
-    torch.testing.assert_close(SVD.of(W.T).truncate(rank), svd.truncate(rank).T, rtol=0, atol=100 * EPS * svd.S[0].item())
+    # A rounding error E turns the kept subspace by at most ‖E‖ / gap (Davis–Kahan): a hundredfold
+    # of EPS for a gap of 1e-2.
+    torch.testing.assert_close(
+        SVD.of(W.T).truncate(rank), svd.truncate(rank).T, rtol=0, atol=100 * EPS * svd.S[0].item()
+    )
 
 
 @given(cases())
@@ -111,14 +132,21 @@ def test_singular_values_are_roots_of_the_eigenvalues_of_the_gram_matrix(case):
     gram = W @ W.T if W.shape[0] <= W.shape[1] else W.T @ W
     S = singular_values(W)
     # Compared as squares: the root would blow up the rounding of an eigenvalue near 0.
-    torch.testing.assert_close(S.square(), torch.linalg.eigvalsh(gram).flip(0), rtol=0, atol=EPS * S[0].item() ** 2)
+    torch.testing.assert_close(
+        S.square(), torch.linalg.eigvalsh(gram).flip(0), rtol=0, atol=EPS * S[0].item() ** 2
+    )
 
 
 @given(cases())
 def test_many_matrices_are_factored_as_each_alone(case):
-    """Of any shapes in any order: those of one shape, also lying on their side, go through one batched call."""
+    """Of any shapes in any order: those of one shape, also lying on their side, go through one
+    batched call.
+    """
     W, _, generator = case
-    others = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in (W.shape, W.T.shape, (3, 2))]
+    others = [
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in (W.shape, W.T.shape, (3, 2))
+    ]
     together = [W, others[2], others[1], W.T, others[0]]
     for svd, one in zip(SVD.of_all(together), together, strict=True):
         (m, n), k, slack = one.shape, min(one.shape), EPS * singular_values(one)[0].item()
@@ -134,7 +162,9 @@ def test_one_matrix_that_is_not_finite_spoils_the_batch(bad):
 
 
 def test_tiny_singular_values_are_as_exact_as_large_ones():
-    """To 1e-12 of σ_max, where the eigenvalues of the Gram matrix would be off by the root of the rounding error, 1e-8."""
+    """To 1e-12 of σ_max, where the eigenvalues of the Gram matrix would be off by the root of the
+    rounding error, 1e-8.
+    """
     spectrum = torch.logspace(0, -11, 12, dtype=torch.float64)
     for W in (planted(spectrum, 40, 12), planted(spectrum, 12, 40)):
         torch.testing.assert_close(SVD.of(W).S, spectrum, rtol=0, atol=1e-14)
@@ -166,7 +196,9 @@ def test_rank_falls_as_the_rate_rises_and_grows_with_the_matrix(k, one, other):
 @pytest.mark.parametrize("k", [1, 5, 10, 40, 128, 768, 1000, 4096])
 @pytest.mark.parametrize("number", [float, np.float32])
 def test_rank_is_that_of_exact_arithmetic_at_every_thousandth_in_either_precision(k, number):
-    wrong = [t for t in range(1000) if rank_at(k, number(t / 1000)) != max(1, (1000 - t) * k // 1000)]
+    wrong = [
+        t for t in range(1000) if rank_at(k, number(t / 1000)) != max(1, (1000 - t) * k // 1000)
+    ]
     assert wrong == []
 
 
@@ -185,7 +217,9 @@ def test_only_rate_one_removes_the_matrix():
     assert rank_at(1, 0.999) == 1
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.0001, math.nan, math.inf, -math.inf, "True", "0.9", True, False, None, [0.5]])
+@pytest.mark.parametrize(
+    "rate", [-0.1, 1.0001, math.nan, math.inf, -math.inf, "True", "0.9", True, False, None, [0.5]]
+)
 def test_clip_rates_outside_zero_to_one_are_refused(rate):
     with pytest.raises(ValueError, match=r"clip_rate is .*but must be a number in \[0, 1\]"):
         check_clip_rate(rate)
@@ -253,10 +287,14 @@ def test_energy_is_what_truncation_keeps(case):
     share = energy(svd.S)
     assert share[-1] == 1 and (share.diff() >= 0).all()
     kept = svd.truncate(rank).square().sum() / W.square().sum()
-    assert share[rank - 1].item() == pytest.approx(kept.item(), abs=EPS * 10)  # up to nine squares add up
+    assert share[rank - 1].item() == pytest.approx(
+        kept.item(), abs=EPS * 10
+    )  # up to nine squares add up
 
 
 def test_stable_rank_counts_equal_values_and_overlooks_tiny_ones():
     assert stable_rank(torch.tensor([2.0, 2.0, 2.0])) == 3
-    assert stable_rank(torch.tensor([1.0, 1e-3, 1e-3])) == pytest.approx(1 + 2e-6, rel=1e-6)  # float32 rounds at 6e-8
+    assert stable_rank(torch.tensor([1.0, 1e-3, 1e-3])) == pytest.approx(
+        1 + 2e-6, rel=1e-6
+    )  # float32 rounds at 6e-8
     assert stable_rank(torch.tensor([2.0, 1.0])) == 1.25

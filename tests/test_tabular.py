@@ -51,7 +51,9 @@ def draw(recipe, generator):
 
 def table(n=9, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(2, n, COLUMNS, generator=generator), torch.randint(CLASSES, (2, n), generator=generator)
+    return torch.randn(2, n, COLUMNS, generator=generator), torch.randint(
+        CLASSES, (2, n), generator=generator
+    )
 
 
 @torch.no_grad()
@@ -61,7 +63,12 @@ def test_the_order_of_demonstrations_and_the_other_queries_do_not_matter(model):
     plain = model(rows, shots)
     assert plain.shape == (2, 3, CLASSES)
     order = torch.tensor([3, 1, 5, 0, 4, 2])
-    torch.testing.assert_close(model(torch.cat((rows[:, order], rows[:, 6:]), 1), shots[:, order]), plain, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        model(torch.cat((rows[:, order], rows[:, 6:]), 1), shots[:, order]),
+        plain,
+        rtol=0,
+        atol=1e-5,
+    )
     for i in range(3):
         alone = model(torch.cat((rows[:, :6], rows[:, 6 + i : 7 + i]), 1), shots)
         torch.testing.assert_close(alone[:, 0], plain[:, i], rtol=0, atol=1e-5)
@@ -86,13 +93,20 @@ def test_drawn_tables_have_the_shape_of_the_recipe_and_classes_that_columns_tell
         rows, labels = draw(RECIPE, generator)
         shots = labels.shape[1] - RECIPE.queries
         assert rows.shape == (*labels.shape, COLUMNS) and len(rows) == RECIPE.batch
-        assert RECIPE.shots[0] <= shots <= RECIPE.shots[1] and rows.isfinite().all() and rows.abs().max() <= 5 * COLUMNS**0.5
+        assert (
+            RECIPE.shots[0] <= shots <= RECIPE.shots[1]
+            and rows.isfinite().all()
+            and rows.abs().max() <= 5 * COLUMNS**0.5
+        )
         used = int((rows != 0).any(1).any(0).sum())
         assert 2 <= used <= COLUMNS and (rows[..., used:] == 0).all()
         assert 0 <= labels.min() and labels.max() < CLASSES
         shapes.add((shots, used))
         for table_rows, names in zip(rows[:3].numpy(), labels[:3].numpy()):
-            right += (nearest_neighbour(table_rows[:shots], names[:shots], table_rows[shots:]) == names[shots:]).sum()
+            right += (
+                nearest_neighbour(table_rows[:shots], names[:shots], table_rows[shots:])
+                == names[shots:]
+            ).sum()
             most += (np.bincount(names[:shots]).argmax() == names[shots:]).sum()
             guessed += RECIPE.queries
     assert len(shapes) > 60
@@ -102,18 +116,26 @@ def test_drawn_tables_have_the_shape_of_the_recipe_and_classes_that_columns_tell
 def test_all_four_generators_are_drawn(monkeypatch):
     seen, generator = set(), torch.Generator().manual_seed(0)
     for name in ("_clusters", "_network", "_tree"):
-        monkeypatch.setattr(tables, name, lambda *a, name=name, f=getattr(tables, name): seen.add(name) or f(*a))
+        monkeypatch.setattr(
+            tables, name, lambda *a, name=name, f=getattr(tables, name): seen.add(name) or f(*a)
+        )
     for _ in range(40):
         draw(TINY, generator)
     assert seen == {"_clusters", "_network", "_tree"}
 
 
 def test_columns_are_standardised_by_the_demonstrations_alone():
-    rows = torch.randn(2, 20, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 10, 100, 1000]) + 7
+    rows = (
+        torch.randn(2, 20, 4, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([1.0, 10, 100, 1000])
+        + 7
+    )
     fitted = fit_columns(rows, 15)
     assert fitted.shape == (2, 20, COLUMNS) and (fitted[..., 4:] == 0).all()
     torch.testing.assert_close(fitted[:, :15, :4].mean(1), torch.zeros(2, 4), rtol=0, atol=1e-5)
-    torch.testing.assert_close(fitted[:, :15, :4].std(1), torch.full((2, 4), 2.0), rtol=0, atol=1e-4)  # √(16/4): a row is as long as with all columns
+    torch.testing.assert_close(
+        fitted[:, :15, :4].std(1), torch.full((2, 4), 2.0), rtol=0, atol=1e-4
+    )  # √(16/4): a row is as long as with all columns
     other = rows.clone()
     other[:, 15:] += 5
     assert torch.equal(fit_columns(other, 15)[:, :15], fitted[:, :15])
@@ -126,12 +148,16 @@ def test_real_prompts_are_balanced_and_ask_no_row_twice_nor_one_that_was_shown(n
     assert sum(len(prompt.labels) for prompt in test) == len(y) - 2 * len(y) // 5
     assert all(len(prompt.labels) == 2 * len(y) // 5 - 40 for prompt in validation)
     for one, other in zip(test, validation):
-        np.testing.assert_array_equal(one.shots, other.shots)  # the same demonstrations for both splits
+        np.testing.assert_array_equal(
+            one.shots, other.shots
+        )  # the same demonstrations for both splits
         counts = np.bincount(one.shot_labels)
         assert len(one.shots) == 40 and counts.max() - counts.min() <= 1
         assert one.shots.shape[1] == one.queries.shape[1] == COLUMNS
         if name != "iris":  # which holds equal rows
-            assert not {row.tobytes() for row in one.shots} & {row.tobytes() for row in other.queries}
+            assert not {row.tobytes() for row in one.shots} & {
+                row.tobytes() for row in other.queries
+            }
     assert not np.array_equal(test[0].shots, test[1].shots)
 
 
@@ -142,12 +168,17 @@ def test_a_wide_table_is_projected_on_the_principal_components_of_its_demonstrat
 
 
 def test_bad_questions_are_refused():
-    with pytest.raises(ValueError, match="there is no table 'adult'; there are iris, wine, breast_cancer, digits"):
+    with pytest.raises(
+        ValueError, match="there is no table 'adult'; there are iris, wine, breast_cancer, digits"
+    ):
         prompts("adult")
     with pytest.raises(ValueError, match="split is 'train', but must be validation or test"):
         prompts("iris", "train")
     for n_shots in (2, 60):
-        with pytest.raises(ValueError, match=f"n_shots is {n_shots}, but iris needs at least 3, one a class, and has 60 rows"):
+        with pytest.raises(
+            ValueError,
+            match=f"n_shots is {n_shots}, but iris needs at least 3, one a class, and has 60 rows",
+        ):
             prompts("iris", n_shots=n_shots)
 
 
@@ -160,7 +191,9 @@ def test_the_module_needs_scikit_learn_only_for_real_tables(monkeypatch):
 
 def test_a_class_that_was_not_shown_is_never_the_answer(model):
     asked = prompts("digits")[0]
-    answers = in_context(model)(asked.shots, asked.shot_labels // 4 * 3, asked.queries)  # 0, 3 and 6
+    answers = in_context(model)(
+        asked.shots, asked.shot_labels // 4 * 3, asked.queries
+    )  # 0, 3 and 6
     assert {*answers.tolist()} <= {0, 3, 6} and answers.shape == asked.labels.shape
 
 
@@ -176,11 +209,18 @@ def test_training_moves_every_weight_and_the_same_seed_gives_the_same(monkeypatc
     monkeypatch.setattr(tabular, "SETS", ("iris",))
     torch.manual_seed(TINY.seed)
     untrained = TableClassifier(TINY).state_dict()
-    (one, made), (other, _), (third, _) = (tabular.train(recipe) for recipe in (TINY, TINY, replace(TINY, seed=1)))
+    (one, made), (other, _), (third, _) = (
+        tabular.train(recipe) for recipe in (TINY, TINY, replace(TINY, seed=1))
+    )
     one, other, third = (trained.state_dict() for trained in (one, other, third))
-    # the word that nobody reads keeps its vector; a key's bias adds the same to all scores of a softmax
-    assert {name for name in one if torch.equal(one[name], untrained[name])} == {"transformer.wte.weight"}
-    assert all(torch.equal(one[name], other[name]) for name in one) and not torch.equal(one["read_row.weight"], third["read_row.weight"])
+    # the word that nobody reads keeps its vector; a key's bias adds the same to all scores of a
+    # softmax
+    assert {name for name in one if torch.equal(one[name], untrained[name])} == {
+        "transformer.wte.weight"
+    }
+    assert all(torch.equal(one[name], other[name]) for name in one) and not torch.equal(
+        one["read_row.weight"], third["read_row.weight"]
+    )
     assert [row["step"] for row in made["curve"]] == [2] and "iris" in made["curve"][0]
 
 
@@ -193,7 +233,13 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"incomplete \(.*read_row.bias"):
         tabular.load()
     path.write_bytes(whole[:1000])
-    with pytest.raises(ValueError, match=r"the checkpoint .*model\.safetensors is damaged or incomplete \(.+\); fetch or train it again$"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"the checkpoint .*model\.safetensors is damaged or incomplete \(.+\); fetch or train"
+            r" it again$"
+        ),
+    ):
         tabular.load()
     path.unlink()
     with pytest.raises(ValueError, match="model.safetensors is damaged or incomplete"):
@@ -201,40 +247,71 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path, monkeypatch):
 
 
 def test_as_a_text_model_it_is_refused_with_the_way_to_load_it():
-    with pytest.raises(ValueError, match=r"tab-gpt2 reads numbers, not text, .*load it with svdicl_lite.training.tabular.load\(\)"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"tab-gpt2 reads numbers, not text, .*load it with"
+            r" svdicl_lite.training.tabular.load\(\)"
+        ),
+    ):
         load_model("tab-gpt2")
 
 
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
     card = model_card("tab-gpt2")
     assert (loading.CHECKPOINTS / "tab-gpt2" / "model.safetensors").stat().st_size <= 8_000_000
-    assert card["recipe"] == json.loads(json.dumps(asdict(RECIPE))) and card["curve"][-1]["step"] == RECIPE.steps
-    assert {"seconds", "cpu_seconds", "device", "threads", "torch", "transformers", "parameters", "context_seeds"} <= {*card}
+    assert (
+        card["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
+        and card["curve"][-1]["step"] == RECIPE.steps
+    )
+    assert {
+        "seconds",
+        "cpu_seconds",
+        "device",
+        "threads",
+        "torch",
+        "transformers",
+        "parameters",
+        "context_seeds",
+    } <= {*card}
 
 
 def test_the_card_says_what_is_measured(shipped):
     for ours, row in zip(tabular.figures(shipped), model_card("tab-gpt2")["test"], strict=True):
         assert (ours["table"], ours["by"], ours["n"]) == (row["table"], row["by"], row["n"])
-        assert abs(ours["accuracy"] - row["accuracy"]) <= 2.5 / row["n"]  # two near-ties may fall otherwise on another processor
+        assert (
+            abs(ours["accuracy"] - row["accuracy"]) <= 2.5 / row["n"]
+        )  # two near-ties may fall otherwise on another processor
 
 
 def test_it_classifies_real_tables_it_has_never_seen(shipped):
     for name in SETS:
         asked = prompts(name)
-        most = judge(lambda shots, shot_labels, queries: np.full(len(queries), np.bincount(asked[0].labels).argmax()), asked)
+        most = judge(
+            lambda shots, shot_labels, queries: np.full(
+                len(queries), np.bincount(asked[0].labels).argmax()
+            ),
+            asked,
+        )
         assert judge(in_context(shipped), asked).interval.low > most.interval.high
 
 
 def test_wrong_demonstrations_give_wrong_answers(shipped):
     """It reads the labels: with the classes exchanged in the prompt, the answers are exchanged."""
     for prompt in prompts("breast_cancer")[:2]:
-        plain, exchanged = (in_context(shipped)(prompt.shots, labels, prompt.queries) for labels in (prompt.shot_labels, 1 - prompt.shot_labels))
+        plain, exchanged = (
+            in_context(shipped)(prompt.shots, labels, prompt.queries)
+            for labels in (prompt.shot_labels, 1 - prompt.shot_labels)
+        )
         assert (plain == 1 - exchanged).mean() > 0.9
 
 
 def test_clipping_finds_its_matrices_and_gives_them_back(shipped):
     prompt = prompts("wine")[0]
-    rows, labels = torch.from_numpy(np.concatenate((prompt.shots, prompt.queries)))[None], torch.from_numpy(prompt.shot_labels)[None]
+    rows, labels = (
+        torch.from_numpy(np.concatenate((prompt.shots, prompt.queries)))[None],
+        torch.from_numpy(prompt.shot_labels)[None],
+    )
     with torch.no_grad():
         before = shipped(rows, labels)
         with clipped(shipped, 0, "attn", 0.95):
@@ -243,7 +320,9 @@ def test_clipping_finds_its_matrices_and_gives_them_back(shipped):
 
 
 def test_no_clip_of_one_module_gains_and_none_costs_much(shipped):
-    """What `benchmarks/tables.py` finds: each of the eight modules can be cut to a twentieth, and the others make up for it."""
+    """What `benchmarks/tables.py` finds: each of the eight modules can be cut to a twentieth, and
+    the others make up for it.
+    """
 
     def correct():
         return np.concatenate([judge(in_context(shipped), asked).correct for asked in everything])

@@ -24,9 +24,10 @@ from svdicl_lite.theory import (
     softmax_update,
     trajectory,
     update_bound,
-)  # fmt: skip
+)
 
-# float64 rounds at 2.2e-16. What is compared here is scaled to entries of order one, made of sums of some hundred products, so errors stay near 1e-14;
+# float64 rounds at 2.2e-16. What is compared here is scaled to entries of order one, made of sums
+# of some hundred products, so errors stay near 1e-14;
 # 1e-10 is what the identities are promised to, and leaves a factor of thousands.
 
 
@@ -36,21 +37,38 @@ def same(found, told):
 
 
 def normal(*shape, seed=0, scale=1.0):
-    return scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return scale * torch.randn(
+        *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 @st.composite
 def cases(draw):
-    """Layers of width d with keys of width d_k, tokens (2, d, N + 2) and N, all of a size at which four layers do not explode."""
-    d, d_k, n_layers, n_shots = draw(st.integers(2, 6)), draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 7))
+    """Layers of width d with keys of width d_k, tokens (2, d, N + 2) and N, all of a size at which
+    four layers do not explode.
+    """
+    d, d_k, n_layers, n_shots = (
+        draw(st.integers(2, 6)),
+        draw(st.integers(1, 4)),
+        draw(st.integers(1, 4)),
+        draw(st.integers(1, 7)),
+    )
     seed = draw(st.integers(0, 10_000))
     scale = 0.3 / d
-    layers = [Layer(normal(d, d, seed=seed + 3 * t, scale=scale), *(normal(d_k, d, seed=seed + 3 * t + i, scale=0.5) for i in (1, 2))) for t in range(n_layers)]
+    layers = [
+        Layer(
+            normal(d, d, seed=seed + 3 * t, scale=scale),
+            *(normal(d_k, d, seed=seed + 3 * t + i, scale=0.5) for i in (1, 2)),
+        )
+        for t in range(n_layers)
+    ]
     return layers, normal(2, d, n_shots + 2, seed=seed + 99), n_shots
 
 
 @given(cases())
-def test_lemma_1_attention_is_a_linear_layer_after_one_update_of_rank_at_most_the_number_of_demonstrations(case):
+def test_lemma_1_attention_is_a_linear_layer_after_one_update_of_rank_at_most_the_number_of_demonstrations(
+    case,
+):
     layers, H, n_shots = case
     update = implicit_update(layers[0], H[..., :n_shots])
     same(linear_attention(layers[0], H, n_shots), H + update @ H)
@@ -60,7 +78,9 @@ def test_lemma_1_attention_is_a_linear_layer_after_one_update_of_rank_at_most_th
 def test_attention_is_the_sum_over_demonstrations_that_the_paper_writes():
     layer, H = Layer(normal(3, 3), normal(2, 3, seed=1), normal(2, 3, seed=2)), normal(3, 5, seed=3)
     for q in range(5):
-        told = H[:, q] + sum((layer.K @ H[:, i]) @ (layer.Q @ H[:, q]) * (layer.V @ H[:, i]) for i in range(4))
+        told = H[:, q] + sum(
+            (layer.K @ H[:, i]) @ (layer.Q @ H[:, q]) * (layer.V @ H[:, i]) for i in range(4)
+        )
         same(linear_attention(layer, H, 4)[:, q], told)
 
 
@@ -93,21 +113,46 @@ def test_the_sum_as_printed_with_the_last_gradient_in_every_place_is_wrong():
     steps = trajectory(layers, H[:, :6])
     assert (hidden - H - sum(step.gradient for step in steps) @ H).abs().max() < 1e-10
     assert (hidden - H - len(steps) * steps[-1].gradient @ H).abs().max() > 1e-2
-    assert (hidden - H - sum(step.update for step in steps) @ H).abs().max() > 1e-3  # nor will the updates do without (1 + W)
+    assert (
+        hidden - H - sum(step.update for step in steps) @ H
+    ).abs().max() > 1e-3  # nor will the updates do without (1 + W)
 
 
 @settings(deadline=None)
-@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 9), st.floats(0.01, 0.5), st.booleans(), st.integers(0, 1000))
-def test_each_constructed_layer_is_one_step_of_gradient_descent(d_x, d_y, n, learning_rate, warm, seed):
-    xs, ys, queries = normal(n, d_x, seed=seed), normal(n, d_y, seed=seed + 1), normal(2, d_x, seed=seed + 2)
+@given(
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(1, 9),
+    st.floats(0.01, 0.5),
+    st.booleans(),
+    st.integers(0, 1000),
+)
+def test_each_constructed_layer_is_one_step_of_gradient_descent(
+    d_x, d_y, n, learning_rate, warm, seed
+):
+    xs, ys, queries = (
+        normal(n, d_x, seed=seed),
+        normal(n, d_y, seed=seed + 1),
+        normal(2, d_x, seed=seed + 2),
+    )
     start = normal(d_y, d_x, seed=seed + 3) if warm else None
-    layer, tokens = gradient_descent_layer(d_x, d_y, learning_rate, n, start), prompt(xs, ys, queries, start)
+    layer, tokens = (
+        gradient_descent_layer(d_x, d_y, learning_rate, n, start),
+        prompt(xs, ys, queries, start),
+    )
     scale = 1.0
     for W in gradient_descent(xs, ys, learning_rate, 4, start)[1:]:
         tokens = linear_attention(layer, tokens, n)
-        scale = max(scale, W.abs().max().item())  # a step that is too long for the data diverges, in both
+        scale = max(
+            scale, W.abs().max().item()
+        )  # a step that is too long for the data diverges, in both
         torch.testing.assert_close(-tokens[d_x:, n:], W @ queries.T, rtol=0, atol=1e-10 * scale)
-        torch.testing.assert_close(tokens[d_x:, :n], ys.T - (W - (0 if start is None else start)) @ xs.T, rtol=0, atol=1e-10 * scale)
+        torch.testing.assert_close(
+            tokens[d_x:, :n],
+            ys.T - (W - (0 if start is None else start)) @ xs.T,
+            rtol=0,
+            atol=1e-10 * scale,
+        )
 
 
 def test_gradient_descent_follows_autograds_gradient():
@@ -124,8 +169,12 @@ def test_a_wrong_number_of_shots_or_a_wrong_sign_is_another_step(wrong):
     right = gradient_descent(xs, ys, 0.2, 1)[1] @ queries.T
 
     def off(**arguments):
-        layer = gradient_descent_layer(**{"d_x": 3, "d_y": 1, "learning_rate": 0.2, "n_shots": 8, **arguments})
-        return (-linear_attention(layer, prompt(xs, ys, queries), 8)[3:, 8:] - right).norm() / right.norm()
+        layer = gradient_descent_layer(
+            **{"d_x": 3, "d_y": 1, "learning_rate": 0.2, "n_shots": 8, **arguments}
+        )
+        return (
+            -linear_attention(layer, prompt(xs, ys, queries), 8)[3:, 8:] - right
+        ).norm() / right.norm()
 
     assert off() < 1e-12 and off(**wrong) > 0.1  # 9 for 8 is the nearest: a ninth too little
 
@@ -147,12 +196,28 @@ def test_features_multiply_to_the_series_of_the_exponential():
 
 
 def test_softmax_attention_is_an_update_on_features_of_rank_at_most_the_number_of_demonstrations():
-    layer, H, n_shots = Layer(normal(5, 5), normal(2, 5, seed=1, scale=0.5), normal(2, 5, seed=2, scale=0.5)), normal(5, 7, seed=3), 3
+    layer, H, n_shots = (
+        Layer(normal(5, 5), normal(2, 5, seed=1, scale=0.5), normal(2, 5, seed=2, scale=0.5)),
+        normal(5, 7, seed=3),
+        3,
+    )
     update, z = softmax_update(layer, H[:, :n_shots], degree := 30)
     features = exponential_features(layer.Q @ H, degree)
     told = H + update @ features / (z @ features)
     same(softmax_attention(layer, H, n_shots), told)
-    same(told, torch.stack([H[:, t] + layer.V @ H[:, :n_shots] @ torch.softmax(H[:, :n_shots].T @ layer.K.T @ layer.Q @ H[:, t], 0) for t in range(7)], 1))
+    same(
+        told,
+        torch.stack(
+            [
+                H[:, t]
+                + layer.V
+                @ H[:, :n_shots]
+                @ torch.softmax(H[:, :n_shots].T @ layer.K.T @ layer.Q @ H[:, t], 0)
+                for t in range(7)
+            ],
+            1,
+        ),
+    )
     assert torch.linalg.matrix_rank(update) == n_shots
 
 
@@ -168,7 +233,9 @@ def test_the_gradients_of_the_demonstrations_average_to_the_step(case):
 @pytest.mark.parametrize("shots", [1, 2, 4, 6])
 def test_the_noise_covariance_is_that_of_all_ways_to_draw_the_shots(shots):
     gradients = normal(6, 2, 2)
-    means = torch.stack([gradients[list(chosen)].mean(0).flatten() for chosen in combinations(range(6), shots)])
+    means = torch.stack(
+        [gradients[list(chosen)].mean(0).flatten() for chosen in combinations(range(6), shots)]
+    )
     around = means - gradients.mean(0).flatten()
     C = noise_covariance(gradients, shots)
     same(C, around.T @ around / len(means))
@@ -179,18 +246,24 @@ def test_the_spectrum_of_few_gradients_is_that_of_their_wide_covariance():
     gradients = normal(5, 3, 3)
     C = torch.linalg.eigvalsh(noise_covariance(gradients, 2)).flip(0)
     same(C[:5], noise_spectrum(gradients, 2))
-    assert noise_spectrum(gradients, 2)[4] == 0 and C[4:].abs().max() < 1e-14  # centred: one direction fewer than there are gradients
+    assert (
+        noise_spectrum(gradients, 2)[4] == 0 and C[4:].abs().max() < 1e-14
+    )  # centred: one direction fewer than there are gradients
 
 
 def test_the_noise_covariance_of_linear_attention_is_singular_however_many_demonstrations_there_are():
     layer = Layer(*(normal(4, 4, seed=i) for i in range(3)))
     for n in (10, 200):
-        assert torch.linalg.matrix_rank(noise_covariance(demonstration_gradients(layer, normal(4, n, seed=5)), 4)) == min(n - 1, 4 * 5 // 2)
+        assert torch.linalg.matrix_rank(
+            noise_covariance(demonstration_gradients(layer, normal(4, n, seed=5)), 4)
+        ) == min(n - 1, 4 * 5 // 2)
 
 
 @pytest.mark.parametrize("shots", [0, 7])
 def test_shots_that_cannot_be_drawn_are_refused(shots):
-    with pytest.raises(ValueError, match=f"shots is {shots}, but must lie between 1 and the 6 demonstrations"):
+    with pytest.raises(
+        ValueError, match=f"shots is {shots}, but must lie between 1 and the 6 demonstrations"
+    ):
         noise_covariance(normal(6, 2, 2), shots)
 
 
@@ -210,22 +283,52 @@ def test_the_bound_is_infinite_without_a_ridge_and_finite_with_one():
 
 
 def test_the_terms_are_those_of_explicit_matrices():
-    layers, H, ridge = few_layers(), normal(6, 3, 5, scale=0.2), 0.1  # small tokens: a logdet of ill conditioned matrices would be the less exact side
+    layers, H, ridge = (
+        few_layers(),
+        normal(6, 3, 5, scale=0.2),
+        0.1,
+    )  # small tokens: a logdet of ill conditioned matrices would be the less exact side
     terms, one = bound_terms(layers, H, 2, ridge), torch.eye(3, dtype=torch.float64)
     for t, (layer, row) in enumerate(zip(layers, terms.to_dict("records"))):
         told = []
         for prompt_ in H:
             steps = trajectory(layers, prompt_)
             before = steps[t - 1].W if t else torch.zeros(3, 3, dtype=torch.float64)
-            C = noise_covariance(demonstration_gradients(layer, steps[t].H, before), 2) + ridge * torch.eye(9, dtype=torch.float64)
-            told.append([x.item() for x in (steps[t].update.square().sum(), (one + before).square().sum(), steps[t].gradient.square().sum(), C.trace(), C.logdet())])
+            C = noise_covariance(
+                demonstration_gradients(layer, steps[t].H, before), 2
+            ) + ridge * torch.eye(9, dtype=torch.float64)
+            told.append(
+                [
+                    x.item()
+                    for x in (
+                        steps[t].update.square().sum(),
+                        (one + before).square().sum(),
+                        steps[t].gradient.square().sum(),
+                        C.trace(),
+                        C.logdet(),
+                    )
+                ]
+            )
         update, path, gradient, trace, log_det = torch.tensor(told, dtype=torch.float64).T
         assert row["layer"] == t
-        for name, value in (("update", update), ("path", path), ("gradient", gradient), ("trace", trace), ("log_det", log_det)):
+        for name, value in (
+            ("update", update),
+            ("path", path),
+            ("gradient", gradient),
+            ("trace", trace),
+            ("log_det", log_det),
+        ):
             assert row[name] == pytest.approx(value.mean().item(), rel=1e-9)
-        assert row["information"] == pytest.approx(0.5 * (9 * math.log((update * path + trace).mean() / 9) - log_det.mean().item()), rel=1e-9)
-        assert row["printed"] == pytest.approx(0.5 * (9 * ((update * path + trace) / 9).log() - log_det).mean().item(), rel=1e-9)
-        assert row["tight"] == pytest.approx(0.5 * (9 * math.log((gradient + trace).mean() / 9) - log_det.mean().item()), rel=1e-9)
+        assert row["information"] == pytest.approx(
+            0.5 * (9 * math.log((update * path + trace).mean() / 9) - log_det.mean().item()),
+            rel=1e-9,
+        )
+        assert row["printed"] == pytest.approx(
+            0.5 * (9 * ((update * path + trace) / 9).log() - log_det).mean().item(), rel=1e-9
+        )
+        assert row["tight"] == pytest.approx(
+            0.5 * (9 * math.log((gradient + trace).mean() / 9) - log_det.mean().item()), rel=1e-9
+        )
 
 
 @given(cases(), st.sampled_from([1e-3, 1.0]))
@@ -238,8 +341,13 @@ def test_no_term_is_negative_and_the_proved_bound_is_the_largest(case, ridge):
 
 
 def test_the_information_of_a_gaussian_step_is_below_its_bound_and_meets_it_when_both_are_isotropic():
-    """A step that says mean + noise has a closed form: I = ½ (log det(S + C) − log det C), S the covariance of the mean over prompts."""
-    spread, noise = torch.diag(torch.tensor([2.0, 0.5, 0.1])).double(), torch.diag(torch.tensor([0.3, 0.2, 0.7])).double()
+    """A step that says mean + noise has a closed form: I = ½ (log det(S + C) − log det C), S the
+    covariance of the mean over prompts.
+    """
+    spread, noise = (
+        torch.diag(torch.tensor([2.0, 0.5, 0.1])).double(),
+        torch.diag(torch.tensor([0.3, 0.2, 0.7])).double(),
+    )
 
     def both(S, C):
         exact = 0.5 * (torch.logdet(S + C) - torch.logdet(C)).item()
@@ -259,27 +367,39 @@ def test_a_layer_that_does_nothing_tells_nothing():
 
 
 def test_without_a_ridge_the_bound_on_one_step_does_not_see_the_size_of_the_update():
-    """Shrink W_V by s: update and noise both shrink by s², which the logarithms cancel. Only a noise that stays can tell."""
+    """Shrink W_V by s: update and noise both shrink by s², which the logarithms cancel. Only a
+    noise that stays can tell.
+    """
     layer, H = few_layers()[0], normal(4, 3, 8, scale=0.5)
     gradients = demonstration_gradients(layer, H)
     D, rows = 6, []  # on the 6 directions in which C is not 0
     for s in (1.0, 0.1):
         G, spectrum = s * gradients.mean(1), noise_spectrum(s * gradients, 4)[:, :D]
-        rows.append(D * ((G.square().sum((1, 2)) + spectrum.sum(1)) / D).log() - spectrum.log().sum(1))
+        rows.append(
+            D * ((G.square().sum((1, 2)) + spectrum.sum(1)) / D).log() - spectrum.log().sum(1)
+        )
     torch.testing.assert_close(rows[0], rows[1], rtol=0, atol=1e-9)
-    ridged = [bound_terms([layer._replace(V=s * layer.V)], H, 4, ridge=0.01)["information"][0] for s in (1.0, 0.1)]
+    ridged = [
+        bound_terms([layer._replace(V=s * layer.V)], H, 4, ridge=0.01)["information"][0]
+        for s in (1.0, 0.1)
+    ]
     assert ridged[1] < ridged[0]
 
 
 def test_the_bound_is_xu_and_raginskys():
-    assert generalization_bound(8.0, 16) == pytest.approx(0.5) and generalization_bound(2.0, 4, R=1.0) == pytest.approx(1.0)
+    assert generalization_bound(8.0, 16) == pytest.approx(0.5) and generalization_bound(
+        2.0, 4, R=1.0
+    ) == pytest.approx(1.0)
 
 
 @given(cases())
 def test_n_times_ub_bounds_the_update(case):
     layers, H, n_shots = case
     shown = H[..., :n_shots]
-    assert (implicit_update(layers[0], shown).square().sum((-2, -1)) <= n_shots * update_bound(layers[0], shown) * (1 + 1e-12)).all()
+    assert (
+        implicit_update(layers[0], shown).square().sum((-2, -1))
+        <= n_shots * update_bound(layers[0], shown) * (1 + 1e-12)
+    ).all()
 
 
 def test_ub_itself_is_no_bound_when_demonstrations_agree():
@@ -296,14 +416,22 @@ def test_no_clip_raises_ub_and_a_clip_of_v_or_q_never_the_update(case, rate, rol
     cut = clipped_layer(layers[0], rate, roles)
     assert (update_bound(cut, shown) <= update_bound(layers[0], shown) * (1 + 1e-9) + 1e-15).all()
     if roles in "vq":
-        before, after = (implicit_update(layer, shown).square().sum((-2, -1)) for layer in (layers[0], cut))
+        before, after = (
+            implicit_update(layer, shown).square().sum((-2, -1)) for layer in (layers[0], cut)
+        )
         assert (after <= before * (1 + 1e-9) + 1e-15).all()
 
 
 def test_a_clip_of_k_can_raise_the_update():
     K = torch.diag(torch.tensor([1.0, 0.9], dtype=torch.float64))
-    layer = Layer(torch.tensor([[1.0, 0.0], [0.0, 0.0]], dtype=torch.float64), K, torch.ones(2, 2, dtype=torch.float64))
-    H = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)  # what W_K sees along its two directions all but cancels in W_Kᵀ W_Q
+    layer = Layer(
+        torch.tensor([[1.0, 0.0], [0.0, 0.0]], dtype=torch.float64),
+        K,
+        torch.ones(2, 2, dtype=torch.float64),
+    )
+    H = torch.tensor(
+        [[1.0], [-1.0]], dtype=torch.float64
+    )  # what W_K sees along its two directions all but cancels in W_Kᵀ W_Q
     before, after = (implicit_update(l, H).norm() for l in (layer, clipped_layer(layer, 0.5, "k")))
     assert after > 5 * before
 
@@ -312,7 +440,12 @@ def test_clipping_leaves_the_layer_and_the_other_roles_alone():
     layer = few_layers()[0]
     V = layer.V.clone()
     cut = clipped_layer(layer, 0.5, "v")
-    assert torch.equal(layer.V, V) and cut.K is layer.K and cut.Q is layer.Q and torch.linalg.matrix_rank(cut.V) == 1
+    assert (
+        torch.equal(layer.V, V)
+        and cut.K is layer.K
+        and cut.Q is layer.Q
+        and torch.linalg.matrix_rank(cut.V) == 1
+    )
     assert all(a is b for a, b in zip(clipped_layer(layer, 0), layer))
     with pytest.raises(ValueError, match="roles is 'vo', but may hold only the letters v, k and q"):
         clipped_layer(layer, 0.5, "vo")

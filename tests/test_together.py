@@ -1,4 +1,6 @@
-"""What the modules do together: a model is made, shipped, loaded and searched; each claim needs more than one of them."""
+"""What the modules do together: a model is made, shipped, loaded and searched; each claim needs
+more than one of them.
+"""
 
 import copy
 
@@ -25,9 +27,14 @@ TINY = Recipe(phases=(PHASE,), layers=1, width=16, heads=2)
 
 
 def algorithm_1(model, make_validation, make_test, module, top_k):
-    """The paper's appendix C.2 written out: numpy, a fresh copy of the model for every rate, one prompt at a time."""
+    """The paper's appendix C.2 written out: numpy, a fresh copy of the model for every rate, one
+    prompt at a time.
+    """
     worst = {
-        layer: max(np.linalg.cond(matrix.weight.double().numpy()) for matrix in matrices(model, layer, module))
+        layer: max(
+            np.linalg.cond(matrix.weight.double().numpy())
+            for matrix in matrices(model, layer, module)
+        )
         for layer in range(model.config.n_layer)
     }
     layer = max(sorted(worst, key=worst.get)[-top_k:])
@@ -49,23 +56,38 @@ def algorithm_1(model, make_validation, make_test, module, top_k):
     return layer, best_rate, scores, make_test(model).plain(), make_test(at(best_rate)).plain()
 
 
-@pytest.mark.parametrize(("task", "module"), [("sentiment", "all"), ("topic", "mlp"), ("topic", "attn")])
+@pytest.mark.parametrize(
+    ("task", "module"), [("sentiment", "all"), ("topic", "mlp"), ("topic", "attn")]
+)
 def test_search_agrees_with_algorithm_1_written_out(model, tokenizer, request, task, module):
     task = request.getfixturevalue(task)
-    
-    def judge(split):
-        return lambda model: ICLEvaluator(model, tokenizer, task, split, n=24, n_shots=2, seeds=(0, 1), batch_size=5)
 
-    layer, rate, scores, before, after = algorithm_1(model, judge("validation"), judge("test"), module, top_k=2)
-    result = search_clip_rate(model, judge("validation")(model), judge("test")(model), module, clip_rates=RATES)
+    def judge(split):
+        return lambda model: ICLEvaluator(
+            model, tokenizer, task, split, n=24, n_shots=2, seeds=(0, 1), batch_size=5
+        )
+
+    layer, rate, scores, before, after = algorithm_1(
+        model, judge("validation"), judge("test"), module, top_k=2
+    )
+    result = search_clip_rate(
+        model, judge("validation")(model), judge("test")(model), module, clip_rates=RATES
+    )
     assert (result.layer, result.clip_rate) == (layer, rate)
-    for ours, theirs in zip((*result.validation, result.test_before, result.test_after), (*scores, before, after), strict=True):
-        # float32: logits of order 10, paths of other batch shapes; a wrong clip moves them by more than 1e-2
+    for ours, theirs in zip(
+        (*result.validation, result.test_before, result.test_after),
+        (*scores, before, after),
+        strict=True,
+    ):
+        # float32: logits of order 10, paths of other batch shapes; a wrong clip moves them by more
+        # than 1e-2
         np.testing.assert_allclose(ours.scores, theirs.scores, rtol=0, atol=1e-4)
     assert np.abs(result.validation[0].scores - result.validation[-1].scores).max() > 1e-2
 
 
-def test_make_writes_a_model_that_loads_with_its_card_and_can_be_gone_on_with(tokenizer, fingerprint, monkeypatch, tmp_path):
+def test_make_writes_a_model_that_loads_with_its_card_and_can_be_gone_on_with(
+    tokenizer, fingerprint, monkeypatch, tmp_path
+):
     row = {"task": "topic", "labels": "flipped", "accuracy": 0.5}
     monkeypatch.setattr(pretrain, "PROBE_N", 5)
     monkeypatch.setattr(loading, "CHECKPOINTS", tmp_path)
@@ -81,19 +103,30 @@ def test_make_writes_a_model_that_loads_with_its_card_and_can_be_gone_on_with(to
     by_hand = new_model(TINY, tokenizer)
     train(by_hand, tokenizer, TINY)
     assert fingerprint(tiny) == fingerprint(by_hand) != fingerprint(more)
-    assert loaded_tokenizer("text: a goalkeeper pos\n")["input_ids"] == tokenizer("text: a goalkeeper pos\n")["input_ids"]
+    assert (
+        loaded_tokenizer("text: a goalkeeper pos\n")["input_ids"]
+        == tokenizer("text: a goalkeeper pos\n")["input_ids"]
+    )
     card = model_card("tiny-more")
-    assert card["recipe"]["start_from"] == "tiny" and card["parameters"] == tiny.num_parameters() and card["test"] == [row]
+    assert (
+        card["recipe"]["start_from"] == "tiny"
+        and card["parameters"] == tiny.num_parameters()
+        and card["test"] == [row]
+    )
     assert card["curve_n"] == 5 and 0 <= card["curve"][-1]["topic flipped"] <= 1
 
 
 def test_figures_say_how_many_examples_stand_behind_each(model, tokenizer):
     rows = pretrain.figures(model, tokenizer, "validation", n=6, shots=(0, 2), seeds=(0, 1))
-    assert len({(row["task"], row["labels"], row["shots"]) for row in rows}) == len(rows) == 2 * 3 * 2
+    assert (
+        len({(row["task"], row["labels"], row["shots"]) for row in rows}) == len(rows) == 2 * 3 * 2
+    )
     assert all(row["n"] == 6 and row["low"] <= row["accuracy"] <= row["high"] for row in rows)
 
 
-def test_nan_in_a_checkpoint_is_refused_by_the_clip_that_meets_it(model, tokenizer, fingerprint, tmp_path):
+def test_nan_in_a_checkpoint_is_refused_by_the_clip_that_meets_it(
+    model, tokenizer, fingerprint, tmp_path
+):
     matrices(model, 2, "k")[0].weight[5, 0] = torch.nan
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)

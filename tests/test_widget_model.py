@@ -1,4 +1,6 @@
-"""The GPT-2 that runs in the page says what PyTorch says: its tokenizer, its logits, its clips, in a real browser."""
+"""The GPT-2 that runs in the page says what PyTorch says: its tokenizer, its logits, its clips, in
+a real browser.
+"""
 
 import base64
 import random
@@ -25,7 +27,9 @@ from svdicl_lite.widgets.ask_clipped import (
 from svdicl_lite.widgets.base import script
 
 MODEL = "icl-gpt2-noisy"
-CODE = script("ask_clipped") + "\nexport { Tokenizer, GPT2, factors, thinned, rankAt, rolesOf };"  # what the widget runs, opened for the test
+CODE = (
+    script("ask_clipped") + "\nexport { Tokenizer, GPT2, factors, thinned, rankAt, rolesOf };"
+)  # what the widget runs, opened for the test
 RUN = """async ({ code, config, weights, prompts, clips }) => {
   const page = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
   const bytes = Uint8Array.from(atob(weights), (letter) => letter.charCodeAt(0));
@@ -58,29 +62,61 @@ def prompts_of(model, tokenizer, n):
     found = []
     for task in ("sentiment", "topic"):
         for setting in LABEL_SETTINGS:
-            evaluator = ICLEvaluator(model, tokenizer, load_task(task, setting), "test", max(4, -(-n // 6)), 8, (0, 1, 2, 3))
+            evaluator = ICLEvaluator(
+                model,
+                tokenizer,
+                load_task(task, setting),
+                "test",
+                max(4, -(-n // 6)),
+                8,
+                (0, 1, 2, 3),
+            )
             found += [prompt for group in evaluator.groups for prompt in group.tokens]
     return found[:n]
 
 
 def in_page(page, model, prompts, clips=()):
-    """The logits of the last position in the page (prompts, vocabulary), and those of each of `clips`, (prompt, layer, module, rate)."""
+    """The logits of the last position in the page (prompts, vocabulary), and those of each of
+    `clips`, (prompt, layer, module, rate).
+    """
     config, weights = packed_model(model)
-    told = {"code": CODE, "config": config, "weights": base64.b64encode(weights).decode(), "prompts": prompts, "clips": clips}
+    told = {
+        "code": CODE,
+        "config": config,
+        "weights": base64.b64encode(weights).decode(),
+        "prompts": prompts,
+        "clips": clips,
+    }
     return [np.array(part) for part in page.evaluate(RUN, told)]
 
 
 @torch.inference_mode()
 def in_torch(model, prompts):
-    return np.stack([model(torch.tensor([prompt])).logits[0, -1].double().numpy() for prompt in prompts])
+    return np.stack(
+        [model(torch.tensor([prompt])).logits[0, -1].double().numpy() for prompt in prompts]
+    )
 
 
 def test_the_page_tokenises_as_the_tokenizer_does(page, shipped):
     tokenizer, rng = shipped[1], random.Random(0)
     odd = "abc XYZ 019'.,!?\n\t\r éßΩ漢字\U0001f600\u2028\u0085\ufeff\u200b\u1680ǅ²Ⅷ٣’-_<|>"
-    texts = ["", " ", "  a", "a  ", "don't we'LL they're I'd", "<|endoftext|>", "a<|endoftext|> b", "<|endoftext", "\n\n text:  x", "🏳️‍🌈"]
+    texts = [
+        "",
+        " ",
+        "  a",
+        "a  ",
+        "don't we'LL they're I'd",
+        "<|endoftext|>",
+        "a<|endoftext|> b",
+        "<|endoftext",
+        "\n\n text:  x",
+        "🏳️‍🌈",
+    ]
     texts += ["".join(rng.choice(odd) for _ in range(rng.randrange(1, 40))) for _ in range(400)]
-    texts += [f"text: {grammar.draw(rng, 'test').text} sentiment: {rng.choice(ARBITRARY_WORDS)}\n" for _ in range(200)]
+    texts += [
+        f"text: {grammar.draw(rng, 'test').text} sentiment: {rng.choice(ARBITRARY_WORDS)}\n"
+        for _ in range(200)
+    ]
     told = {"code": CODE, "vocabulary": packed_tokenizer(tokenizer), "texts": texts}
     said = page.evaluate(
         """async ({ code, vocabulary, texts }) => {
@@ -95,13 +131,18 @@ def test_the_page_tokenises_as_the_tokenizer_does(page, shipped):
 
 
 def test_the_page_s_logits_are_pytorch_s_on_100_prompts(page, shipped):
-    """The page's weights are rounded to 16 bits a number, and that is nearly all of the difference: on the same rounded weights it is a hundred times smaller."""
+    """The page's weights are rounded to 16 bits a number, and that is nearly all of the difference:
+    on the same rounded weights it is a hundred times smaller.
+    """
     model, tokenizer = shipped
     prompts = prompts_of(model, tokenizer, 100)
     said, _ = in_page(page, model, prompts)
     real = np.abs(said - in_torch(model, prompts)).max()
     rounded = np.abs(said - in_torch(rounded_copy(model), prompts)).max()
-    print(f"logits in the page: {real:.1e} from the model's, {rounded:.1e} from those of the rounded weights")
+    print(
+        f"logits in the page: {real:.1e} from the model's, {rounded:.1e} from those of the rounded"
+        " weights"
+    )
     assert said.shape == (100, model.config.vocab_size)
     assert real < 1e-3
     assert rounded < 5e-5
@@ -129,18 +170,50 @@ def test_the_page_clips_as_the_library_does(page, shipped):
     model, tokenizer = shipped
     prompts = prompts_of(model, tokenizer, 4)
     last = model.config.n_layer - 1
-    places = [(0, "mlp"), (0, "attn"), (1, "all"), (last, "mlp"), (last, "attn"), (1, "q"), (last, "k"), (0, "v"), (1, "o"), (1, "fc_in"), (last, "fc_out")]
-    clips = [(i % 4, *place, rate) for i, (place, rate) in enumerate((place, rate) for place in places for rate in (0.1, 0.5, 0.95, 1))]
+    places = [
+        (0, "mlp"),
+        (0, "attn"),
+        (1, "all"),
+        (last, "mlp"),
+        (last, "attn"),
+        (1, "q"),
+        (last, "k"),
+        (0, "v"),
+        (1, "o"),
+        (1, "fc_in"),
+        (last, "fc_out"),
+    ]
+    clips = [
+        (i % 4, *place, rate)
+        for i, (place, rate) in enumerate(
+            (place, rate) for place in places for rate in (0.1, 0.5, 0.95, 1)
+        )
+    ]
     _, said = in_page(page, model, prompts, clips)
     for (prompt, layer, module, rate), logits in zip(clips, said):
         with clipped(model, layer, module, rate):
-            assert np.abs(logits - in_torch(model, prompts[prompt : prompt + 1])[0]).max() < 1e-3, (layer, module, rate)
+            assert np.abs(logits - in_torch(model, prompts[prompt : prompt + 1])[0]).max() < 1e-3, (
+                layer,
+                module,
+                rate,
+            )
 
 
 def test_the_page_runs_a_gpt2_of_any_shape(page):
     """Odd sizes, a head of its own, six layers: retrained models need no other code."""
     torch.manual_seed(0)
-    config = GPT2Config(vocab_size=51, n_positions=40, n_embd=18, n_layer=6, n_head=3, n_inner=37, initializer_range=0.3, tie_word_embeddings=False, bos_token_id=0, eos_token_id=0)
+    config = GPT2Config(
+        vocab_size=51,
+        n_positions=40,
+        n_embd=18,
+        n_layer=6,
+        n_head=3,
+        n_inner=37,
+        initializer_range=0.3,
+        tie_word_embeddings=False,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     model = GPT2LMHeadModel(config).eval()
     prompts = [[3], list(range(40)), [7, 7, 7, 50, 1]]
     clips = [(1, 2, "all", 0.5), (2, 5, "attn", 0.75)]
@@ -155,12 +228,29 @@ def test_the_weights_that_ride_in_a_page_are_at_most_3_mb(shipped):
     config, weights = packed_model(shipped[0])
     assert len(weights) <= 3e6
     entries = sum(tensor.size for tensor in weights_of(shipped[0]).values())
-    assert sum(np.prod(shape[1:]) for shape in config["shapes"]) == entries > 0.9 * (shipped[0].num_parameters() - 256 * shipped[0].config.n_embd)
+    assert (
+        sum(np.prod(shape[1:]) for shape in config["shapes"])
+        == entries
+        > 0.9 * (shipped[0].num_parameters() - 256 * shipped[0].config.n_embd)
+    )
 
 
-@pytest.mark.parametrize("change, says", [({"model_type": "gptj"}, "not gptj"), ({"activation_function": "relu"}, "with relu")])
+@pytest.mark.parametrize(
+    "change, says",
+    [({"model_type": "gptj"}, "not gptj"), ({"activation_function": "relu"}, "with relu")],
+)
 def test_a_model_that_the_page_cannot_run_is_refused(change, says):
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=5, n_positions=8, n_embd=8, n_layer=1, n_head=1, bos_token_id=0, eos_token_id=0))
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=5,
+            n_positions=8,
+            n_embd=8,
+            n_layer=1,
+            n_head=1,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
+    )
     for name, value in change.items():
         setattr(model.config, name, value)
     with pytest.raises(ValueError, match=says):
@@ -173,16 +263,32 @@ def test_a_tokenizer_that_is_no_byte_level_bpe_is_refused():
 
 
 def test_what_the_widget_shows_is_what_the_model_says(browser, shipped, tmp_path):
-    """From the keyboard: another rate, another layer, another query, other demonstrations; and what it will not read it refuses in a sentence."""
+    """From the keyboard: another rate, another layer, another query, other demonstrations; and what
+    it will not read it refuses in a sentence.
+    """
     model, tokenizer = shipped
     with opened(browser, static_page(AskClippedModel(model, tokenizer), tmp_path)) as page:
+
         def agrees(layer, module, rate):
             shown = page.get_by_label("Demonstrations").input_value().rstrip()
             text = (shown and f"{shown}\n") + page.get_by_label("Query").input_value()
-            words = [word.strip() for word in page.get_by_label("Label words").input_value().split(",")]
+            words = [
+                word.strip() for word in page.get_by_label("Label words").input_value().split(",")
+            ]
             answers = [tokenizer(f"{text} {word}")["input_ids"][-1] for word in words]
-            page.wait_for_function(f"document.querySelector('.says').textContent.startsWith('Layer {layer} {module}, ξ = {rate}')")
-            told = np.array(page.eval_on_selector_all(".told td", "cells => cells.map(cell => Number(cell.dataset.share))")).reshape(-1, 2).T  # (2, words + 1)
+            page.wait_for_function(
+                f"document.querySelector('.says').textContent.startsWith('Layer {layer} {module}, ξ"
+                f" = {rate}')"
+            )
+            told = (
+                np.array(
+                    page.eval_on_selector_all(
+                        ".told td", "cells => cells.map(cell => Number(cell.dataset.share))"
+                    )
+                )
+                .reshape(-1, 2)
+                .T
+            )  # (2, words + 1)
             whole = in_torch(model, [tokenizer(text)["input_ids"]])[0]
             with clipped(model, layer, module, rate):
                 cut = in_torch(model, [tokenizer(text)["input_ids"]])[0]
@@ -208,13 +314,23 @@ def test_what_the_widget_shows_is_what_the_model_says(browser, shipped, tmp_path
         agrees(0, "attn", 0.95)
         page.get_by_role("combobox", name="Start from").select_option(index=2)
         page.wait_for_timeout(400)
-        assert page.get_by_label("Label words").input_value().split(", ") == ["sports", "business", "science", "world"]
+        assert page.get_by_label("Label words").input_value().split(", ") == [
+            "sports",
+            "business",
+            "science",
+            "world",
+        ]
         agrees(0, "attn", 0.95)
         page.get_by_label("Demonstrations").fill("")
         page.wait_for_timeout(400)
         agrees(0, "attn", 0.95)
         page.get_by_label("Label words").fill("world, unheardof")
-        page.wait_for_function("document.querySelector('.says').textContent.includes('“unheardof” is not one token')")
+        page.wait_for_function(
+            "document.querySelector('.says').textContent.includes('“unheardof” is not one token')"
+        )
         page.get_by_label("Query").fill("a b c d " * 80)
-        page.wait_for_function("document.querySelector('.says').textContent.includes('the model in this page reads 256')")
+        page.wait_for_function(
+            "document.querySelector('.says').textContent.includes('the model in this page reads"
+            " 256')"
+        )
         assert page.faults == []

@@ -1,4 +1,6 @@
-"""The widgets in a real browser without a kernel: what is drawn is what the data say, and the keyboard is enough."""
+"""The widgets in a real browser without a kernel: what is drawn is what the data say, and the
+keyboard is enough.
+"""
 
 import base64
 import io
@@ -41,7 +43,15 @@ def rank_slider(picture):
 def runs(pristine_model, tokenizer):
     found = {}
     for setting in ("canonical", "flipped"):
-        evaluator = ICLEvaluator(pristine_model, tokenizer, load_task("topic", setting), "validation", 40, 2, (0, 1, 2, 3))
+        evaluator = ICLEvaluator(
+            pristine_model,
+            tokenizer,
+            load_task("topic", setting),
+            "validation",
+            40,
+            2,
+            (0, 1, 2, 3),
+        )
         found[setting, 2] = evaluator, sweep(pristine_model, evaluator, clip_rates=(0, 0.5, 0.9))
     return found
 
@@ -58,8 +68,13 @@ def spectrum_browser(pristine_model):
 
 def pixels(page, number):
     """The grey levels or colours (height, width, 4) of a canvas."""
-    data, width, height = page.locator("canvas").nth(number).evaluate(
-        "c => [[...c.getContext('2d').getImageData(0, 0, c.width, c.height).data], c.width, c.height]"
+    data, width, height = (
+        page.locator("canvas")
+        .nth(number)
+        .evaluate(
+            "c => [[...c.getContext('2d').getImageData(0, 0, c.width, c.height).data], c.width,"
+            " c.height]"
+        )
     )
     return np.array(data).reshape(height, width, 4)
 
@@ -76,7 +91,9 @@ def test_a_script_is_one_module_that_imports_nothing():
     assert code.count("function chart(") == 1
 
 
-def test_the_rank_slider_rebuilds_both_matrices_at_the_rank_that_the_keyboard_chose(browser, rank_slider, picture, tmp_path):
+def test_the_rank_slider_rebuilds_both_matrices_at_the_rank_that_the_keyboard_chose(
+    browser, rank_slider, picture, tmp_path
+):
     with opened(browser, static_page(rank_slider, tmp_path)) as page:
         for keys, rate in ((["Home"], 0.0), (["PageUp"], None), (["End", "ArrowLeft"], 0.995)):
             press(page, "input[type=range]", *keys)
@@ -92,7 +109,12 @@ def test_the_rank_slider_rebuilds_both_matrices_at_the_rank_that_the_keyboard_ch
                 assert abs(x - (1 - rank / len(svd.S))) < 1e-3 and abs(y - error) < 2e-3
             rank = rank_at(30, rate)
             drawn = pixels(page, 0)[..., 0]
-            assert np.abs(drawn - 255 * SVD.of(shrunk(picture)).truncate(rank).clamp(0, 1).numpy()).max() <= 1.5
+            assert (
+                np.abs(
+                    drawn - 255 * SVD.of(shrunk(picture)).truncate(rank).clamp(0, 1).numpy()
+                ).max()
+                <= 1.5
+            )
         page.wait_for_timeout(600)
         assert "ξ = 0.995" in page.locator("[role=status]").inner_text()
         assert page.faults == []
@@ -107,9 +129,13 @@ def test_an_image_is_shrunk_to_means_and_a_matrix_too_large_for_a_page_is_refuse
         RankSlider(image, torch.ones(400, 400))
 
 
-def test_the_spectrum_browser_shows_the_matrix_that_is_chosen_in_the_heat_map_or_in_the_lists(browser, spectrum_browser, pristine_model, tmp_path):
+def test_the_spectrum_browser_shows_the_matrix_that_is_chosen_in_the_heat_map_or_in_the_lists(
+    browser, spectrum_browser, pristine_model, tmp_path
+):
     with opened(browser, static_page(spectrum_browser, tmp_path)) as page:
-        press(page, "input[type=radio]:checked", "ArrowRight", "ArrowRight")  # from q to v of the last layer
+        press(
+            page, "input[type=radio]:checked", "ArrowRight", "ArrowRight"
+        )  # from q to v of the last layer
         press(page, "input[type=range]", "Home", *["PageUp"] * 5)
         rate = float(page.locator("output").inner_text())
         assert rate > 0.3
@@ -118,26 +144,41 @@ def test_the_spectrum_browser_shows_the_matrix_that_is_chosen_in_the_heat_map_or
         said = page.locator(".says").inner_text()
         assert "v of layer 2 (32 × 32)" in said
         assert f"rank {rank} of 32 keeps {100 * energy(S)[rank - 1]:.1f}\u00a0%" in said
-        assert f"{condition_number(S):.0f}" in said or f"{condition_number(S):.1e}".replace("e+0", "e") in said
+        assert (
+            f"{condition_number(S):.0f}" in said
+            or f"{condition_number(S):.1e}".replace("e+0", "e") in said
+        )
         x, y = page.eval_on_selector("circle", "c => [c.getAttribute('cx'), c.getAttribute('cy')]")
-        ticks = page.eval_on_selector_all("text[data-tick=y]", "ts => ts.map(t => [Number(t.getAttribute('y')) - 4, Math.log10(Number(t.dataset.value))])")
+        ticks = page.eval_on_selector_all(
+            "text[data-tick=y]",
+            "ts => ts.map(t => [Number(t.getAttribute('y')) - 4,"
+            " Math.log10(Number(t.dataset.value))])",
+        )
         (p, v), (q, w) = ticks[0], ticks[-1]  # logarithmic axis
         assert abs(v + (float(y) - p) / (q - p) * (w - v) - np.log10(S[rank - 1].item())) < 1e-3
         assert abs(values(page, "circle")[0][0] - rank) < 0.05
         page.get_by_label("Layer", exact=True).select_option("0")
         page.get_by_label("Matrix", exact=True).select_option("fc_in")
         assert "fc_in of layer 0 (128 × 32)" in page.locator(".says").inner_text()
-        assert page.locator("input[type=radio]:checked").get_attribute("aria-label").startswith("layer 0, fc_in")
+        assert (
+            page.locator("input[type=radio]:checked")
+            .get_attribute("aria-label")
+            .startswith("layer 0, fc_in")
+        )
         assert page.faults == []
 
 
-def test_a_singular_matrix_has_an_infinite_condition_number_in_the_page_too(browser, model, tmp_path):
+def test_a_singular_matrix_has_an_infinite_condition_number_in_the_page_too(
+    browser, model, tmp_path
+):
     matrices(model, 2, "q")[0].write(torch.ones(32, 32))
     with opened(browser, static_page(SpectrumBrowser({"singular": model}), tmp_path)) as page:
         assert "condition number ∞" in page.locator(".says").inner_text() and page.faults == []
 
 
-def test_the_clip_explorer_tells_accuracy_and_which_answers_turned(browser, explorer, runs, tmp_path):
+def test_the_clip_explorer_tells_accuracy_and_which_answers_turned(
+    browser, explorer, runs, tmp_path
+):
     table = runs["flipped", 2][1].set_index(["module", "layer", "clip_rate"])["evaluation"]
     with opened(browser, static_page(explorer, tmp_path)) as page:
         page.get_by_label("Label words").select_option("flipped")
@@ -148,21 +189,33 @@ def test_the_clip_explorer_tells_accuracy_and_which_answers_turned(browser, expl
         points = values(page, "circle")
         for side, layer in enumerate((0, 1)):
             after = table["attn", layer, 0.9]
-            right, wrong = (~before.correct & after.correct).sum(), (before.correct & ~after.correct).sum()
+            right, wrong = (
+                (~before.correct & after.correct).sum(),
+                (before.correct & ~after.correct).sum(),
+            )
             turned = (before.predictions != after.predictions).sum()
             assert turned > 3, "nothing turned, so nothing is tested"
             text = page.locator(".side").nth(side).inner_text()
-            assert f"Accuracy {after.accuracy:.3f} [{after.interval.low:.3f}, {after.interval.high:.3f}], n = 40." in text
+            assert (
+                f"Accuracy {after.accuracy:.3f} [{after.interval.low:.3f},"
+                f" {after.interval.high:.3f}], n = 40." in text
+            )
             assert f"{turned} answers turned: {right} became right, {wrong} wrong." in text
             curve = [y for _, y in points[3 * side : 3 * side + 3]]
-            assert curve == pytest.approx([table["attn", layer, rate].accuracy for rate in (0, 0.5, 0.9)], abs=1e-3)
+            assert curve == pytest.approx(
+                [table["attn", layer, rate].accuracy for rate in (0, 0.5, 0.9)], abs=1e-3
+            )
         assert page.faults == []
 
 
-def test_a_turned_answer_is_shown_with_the_prompt_that_the_model_read(browser, explorer, runs, tokenizer, tmp_path):
+def test_a_turned_answer_is_shown_with_the_prompt_that_the_model_read(
+    browser, explorer, runs, tokenizer, tmp_path
+):
     evaluator, table = runs["canonical", 2]
     outcome = table.set_index(["module", "layer", "clip_rate"])["evaluation"]
-    whole = [text for prompts in evaluator.groups for text in tokenizer.batch_decode(prompts.tokens)]
+    whole = [
+        text for prompts in evaluator.groups for text in tokenizer.batch_decode(prompts.tokens)
+    ]
     before, after = outcome["mlp", 0, 0.0], outcome["mlp", 0, 0.9]
     words = load_task("topic").words()
     with opened(browser, static_page(explorer, tmp_path)) as page:
@@ -172,40 +225,86 @@ def test_a_turned_answer_is_shown_with_the_prompt_that_the_model_read(browser, e
             one.locator("summary").press("Enter")
             index = whole.index(one.locator("pre").inner_text())
             verdict = "now right" if after.correct[index] else "now wrong"
-            assert f"{verdict}: {words[before.predictions[index]]} → {words[after.predictions[index]]}" in one.locator("summary").inner_text()
+            assert (
+                f"{verdict}: {words[before.predictions[index]]} → {words[after.predictions[index]]}"
+                in one.locator("summary").inner_text()
+            )
             assert before.correct[index] != after.correct[index]
 
 
-def test_an_explorer_needs_a_run_for_every_combination_and_one_set_of_cells(runs, tokenizer, pristine_model):
+def test_an_explorer_needs_a_run_for_every_combination_and_one_set_of_cells(
+    runs, tokenizer, pristine_model
+):
     lacking = {**runs, ("flipped", 8): runs["flipped", 2]}
-    with pytest.raises(ValueError, match="3 runs are given, but the fields label words, shots make 4 combinations"):
+    with pytest.raises(
+        ValueError, match="3 runs are given, but the fields label words, shots make 4 combinations"
+    ):
         ClipExplorer(lacking, ("label words", "shots"), tokenizer)
     evaluator = runs["flipped", 2][0]
-    other = {**runs, ("flipped", 2): (evaluator, sweep(pristine_model, evaluator, clip_rates=(0, 0.9)))}
+    other = {
+        **runs,
+        ("flipped", 2): (evaluator, sweep(pristine_model, evaluator, clip_rates=(0, 0.9))),
+    }
     with pytest.raises(ValueError, match="other cells"):
         ClipExplorer(other, ("label words", "shots"), tokenizer)
 
 
 @pytest.mark.parametrize("name", ["rank_slider", "spectrum_browser", "explorer"])
-def test_a_widget_has_a_stand_in_and_is_small_enough_and_open_to_all(browser, name, request, tmp_path):
+def test_a_widget_has_a_stand_in_and_is_small_enough_and_open_to_all(
+    browser, name, request, tmp_path
+):
     widget = request.getfixturevalue(name)
     data = widget._repr_mimebundle_()[0]
-    assert data["text/html"].count("<img ") == data["text/html"].count('alt="') == 1 and len(widget.alt()) > 80
-    assert isinstance(widget.table(), pd.DataFrame) and len(BeautifulSoup(data["text/html"], "html.parser").select("tbody tr")) == len(widget.table())
-    assert Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", data["text/html"])[1]))).size[0] > 400
-    assert len(json.dumps(embed_data(views=[widget], state=dependency_state([widget], drop_defaults=False))["manager_state"])) < 300_000
+    assert (
+        data["text/html"].count("<img ") == data["text/html"].count('alt="') == 1
+        and len(widget.alt()) > 80
+    )
+    assert isinstance(widget.table(), pd.DataFrame) and len(
+        BeautifulSoup(data["text/html"], "html.parser").select("tbody tr")
+    ) == len(widget.table())
+    assert (
+        Image.open(
+            io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", data["text/html"])[1]))
+        ).size[0]
+        > 400
+    )
+    assert (
+        len(
+            json.dumps(
+                embed_data(views=[widget], state=dependency_state([widget], drop_defaults=False))[
+                    "manager_state"
+                ]
+            )
+        )
+        < 300_000
+    )
     page_url = static_page(widget, tmp_path)
     with opened(browser, page_url, width=390, reduced_motion="reduce") as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert axe_faults(page) == []
-        page.evaluate("document.documentElement.dataset.theme = 'dark'; document.body.style = 'background: #121212; color: #ced6dd; --pst-color-text-base: #ced6dd'")
+        page.evaluate(
+            "document.documentElement.dataset.theme = 'dark'; document.body.style = 'background:"
+            " #121212; color: #ced6dd; --pst-color-text-base: #ced6dd'"
+        )
         assert axe_faults(page) == []
         controls = page.locator(".svdicl :is(input, select, button, textarea)").all()
-        assert controls and all(control.evaluate("c => (c.labels.length || c.ariaLabel) && c.tabIndex === 0") for control in controls)
+        assert controls and all(
+            control.evaluate("c => (c.labels.length || c.ariaLabel) && c.tabIndex === 0")
+            for control in controls
+        )
         controls[-1].focus()
         page.keyboard.press("Shift")
-        assert page.evaluate("getComputedStyle(document.activeElement.closest('label') ?? document.activeElement).outlineWidth") == "3px"
-        assert page.evaluate("Object.keys(window).filter(name => /svdicl|widget|model/i.test(name))") == []
+        assert (
+            page.evaluate(
+                "getComputedStyle(document.activeElement.closest('label') ??"
+                " document.activeElement).outlineWidth"
+            )
+            == "3px"
+        )
+        assert (
+            page.evaluate("Object.keys(window).filter(name => /svdicl|widget|model/i.test(name))")
+            == []
+        )
 
 
 def test_markup_in_a_trait_cannot_reach_the_page(browser, pristine_model, tmp_path):

@@ -29,11 +29,24 @@ def check_same_answers(experiment, map):
     """Sweep and search by `map` say what they say without it."""
     validation, test = experiment.evaluator("validation"), experiment.evaluator("test")
     model = validation.model
-    for here, there in zip(sweep(model, validation, clip_rates=RATES).itertuples(), sweep(model, validation, clip_rates=RATES, map=map).itertuples()):
-        assert (here.layer, here.module, here.clip_rate) == (there.layer, there.module, there.clip_rate)
-        # Another number of threads adds up in another order: rounding of logits near 10 in float32. A wrong clip moves them by 1e-2.
-        np.testing.assert_allclose(there.evaluation.scores, here.evaluation.scores, rtol=0, atol=1e-4)
-    here, there = (search_clip_rate(model, validation, test, "attn", 1, clip_rates=RATES, map=by) for by in (None, map))
+    for here, there in zip(
+        sweep(model, validation, clip_rates=RATES).itertuples(),
+        sweep(model, validation, clip_rates=RATES, map=map).itertuples(),
+    ):
+        assert (here.layer, here.module, here.clip_rate) == (
+            there.layer,
+            there.module,
+            there.clip_rate,
+        )
+        # Another number of threads adds up in another order: rounding of logits near 10 in float32.
+        # A wrong clip moves them by 1e-2.
+        np.testing.assert_allclose(
+            there.evaluation.scores, here.evaluation.scores, rtol=0, atol=1e-4
+        )
+    here, there = (
+        search_clip_rate(model, validation, test, "attn", 1, clip_rates=RATES, map=by)
+        for by in (None, map)
+    )
     assert here.chosen_cell == there.chosen_cell and here.test_gain == there.test_gain
 
 
@@ -57,13 +70,17 @@ def test_processes_answer_as_this_one_does_in_order_and_load_the_model_once(expe
         answers = list(map(whoami, range(6)))
     numbers, pids, threads, loads = zip(*answers)
     assert numbers == (*range(6),) and os.getpid() not in pids and {*threads} == {1}
-    assert max(loads) == 1  # five tasks, three layers of a sweep and two of a search, were for the two of them
+    assert (
+        max(loads) == 1
+    )  # five tasks, three layers of a sweep and two of a search, were for the two of them
 
 
 def test_dask_answers_as_this_process_does(experiment):
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
         with workers(cluster.scheduler_address.replace("tcp://", "dask://")) as map:
             check_same_answers(experiment, map)
 
@@ -93,7 +110,9 @@ def test_the_journal_grows_while_others_work_and_spares_them_what_it_holds(exper
             assert len(journal.scores) == done
     assert asked == [0, 1]
     with Journal(tmp_path / "j", {}) as journal:
-        rest = [(cell, outcome.scores) for cell, outcome in judged(evaluator, cells, journal, lazy_map)]
+        rest = [
+            (cell, outcome.scores) for cell, outcome in judged(evaluator, cells, journal, lazy_map)
+        ]
     assert asked == [0, 1, 1, 2] and [cell for cell, _ in rest] == cells
     for (_, scores), (_, outcome) in zip(rest, judged(evaluator, cells), strict=True):
         assert np.array_equal(scores, outcome.scores)
@@ -101,21 +120,41 @@ def test_the_journal_grows_while_others_work_and_spares_them_what_it_holds(exper
 
 def test_workers_need_a_recipe(model, tokenizer, sentiment):
     evaluator = ICLEvaluator(model, tokenizer, sentiment, n=4, n_shots=0, seeds=(0,))
-    with pytest.raises(ValueError, match="workers must make their own model and prompts, so map= needs evaluators made by an Experiment"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "workers must make their own model and prompts, so map= needs evaluators made by an"
+            " Experiment"
+        ),
+    ):
         sweep(model, evaluator, clip_rates=(0, 0.5), map=map)
 
 
 @pytest.mark.parametrize("spec", [0, -2, "four", "2.5", "", "tcp://10.0.0.5:8786", "1e3"])
 def test_anything_else_is_refused_with_an_example(spec):
-    with pytest.raises(ValueError, match=r"workers is .*, but must be a number of processes, 1 or more, or the address of a scheduler, as in dask://10"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"workers is .*, but must be a number of processes, 1 or more, or the address of a"
+            r" scheduler, as in dask://10"
+        ),
+    ):
         with workers(spec):
             raise AssertionError("entered")
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:9", "127.0.0.1:none", "127.0.0.1", "", "no.such.host.invalid:8786"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:9", "127.0.0.1:none", "127.0.0.1", "", "no.such.host.invalid:8786"]
+)
 def test_a_scheduler_that_does_not_answer_is_named_within_seconds(address):
     start = time.monotonic()
-    with pytest.raises(ConnectionError, match=rf"^no scheduler answers at dask://{address} \(.*\); start one there with `dask scheduler`, or leave workers out$"):
+    with pytest.raises(
+        ConnectionError,
+        match=(
+            rf"^no scheduler answers at dask://{address} \(.*\); start one there with `dask"
+            r" scheduler`, or leave workers out$"
+        ),
+    ):
         with workers(f"dask://{address}"):
             raise AssertionError("entered")
     assert time.monotonic() - start < 20  # 5 to connect, on a machine that may be busy
@@ -123,7 +162,10 @@ def test_a_scheduler_that_does_not_answer_is_named_within_seconds(address):
 
 def test_without_distributed_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ImportError, match=r"pip install 'svdicl-lite\[dask\]'"), workers("dask://127.0.0.1:8786"):
+    with (
+        pytest.raises(ImportError, match=r"pip install 'svdicl-lite\[dask\]'"),
+        workers("dask://127.0.0.1:8786"),
+    ):
         raise AssertionError("entered")
 
 
@@ -132,7 +174,13 @@ def die(_):
 
 
 def test_a_worker_that_is_killed_is_reported():
-    with pytest.raises(ChildProcessError, match="one of 1 worker processes was killed, perhaps for want of memory"), workers(1) as map:
+    with (
+        pytest.raises(
+            ChildProcessError,
+            match="one of 1 worker processes was killed, perhaps for want of memory",
+        ),
+        workers(1) as map,
+    ):
         list(map(die, [0]))
 
 
@@ -153,7 +201,12 @@ def test_workers_end_with_their_parent_even_in_the_middle_of_work(tmp_path, end)
     (tmp_path / "parent.py").write_text(PARENT.format(end=end))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     parent = subprocess.Popen(
-        [sys.executable, tmp_path / "parent.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        [sys.executable, tmp_path / "parent.py"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
     )
     worker = int(parent.stdout.readline())
     os.kill(worker, 0)  # it is there
@@ -165,7 +218,10 @@ def test_workers_end_with_their_parent_even_in_the_middle_of_work(tmp_path, end)
             os.kill(worker, 0)
         except ProcessLookupError:
             return
-        if Path(f"/proc/{worker}/stat").exists() and Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z":
+        if (
+            Path(f"/proc/{worker}/stat").exists()
+            and Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z"
+        ):
             return  # dead, and nobody has asked how it went
         assert time.monotonic() < deadline, "the worker outlived its parent"
         time.sleep(0.05)

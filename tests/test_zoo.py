@@ -41,7 +41,9 @@ def shipped(saved, tmp_path, monkeypatch):
 
 @pytest.fixture
 def no_network(tmp_path, monkeypatch):
-    """No name resolves, no connection opens, nothing was fetched before; and whoever waits to try again fails the test."""
+    """No name resolves, no connection opens, nothing was fetched before; and whoever waits to try
+    again fails the test.
+    """
     naps = []
 
     def unreachable(*_, **__):
@@ -55,7 +57,9 @@ def no_network(tmp_path, monkeypatch):
     assert naps == []
 
 
-def test_what_is_saved_is_loaded_bit_for_bit_and_ready_to_judge(saved, pristine_model, tokenizer, fingerprint):
+def test_what_is_saved_is_loaded_bit_for_bit_and_ready_to_judge(
+    saved, pristine_model, tokenizer, fingerprint
+):
     model, loaded_tokenizer = load_model(str(saved))
     assert fingerprint(model) == fingerprint(pristine_model) and not model.training
     assert model.device.type == "cpu" and {p.dtype for p in model.parameters()} == {torch.float32}
@@ -63,7 +67,9 @@ def test_what_is_saved_is_loaded_bit_for_bit_and_ready_to_judge(saved, pristine_
     assert loaded_tokenizer(text)["input_ids"] == tokenizer(text)["input_ids"]
 
 
-def test_shipped_models_are_known_by_name_and_need_no_network(shipped, pristine_model, fingerprint, no_network):
+def test_shipped_models_are_known_by_name_and_need_no_network(
+    shipped, pristine_model, fingerprint, no_network
+):
     assert shipped_models() == ["one-gpt2", "two-gpt2"]
     model, _ = load_model("one-gpt2")
     assert fingerprint(model) == fingerprint(pristine_model)
@@ -71,17 +77,26 @@ def test_shipped_models_are_known_by_name_and_need_no_network(shipped, pristine_
 
 
 def test_a_model_that_was_not_shipped_has_no_card(shipped):
-    with pytest.raises(ValueError, match="there is no shipped model 'gpt2'; there are one-gpt2, two-gpt2"):
+    with pytest.raises(
+        ValueError, match="there is no shipped model 'gpt2'; there are one-gpt2, two-gpt2"
+    ):
         model_card("gpt2")
 
 
 @pytest.mark.parametrize("name", ["openai-community/gpt2", "gpt2", "one-gtp2"])
-def test_a_hub_name_without_network_is_refused_at_once_and_the_shipped_models_named(shipped, no_network, name):
-    with pytest.raises(OSError, match=f"cannot load '{name}' .*cannot be reached.*need no network: one-gpt2, two-gpt2"):
+def test_a_hub_name_without_network_is_refused_at_once_and_the_shipped_models_named(
+    shipped, no_network, name
+):
+    with pytest.raises(
+        OSError,
+        match=f"cannot load '{name}' .*cannot be reached.*need no network: one-gpt2, two-gpt2",
+    ):
         load_model(name)
 
 
-def test_a_model_that_was_fetched_before_needs_no_network(saved, tmp_path, pristine_model, fingerprint, no_network):
+def test_a_model_that_was_fetched_before_needs_no_network(
+    saved, tmp_path, pristine_model, fingerprint, no_network
+):
     cached = tmp_path / "cache" / "models--someone--tiny"
     shutil.copytree(saved, cached / "snapshots" / "abc")
     (cached / "refs").mkdir()
@@ -91,33 +106,54 @@ def test_a_model_that_was_fetched_before_needs_no_network(saved, tmp_path, prist
 
 
 def test_a_path_that_is_no_folder_is_refused_and_the_shipped_models_named(shipped, no_network):
-    with pytest.raises(OSError, match="cannot load 'no/such/folder' .*no folder.*need no network: one-gpt2, two-gpt2"):
+    with pytest.raises(
+        OSError,
+        match="cannot load 'no/such/folder' .*no folder.*need no network: one-gpt2, two-gpt2",
+    ):
         load_model("no/such/folder")
 
 
-def test_a_model_that_the_hub_does_not_have_is_refused_and_the_shipped_models_named(shipped, monkeypatch):
+def test_a_model_that_the_hub_does_not_have_is_refused_and_the_shipped_models_named(
+    shipped, monkeypatch
+):
     monkeypatch.setattr(huggingface_hub, "file_exists", lambda *_, **__: False)
-    with pytest.raises(OSError, match="cannot load 'nobody/nothing' .*no such model.*need no network: one-gpt2, two-gpt2"):
+    with pytest.raises(
+        OSError,
+        match="cannot load 'nobody/nothing' .*no such model.*need no network: one-gpt2, two-gpt2",
+    ):
         load_model("nobody/nothing")
 
 
 def test_a_model_behind_a_licence_names_the_licence_as_the_way_out(shipped, monkeypatch):
     def gated(*_, **__):
-        raise GatedRepoError.__new__(GatedRepoError, "401 Client Error")  # without a response, which nobody reads here
+        raise GatedRepoError.__new__(
+            GatedRepoError, "401 Client Error"
+        )  # without a response, which nobody reads here
 
     monkeypatch.setattr(huggingface_hub, "file_exists", gated)
-    with pytest.raises(OSError, match="cannot load 'owner/gated' .its owners ask for a licence: accept it on the model's page"):
+    with pytest.raises(
+        OSError,
+        match=(
+            "cannot load 'owner/gated' .its owners ask for a licence: accept it on the model's page"
+        ),
+    ):
         load_model("owner/gated")
 
 
 def test_a_truncated_checkpoint_is_called_damaged(folder):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"the checkpoint in .*tiny is damaged or incomplete \(.+\); fetch or train it again"):
+    with pytest.raises(
+        ValueError,
+        match=r"the checkpoint in .*tiny is damaged or incomplete \(.+\); fetch or train it again",
+    ):
         load_model(str(folder))
 
 
-@pytest.mark.parametrize("damage", [b"", b"<html>502 Bad Gateway</html>", b"version https://git-lfs.github.com/spec/v1\nsize 3\n"])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"<html>502 Bad Gateway</html>", b"version https://git-lfs.github.com/spec/v1\nsize 3\n"],
+)
 def test_a_checkpoint_that_is_something_else_is_called_damaged(folder, damage):
     (folder / "model.safetensors").write_bytes(damage)
     with pytest.raises(ValueError, match="the checkpoint in .*tiny is damaged or incomplete"):
@@ -149,19 +185,28 @@ def test_missing_weights_are_named(folder):
     for name in ("transformer.h.1.mlp.c_fc.weight", "transformer.h.1.mlp.c_fc.bias"):
         del weights[name]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match=r"the checkpoint in .*tiny lacks 2 weights, transformer\.h\.1\.mlp\.c_fc\.bias for one"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"the checkpoint in .*tiny lacks 2 weights, transformer\.h\.1\.mlp\.c_fc\.bias for one"
+        ),
+    ):
         load_model(str(folder))
 
 
 def test_weights_of_another_shape_are_refused(folder):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "n_inner": 64}))
-    with pytest.raises(ValueError, match="the checkpoint in .*tiny (is damaged or incomplete|lacks)"):
+    with pytest.raises(
+        ValueError, match="the checkpoint in .*tiny (is damaged or incomplete|lacks)"
+    ):
         load_model(str(folder))
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_loading_leaves_progress_bars_as_they_were_also_after_an_error(saved, tmp_path, monkeypatch, shown):
+def test_loading_leaves_progress_bars_as_they_were_also_after_an_error(
+    saved, tmp_path, monkeypatch, shown
+):
     before = logging.is_progress_bar_enabled()
     try:
         (logging.enable_progress_bar if shown else logging.disable_progress_bar)()

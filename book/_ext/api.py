@@ -1,4 +1,6 @@
-"""Makes the module's docstrings, which are plain text with `code` in it, fit for Sphinx, and names the chapter that teaches each entry."""
+"""Makes the module's docstrings, which are plain text with `code` in it, fit for Sphinx, and names
+the chapter that teaches each entry.
+"""
 
 import re
 import sys
@@ -9,12 +11,17 @@ ROOT = Path(__file__).parents[2]
 
 def chapter_labels() -> dict[str, str]:
     """Number of a chapter → its label."""
-    found = {path.name[:2]: re.search(r"^\((ch-[\w-]+)\)=", path.read_text(), re.M) for path in (ROOT / "chapters").glob("[0-9][0-9]_*.md")}
+    found = {
+        path.name[:2]: re.search(r"^\((ch-[\w-]+)\)=", path.read_text(), re.M)
+        for path in (ROOT / "chapters").glob("[0-9][0-9]_*.md")
+    }
     return {number: label[1] for number, label in found.items() if label}
 
 
 def _reference(number: str, labels: dict[str, str]) -> str:
-    return f":ref:`chapter {number} <{labels[number]}>`" if number in labels else f"chapter {number}"
+    return (
+        f":ref:`chapter {number} <{labels[number]}>`" if number in labels else f"chapter {number}"
+    )
 
 
 def _fit(app, what, name, obj, options, lines) -> None:
@@ -24,9 +31,21 @@ def _fit(app, what, name, obj, options, lines) -> None:
         number = None
     else:
         of_module = re.search(r"chapter (\d\d)", sys.modules[_module(name)].__doc__ or "")
-        number = of_module[1] if of_module and what in ("class", "function", "data") and not re.search(r"chapter \d\d", text) else None
+        number = (
+            of_module[1]
+            if of_module
+            and what in ("class", "function", "data")
+            and not re.search(r"chapter \d\d", text)
+            else None
+        )
     text = text.replace("\\", "\\\\").replace("*", "\\*").replace("|", "\\|")
-    text = re.sub(r"(?<!`)`([^`]+)`(?!`)", lambda code: "``" + code[1].replace("\\*", "*").replace("\\|", "|").replace("\\\\", "\\") + "``", text)
+    text = re.sub(
+        r"(?<!`)`([^`]+)`(?!`)",
+        lambda code: "``"
+        + code[1].replace("\\*", "*").replace("\\|", "|").replace("\\\\", "\\")
+        + "``",
+        text,
+    )
     text = re.sub(r"\b[Cc]hapter (\d\d)", lambda found: _reference(found[1], labels), text)
     if number:
         text += f"\n\nTaught in {_reference(number, labels)}.\n"
@@ -35,7 +54,9 @@ def _fit(app, what, name, obj, options, lines) -> None:
 
 def _module(name: str) -> str:
     parts = name.split(".")
-    return next(".".join(parts[:i]) for i in range(len(parts), 0, -1) if ".".join(parts[:i]) in sys.modules)
+    return next(
+        ".".join(parts[:i]) for i in range(len(parts), 0, -1) if ".".join(parts[:i]) in sys.modules
+    )
 
 
 def setup(app):

@@ -1,4 +1,5 @@
-"""Lifts figures that chapters glued as `cover_*` out of their executed notebooks, so that the intro can show them.
+"""Lifts figures that chapters glued as `cover_*` out of their executed notebooks, so that the intro
+can show them.
 
 `glue:figure` cannot take an alt text from another page; an ordinary figure can.
 """
@@ -14,7 +15,11 @@ def _lift(app):
             for output in cell.get("outputs", []):
                 name = output.get("metadata", {}).get("scrapbook", {}).get("name", "")
                 if name.startswith("cover_"):
-                    data = next(value for mime, value in output["data"].items() if mime.endswith("image/png"))
+                    data = next(
+                        value
+                        for mime, value in output["data"].items()
+                        if mime.endswith("image/png")
+                    )
                     Path(app.srcdir, f"{name}.png").write_bytes(base64.b64decode(data))
 
 

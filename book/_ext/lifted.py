@@ -1,4 +1,5 @@
-"""`{widget} chapters/NN_name ClassName`: shows a widget of an executed chapter on another page, with its state and what stands in for it.
+"""`{widget} chapters/NN_name ClassName`: shows a widget of an executed chapter on another page,
+with its state and what stands in for it.
 
 A page that is no notebook can thus hold a widget whose data are computed where everything else is.
 """
@@ -24,10 +25,21 @@ class Widget(Directive):
             data = output.get("data", {})
             if VIEW in data and "".join(data.get("text/plain", "")).startswith(f"{name}:"):
                 state = _state(data[VIEW]["model_id"], notebook["metadata"]["widgets"][STATE])
-                environment.metadata[environment.docname].setdefault("widget_states", []).append(state)
+                environment.metadata[environment.docname].setdefault("widget_states", []).append(
+                    state
+                )
                 view = f'<script type="{VIEW}">{_json(data[VIEW])}</script>'
-                return [nodes.raw("", f'<div class="cell_output">{view}{"".join(data["text/html"])}</div>', format="html")]
-        raise self.error(f"{chapter} shows no widget {name}; the widgets of svdicl_lite say their name in text/plain")
+                return [
+                    nodes.raw(
+                        "",
+                        f'<div class="cell_output">{view}{"".join(data["text/html"])}</div>',
+                        format="html",
+                    )
+                ]
+        raise self.error(
+            f"{chapter} shows no widget {name}; the widgets of svdicl_lite say their name in"
+            " text/plain"
+        )
 
 
 def _json(data) -> str:
@@ -39,7 +51,9 @@ def _state(model: str, all_states: dict) -> str:
 
 
 def _load_host(app, pagename, templatename, context, doctree):
-    """For this page alone, behind its text as all scripts are: the states of its widgets, and their host."""
+    """For this page alone, behind its text as all scripts are: the states of its widgets, and their
+    host.
+    """
     if states := app.env.metadata[pagename].get("widget_states"):
         for state in states:
             app.add_js_file(None, type=STATE, body=state)

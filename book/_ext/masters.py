@@ -1,4 +1,5 @@
-"""Reads the masters of the assignments: what each cell is for, what must never be handed out, and what a wrong solution scores.
+"""Reads the masters of the assignments: what each cell is for, what must never be handed out, and
+what a wrong solution scores.
 
 The format is described in book/assignments/FORMAT.md.
 """
@@ -15,7 +16,10 @@ from pathlib import Path
 import jupytext
 import yaml
 
-BEGIN, END = re.compile(r"# BEGIN (QUESTION|SOLUTION|TESTS)\b"), re.compile(r"# END (QUESTION|SOLUTION|TESTS)\b")
+BEGIN, END = (
+    re.compile(r"# BEGIN (QUESTION|SOLUTION|TESTS)\b"),
+    re.compile(r"# END (QUESTION|SOLUTION|TESTS)\b"),
+)
 TEST = re.compile(r'""" # BEGIN TEST CONFIG\n(.*?)""" # END TEST CONFIG\n(.*)', re.DOTALL)
 RUBRIC = re.compile(r"^- (\d+) points?: (.+)$", re.MULTILINE)
 ANSWER = "otter_answer_cell"
@@ -49,7 +53,11 @@ class Question:
 
     @property
     def rubric(self) -> list[tuple[int, str]]:
-        return [(int(points), text) for points, text in RUBRIC.findall("\n".join(self.solution))] if self.manual else []
+        return (
+            [(int(points), text) for points, text in RUBRIC.findall("\n".join(self.solution))]
+            if self.manual
+            else []
+        )
 
 
 @dataclass
@@ -61,7 +69,9 @@ class Mutant:
 
 
 class Master:
-    """One folder of book/assignments. Raises ValueError, in one sentence, for what would be handed out or graded wrongly."""
+    """One folder of book/assignments. Raises ValueError, in one sentence, for what would be handed
+    out or graded wrongly.
+    """
 
     def __init__(self, folder: Path):
         self.folder, self.name = folder, folder.name
@@ -75,7 +85,9 @@ class Master:
             if cell.cell_type == "raw" and begin:
                 blocks.append(begin[1])
                 if begin[1] == "QUESTION":
-                    self.questions.append(Question(**yaml.safe_load(cell.source.partition("\n")[2])))
+                    self.questions.append(
+                        Question(**yaml.safe_load(cell.source.partition("\n")[2]))
+                    )
             elif cell.cell_type == "raw" and end:
                 blocks.pop()
             elif cell.cell_type == "raw":
@@ -89,7 +101,11 @@ class Master:
 
     @property
     def title(self) -> str:
-        return next(cell.source.splitlines()[0].lstrip("# ") for cell in self.cells if cell.source.startswith("# Assignment"))
+        return next(
+            cell.source.splitlines()[0].lstrip("# ")
+            for cell in self.cells
+            if cell.source.startswith("# Assignment")
+        )
 
     def _read(self, cell, block):
         question = self.questions[-1] if self.questions else None
@@ -97,18 +113,27 @@ class Master:
             config, source = TEST.fullmatch(cell.source).groups()
             question.tests.append(Test(source, **yaml.safe_load(config)))
             if not question.tests[-1].hidden:
-                self.public += [source, ast.unparse(ast.parse(source)), question.tests[-1].failure_message]
+                self.public += [
+                    source,
+                    ast.unparse(ast.parse(source)),
+                    question.tests[-1].failure_message,
+                ]
         elif block == "SOLUTION":
             question.solution.append(cell.source)
             if cell.cell_type == "code":
                 kept, cut = _split(cell.source)
                 if not cut:
-                    raise ValueError(f"{self.name}, {question.name}: a solution cell marks nothing with # BEGIN SOLUTION or # SOLUTION, so all of it would be handed out")
+                    raise ValueError(
+                        f"{self.name}, {question.name}: a solution cell marks nothing with # BEGIN"
+                        " SOLUTION or # SOLUTION, so all of it would be handed out"
+                    )
                 self.public.append("\n".join(kept))
         elif cell.cell_type == "code":
             self.public.append(cell.source)
         else:
-            self.public += re.findall(r"`([^`\n]+)`", cell.source)  # a call that the text names is no secret
+            self.public += re.findall(
+                r"`([^`\n]+)`", cell.source
+            )  # a call that the text names is no secret
             if question and not question.title and cell.source.startswith("## "):
                 question.title = cell.source.splitlines()[0].lstrip("# ")
 
@@ -116,47 +141,92 @@ class Master:
         lines = path.read_text().splitlines()
         points = re.fullmatch(r"# points: ([\d.]+)", lines[0])
         if not points or not lines[1].startswith("# "):
-            raise ValueError(f"{path.name} of {self.name} must begin with a line '# points: N' and a line '# what is wrong'")
+            raise ValueError(
+                f"{path.name} of {self.name} must begin with a line '# points: N' and a line '#"
+                " what is wrong'"
+            )
         pieces = re.split(r"^# --- (\w+)\n", "\n".join(lines[2:]) + "\n", flags=re.MULTILINE)[1:]
         return Mutant(path, float(points[1]), lines[1][2:], dict(zip(pieces[::2], pieces[1::2])))
 
     def _check(self):
         known = [question.name for question in self.questions]
         if self.config["name"] != self.name or len(set(known)) != len(known):
-            raise ValueError(f"{self.name}: the name in its config is {self.config['name']!r}, and its questions are {known}; names must match, and differ")
+            raise ValueError(
+                f"{self.name}: the name in its config is {self.config['name']!r}, and its questions"
+                f" are {known}; names must match, and differ"
+            )
         for question in self.questions:
             names = [test.name for test in question.tests]
             if len(set(names)) != len(names):
-                raise ValueError(f"{self.name}, {question.name}: two tests have one name, so only one of them would run")
-            if question.manual and (len(question.rubric) != 3 or sum(points for points, _ in question.rubric) != question.points):
-                raise ValueError(f"{self.name}, {question.name}: the rubric needs three lines '- N point: …' that add up to {question.points:g}")
+                raise ValueError(
+                    f"{self.name}, {question.name}: two tests have one name, so only one of them"
+                    " would run"
+                )
+            if question.manual and (
+                len(question.rubric) != 3
+                or sum(points for points, _ in question.rubric) != question.points
+            ):
+                raise ValueError(
+                    f"{self.name}, {question.name}: the rubric needs three lines '- N point: …'"
+                    f" that add up to {question.points:g}"
+                )
             for test in question.tests:
                 wanted = test.catches if test.hidden else test.failure_message
                 if not wanted or '"' in wanted:
-                    raise ValueError(f"{self.name}, {question.name}, {test.name}: needs a {'catches' if test.hidden else 'failure_message'} without double quotes")
+                    raise ValueError(
+                        f"{self.name}, {question.name}, {test.name}: needs a"
+                        f" {'catches' if test.hidden else 'failure_message'} without double quotes"
+                    )
         for mutant in self.mutants:
             if not mutant.parts or not mutant.parts.keys() <= set(known):
-                raise ValueError(f"{self.name}: {mutant.path.name} replaces {sorted(mutant.parts)}, but the questions are {known}")
+                raise ValueError(
+                    f"{self.name}: {mutant.path.name} replaces {sorted(mutant.parts)}, but the"
+                    f" questions are {known}"
+                )
 
     def secrets(self) -> dict[str, str]:
-        """The lines that must not reach a learner, blanks dropped, and what each is of: solution, rubric, hidden test, notes or mutant."""
+        """The lines that must not reach a learner, blanks dropped, and what each is of: solution,
+        rubric, hidden test, notes or mutant.
+        """
         lines = []
         for question in self.questions:
             kind = "rubric" if question.manual else "solution"
             for source in question.solution:
-                lines += [(kind, line) for line in (source.splitlines() if question.manual else _split(source)[1])]
+                lines += [
+                    (kind, line)
+                    for line in (source.splitlines() if question.manual else _split(source)[1])
+                ]
             for test in question.tests:
                 if test.hidden:  # as written, and as otter writes it
-                    lines += [("hidden test", line) for text in (test.source, ast.unparse(ast.parse(test.source)), test.catches) for line in text.splitlines()]
+                    lines += [
+                        ("hidden test", line)
+                        for text in (test.source, ast.unparse(ast.parse(test.source)), test.catches)
+                        for line in text.splitlines()
+                    ]
         lines += [("notes", line) for text in self.teacher for line in text.splitlines()]
-        lines += [("mutant", line) for mutant in self.mutants for line in mutant.path.read_text().splitlines()]
+        lines += [
+            ("mutant", line)
+            for mutant in self.mutants
+            for line in mutant.path.read_text().splitlines()
+        ]
         public = squeezed("\n".join(self.public))
-        found = {squeezed(line.partition("  # ")[0]): kind for kind, line in reversed(lines) if "import" not in line}
-        return {line: kind for line, kind in found.items() if len(line) >= 10 and line not in public}
+        found = {
+            squeezed(line.partition("  # ")[0]): kind
+            for kind, line in reversed(lines)
+            if "import" not in line
+        }
+        return {
+            line: kind for line, kind in found.items() if len(line) >= 10 and line not in public
+        }
 
     def leaks(self, text: str) -> list[str]:
-        """The secret lines that `text` holds, whatever the white space, JSON escapes or HTML around their words."""
-        forms = [squeezed(form) for form in (text, _unescaped(text), html.unescape(re.sub(r"<[^<>]*>", "", text)))]
+        """The secret lines that `text` holds, whatever the white space, JSON escapes or HTML around
+        their words.
+        """
+        forms = [
+            squeezed(form)
+            for form in (text, _unescaped(text), html.unescape(re.sub(r"<[^<>]*>", "", text)))
+        ]
         return sorted(line for line in self.secrets() if any(line in form for form in forms))
 
 
@@ -180,8 +250,14 @@ def _unescaped(text: str) -> str:
 def _strings(tree):
     if isinstance(tree, str):
         yield tree
-    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from _strings(["".join(child)] if isinstance(child, list) and all(isinstance(part, str) for part in child) else child)
+    for child in (
+        tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    ):
+        yield from _strings(
+            ["".join(child)]
+            if isinstance(child, list) and all(isinstance(part, str) for part in child)
+            else child
+        )
 
 
 def _split(source):
@@ -198,10 +274,12 @@ def _split(source):
 
 
 def score(notebook, tests: Path, mutant: Mutant | None = None) -> dict[str, object]:
-    """Question → its graded otter TestFile, for a built notebook whose code cells are run in this process, checks in their places.
+    """Question → its graded otter TestFile, for a built notebook whose code cells are run in this
+    process, checks in their places.
 
-    The code of a mutant takes the place of the cells that are tagged as answers before the check of its question. Errors of cells are
-    raised: a reference, a blank and a mutant all run to their ends.
+    The code of a mutant takes the place of the cells that are tagged as answers before the check of
+    its question. Errors of cells are raised: a reference, a blank and a mutant all run to their
+    ends.
     """
     from otter.test_files.exception_test import ExceptionTestFile
 

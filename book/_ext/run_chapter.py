@@ -1,7 +1,8 @@
-"""Runs one chapter: MyST Markdown → notebook → papermill. `python run_chapter.py CHAPTER.md OUT.ipynb --profile ci`.
+"""Runs one chapter: MyST Markdown → notebook → papermill. `python run_chapter.py CHAPTER.md
+OUT.ipynb --profile ci`.
 
-The executed notebook appears only when every cell ran; a failing cell leaves OUT.failed.ipynb beside it and a line that
-names the chapter, the cell and the error.
+The executed notebook appears only when every cell ran; a failing cell leaves OUT.failed.ipynb
+beside it and a line that names the chapter, the cell and the error.
 """
 
 import argparse
@@ -36,24 +37,42 @@ jupytext.write(notebook, unexecuted)
 start = time.perf_counter()
 try:
     done = papermill.execute_notebook(
-        unexecuted, failed, parameters={"profile": args.profile, "seed": args.seed}, kernel_name="python3",
-        progress_bar=sys.stderr.isatty(), execution_timeout=1800,
-        shutdown_kernel="immediate",  # nothing is left to be said, and taking leave of torch lasts two seconds
-        extra_arguments=["--log-level=ERROR"],  # each kernel would warn that whoever shares this machine may listen to it
-    )  # fmt: skip
+        unexecuted,
+        failed,
+        parameters={"profile": args.profile, "seed": args.seed},
+        kernel_name="python3",
+        progress_bar=sys.stderr.isatty(),
+        execution_timeout=1800,
+        # nothing is left to be said, and taking leave of torch lasts two seconds
+        shutdown_kernel="immediate",
+        extra_arguments=[
+            "--log-level=ERROR"
+        ],  # each kernel would warn that whoever shares this machine may listen to it
+    )
 except PapermillExecutionError as error:
     sys.exit(
-        f"{args.chapter}, cell {error.cell_index} [{error.exec_count}]: {error.ename}: {error.evalue}\n"
-        f"--- the cell ---\n{error.source}\n--- (all outputs so far: {failed})"
+        f"{args.chapter}, cell {error.cell_index} [{error.exec_count}]: {error.ename}:"
+        f" {error.evalue}\n--- the cell ---\n{error.source}\n--- (all outputs so far: {failed})"
     )
 finally:
     unexecuted.unlink()
 for cell in done.cells:
     if "injected-parameters" in cell.metadata.get("tags", []):
         cell.metadata.tags.append("remove-cell")  # readers of the page need not see the plumbing
-seconds, megabytes = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-versions = {"python": platform.python_version()} | {name: version(name) for name in ("torch", "transformers", "numpy", "svdicl-lite")}
-done.metadata["status"] = {"profile": args.profile, "seed": args.seed, "seconds": round(seconds, 1), "megabytes": round(megabytes), "versions": versions}
+seconds, megabytes = (
+    time.perf_counter() - start,
+    resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+)
+versions = {"python": platform.python_version()} | {
+    name: version(name) for name in ("torch", "transformers", "numpy", "svdicl-lite")
+}
+done.metadata["status"] = {
+    "profile": args.profile,
+    "seed": args.seed,
+    "seconds": round(seconds, 1),
+    "megabytes": round(megabytes),
+    "versions": versions,
+}
 jupytext.write(done, args.out)
 failed.unlink()
 print(f"{args.chapter}: {seconds:.0f} s, {megabytes:.0f} MB at its peak ({args.profile})")

@@ -1,7 +1,9 @@
-"""Slides from executed chapters: `python slides.py NN.ipynb OUT/NN.html`. nbconvert and reveal.js draw them; this file says what goes on which.
+"""Slides from executed chapters: `python slides.py NN.ipynb OUT/NN.html`. nbconvert and reveal.js
+draw them; this file says what goes on which.
 
-A section opens a slide to the right; under it come, one each, its boxes, its short cells with their output, and its figures. What a lecturer says
-rather than shows, the prose, goes into the speaker's notes (key S). Exercises stay in the book.
+A section opens a slide to the right; under it come, one each, its boxes, its short cells with their
+output, and its figures. What a lecturer says rather than shows, the prose, goes into the speaker's
+notes (key S). Exercises stay in the book.
 """
 
 import ast
@@ -27,18 +29,30 @@ def glued(notebook) -> dict:
         name = output.get("metadata", {}).get("scrapbook", {}).get("name")
         text = output.get("data", {}).get("application/papermill.record/text/plain")
         if name and text:
-            found[name] = ast.literal_eval(text) if re.fullmatch(r"(['\"]).*\1|[-\d.e]+", text, re.S) else text
+            found[name] = (
+                ast.literal_eval(text)
+                if re.fullmatch(r"(['\"]).*\1|[-\d.e]+", text, re.S)
+                else text
+            )
     return found
 
 
 def titles(folder: Path) -> dict:
     """What a reference to a chapter reads as: the titles of all executed chapters, by label."""
-    firsts = (nbformat.read(path, 4).cells[0].source for path in sorted(folder.glob("[0-9]*.ipynb")) if path.suffixes == [".ipynb"])
-    return dict(match.groups() for first in firsts if (match := re.match(r"\((.+?)\)=\s+# (.+)", first)))
+    firsts = (
+        nbformat.read(path, 4).cells[0].source
+        for path in sorted(folder.glob("[0-9]*.ipynb"))
+        if path.suffixes == [".ipynb"]
+    )
+    return dict(
+        match.groups() for first in firsts if (match := re.match(r"\((.+?)\)=\s+# (.+)", first))
+    )
 
 
 def plain(text: str, values: dict, chapters: dict) -> str:
-    """MyST's roles as plain Markdown: glued numbers, citations by name and year, references by title."""
+    """MyST's roles as plain Markdown: glued numbers, citations by name and year, references by
+    title.
+    """
 
     def role(match):
         kind, content = match.groups()
@@ -62,7 +76,9 @@ def kind(cell) -> str:
 
 
 def slide(kind: str, cell):
-    """The cell, opening a slide to the right, one below it, going on with the last, or standing in the notes."""
+    """The cell, opening a slide to the right, one below it, going on with the last, or standing in
+    the notes.
+    """
     cell.metadata["slideshow"] = {"slide_type": kind}
     return cell
 
@@ -74,11 +90,23 @@ def of_markdown(source: str) -> list:
         if i % 2:
             title, body = part.split("\1")
             body = body.partition("**Before you start:**")[0]
-            cells.append(slide("subslide", new_markdown_cell(f"### {title}\n\n" + "\n".join(f"> {line}" for line in body.strip().splitlines()))))
+            cells.append(
+                slide(
+                    "subslide",
+                    new_markdown_cell(
+                        f"### {title}\n\n"
+                        + "\n".join(f"> {line}" for line in body.strip().splitlines())
+                    ),
+                )
+            )
             continue
         for heading in re.finditer(r"^(#{1,3}) .+$", part, re.M):
-            cells.append(slide("slide" if len(heading[1]) < 3 else "subslide", new_markdown_cell(heading[0])))
-        shown = re.findall(r"^\$\$.+?\$\$|^(?:[-*]|\d\.) .+?(?=\n\n|\Z)", part, re.M | re.S)  # formulas and lists
+            cells.append(
+                slide("slide" if len(heading[1]) < 3 else "subslide", new_markdown_cell(heading[0]))
+            )
+        shown = re.findall(
+            r"^\$\$.+?\$\$|^(?:[-*]|\d\.) .+?(?=\n\n|\Z)", part, re.M | re.S
+        )  # formulas and lists
         cells += [slide("-", new_markdown_cell(block)) for block in shown]
         if prose := re.sub(r"^#{1,3} .+$", "", part, flags=re.M).strip():
             cells.append(slide("notes", new_markdown_cell(prose)))
@@ -94,9 +122,15 @@ def of_code(cell) -> list:
     for output in cell.outputs:
         data = output.get("data", {})
         widget |= data.pop("application/vnd.jupyter.widget-view+json", None) is not None
-        if output.output_type == "stream" and output.name == "stdout" or any(mime in data for mime in ("image/png", "image/svg+xml", "text/html")):
+        if (
+            output.output_type == "stream"
+            and output.name == "stdout"
+            or any(mime in data for mime in ("image/png", "image/svg+xml", "text/html"))
+        ):
             outputs.append(output)
-        elif data.get("text/plain") and not widget and "scrapbook" not in output.get("metadata", {}):
+        elif (
+            data.get("text/plain") and not widget and "scrapbook" not in output.get("metadata", {})
+        ):
             outputs.append(output)
     tall = any("text/html" in output.get("data", {}) for output in outputs)  # a table
     long = cell.source.count("\n") >= (LONGEST // 2 if tall else LONGEST)
@@ -109,7 +143,13 @@ def of_code(cell) -> list:
         if "image/png" in output.get("data", {}):
             output.metadata["image/png"] = {"alt": figure.get("image", {}).get("alt", "")}
     caption = figure.get("figure", {}).get("caption")
-    note = "*A widget: move it on the chapter's own page.*" if widget else f'<div class="caption">{caption}</div>' if caption else ""
+    note = (
+        "*A widget: move it on the chapter's own page.*"
+        if widget
+        else f'<div class="caption">{caption}</div>'
+        if caption
+        else ""
+    )
     return [cell] + [slide("-", new_markdown_cell(note))] * bool(note)
 
 
@@ -117,15 +157,29 @@ def slides(notebook, values: dict, chapters: dict):
     """The chapter as a notebook whose cells know their slide."""
     cells, section = [], ""
     for cell in notebook.cells:
-        heading = re.search(r"^## (.+)$", cell.source, re.M) if cell.cell_type == "markdown" else None
+        heading = (
+            re.search(r"^## (.+)$", cell.source, re.M) if cell.cell_type == "markdown" else None
+        )
         section = heading[1] if heading else section
         if section == "Exercises":
             continue
-        cell.source = cell.source.partition("\n## Further reading")[0].partition("\n**Further reading.**")[0]
-        cells += of_markdown(plain(cell.source, values, chapters)) if cell.cell_type == "markdown" else of_code(cell)
+        cell.source = cell.source.partition("\n## Further reading")[0].partition(
+            "\n**Further reading.**"
+        )[0]
+        cells += (
+            of_markdown(plain(cell.source, values, chapters))
+            if cell.cell_type == "markdown"
+            else of_code(cell)
+        )
     shown = [cell for cell in cells if kind(cell) != "notes"]
-    for before, cell in zip(shown, shown[1:]):  # a heading shares its slide with what comes first under it
-        if kind(before) == "slide" and kind(cell) == "subslide" and not cell.source.startswith("### "):
+    for before, cell in zip(
+        shown, shown[1:]
+    ):  # a heading shares its slide with what comes first under it
+        if (
+            kind(before) == "slide"
+            and kind(cell) == "subslide"
+            and not cell.source.startswith("### ")
+        ):
             slide("-", cell)
     return new_notebook(cells=cells, metadata={"kernelspec": notebook.metadata.kernelspec})
 
@@ -136,15 +190,21 @@ def main(source: Path, out: Path) -> None:
     deck.metadata["title"] = re.search(r"^# (.+)$", notebook.cells[0].source, re.M)[1]
     exporter = SlidesExporter(
         config=Config(TagRemovePreprocessor={"enabled": True, "remove_input_tags": {"no-input"}}),
-        template_name="slides", extra_template_basedirs=[str(HERE)], reveal_url_prefix="reveal",
-    )  # fmt: skip
+        template_name="slides",
+        extra_template_basedirs=[str(HERE)],
+        reveal_url_prefix="reveal",
+    )
     html, _ = exporter.from_notebook_node(deck)
     # The template names a theme of reveal.js; ours stands in the page.
-    html = re.sub(r'<link[^>]*"reveal/dist/theme/[^>]*>', "", html).replace("reveal/dist/reveal.css", "reveal/reveal.css")
+    html = re.sub(r'<link[^>]*"reveal/dist/theme/[^>]*>', "", html).replace(
+        "reveal/dist/reveal.css", "reveal/reveal.css"
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(html)
     shutil.copytree(HERE / "slides" / "reveal", out.parent / "reveal", dirs_exist_ok=True)
-    shutil.copytree(HERE.parent / "_ext" / "vendor" / "mathjax", out.parent / "mathjax", dirs_exist_ok=True)
+    shutil.copytree(
+        HERE.parent / "_ext" / "vendor" / "mathjax", out.parent / "mathjax", dirs_exist_ok=True
+    )
 
 
 if __name__ == "__main__":

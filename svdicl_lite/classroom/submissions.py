@@ -1,6 +1,7 @@
 """What learners handed in: whose it is, and the one notebook in it, or in words why there is none.
 
-Understood are folders of notebooks and zips, Canvas' bulk download (`name_LATE_123_456_file.ipynb`) and Moodle's (`Name_123_assignsubmission_file/`).
+Understood are folders of notebooks and zips, Canvas' bulk download (`name_LATE_123_456_file.ipynb`)
+and Moodle's (`Name_123_assignsubmission_file/`).
 """
 
 import re
@@ -24,29 +25,66 @@ class Submission:
     @property
     def key(self) -> str:
         """The learner's name as a file name, with the number that tells namesakes apart."""
-        return re.sub(r"[^\w.@+-]+", "_", f"{self.learner}_{self.number}" if self.number else self.learner).strip(".") or "_"
+        return (
+            re.sub(
+                r"[^\w.@+-]+", "_", f"{self.learner}_{self.number}" if self.number else self.learner
+            ).strip(".")
+            or "_"
+        )
 
 
 def find(folder: Path) -> list[Submission]:
-    """One submission per learner, by name. Raises FileNotFoundError if there is no folder or nothing in it."""
+    """One submission per learner, by name. Raises FileNotFoundError if there is no folder or
+    nothing in it.
+    """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{str(folder)!r} is not a folder; name the one that holds the submissions, a bulk download unpacked")
+        raise FileNotFoundError(
+            f"{str(folder)!r} is not a folder; name the one that holds the submissions, a bulk"
+            " download unpacked"
+        )
     found: dict[tuple[str, str], list[Path]] = {}
     for entry in sorted(folder.iterdir(), key=lambda path: path.name):
         if entry.name.startswith((".", "__")):
             continue
         inside = entry.is_dir() and not entry.is_symlink()
         match = MOODLE.fullmatch(entry.name) if inside else CANVAS.fullmatch(entry.name)
-        whose = (match["learner"], match["number"]) if match else (entry.name if inside else entry.stem, "")
-        paths = sorted(path for path in entry.rglob("*") if path.suffix in (".ipynb", ".zip") and not _beside(path.name, path.parts)) if inside else [entry]
+        whose = (
+            (match["learner"], match["number"])
+            if match
+            else (entry.name if inside else entry.stem, "")
+        )
+        paths = (
+            sorted(
+                path
+                for path in entry.rglob("*")
+                if path.suffix in (".ipynb", ".zip") and not _beside(path.name, path.parts)
+            )
+            if inside
+            else [entry]
+        )
         found.setdefault(whose, []).extend(paths)
     if not found:
-        raise FileNotFoundError(f"{str(folder)!r} is empty; it should hold a notebook, a zip or a folder for each learner")
-    return [Submission(*whose, tuple(sorted(paths, key=lambda path: (path.stat(follow_symlinks=False).st_mtime, path.name)))) for whose, paths in found.items()]
+        raise FileNotFoundError(
+            f"{str(folder)!r} is empty; it should hold a notebook, a zip or a folder for each"
+            " learner"
+        )
+    return [
+        Submission(
+            *whose,
+            tuple(
+                sorted(
+                    paths, key=lambda path: (path.stat(follow_symlinks=False).st_mtime, path.name)
+                )
+            ),
+        )
+        for whose, paths in found.items()
+    ]
 
 
 def read(submission: Submission, name: str, most_mb: int = MOST_MB):
-    """The notebook (nbformat 4) of assignment `name`, fit to be run: no outputs, plain Python kernel. Raises ValueError with the reason why not."""
+    """The notebook (nbformat 4) of assignment `name`, fit to be run: no outputs, plain Python
+    kernel. Raises ValueError with the reason why not.
+    """
     import nbformat
 
     if not submission.paths:
@@ -54,17 +92,39 @@ def read(submission: Submission, name: str, most_mb: int = MOST_MB):
     text = _text(submission.paths[-1], most_mb * 2**20)
     try:
         notebook = nbformat.reads(text, as_version=4)
-        cells = [(cell.cell_type, "".join(cell.source), dict(cell.metadata)) for cell in notebook.cells]
+        cells = [
+            (cell.cell_type, "".join(cell.source), dict(cell.metadata)) for cell in notebook.cells
+        ]
     except Exception as error:  # nbformat raises whatever the broken parts make it raise
         raise ValueError(f"the notebook cannot be read ({type(error).__name__})") from None
-    says = notebook.metadata.get("otter", {}).get("assignment_name") if isinstance(notebook.metadata.get("otter", {}), dict) else None
+    says = (
+        notebook.metadata.get("otter", {}).get("assignment_name")
+        if isinstance(notebook.metadata.get("otter", {}), dict)
+        else None
+    )
     if says != name:
-        said = f"the notebook is of assignment {says!r}" if says else "the notebook does not say which assignment it is of (its metadata are lost)"
+        said = (
+            f"the notebook is of assignment {says!r}"
+            if says
+            else "the notebook does not say which assignment it is of (its metadata are lost)"
+        )
         raise ValueError(f"{said}, not of {name!r}")
-    clean = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}, "otter": {"assignment_name": name}})
+    clean = nbformat.v4.new_notebook(
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3"},
+            "otter": {"assignment_name": name},
+        }
+    )
     for number, (kind, source, metadata) in enumerate(cells):
-        if kind in ("code", "markdown"):  # ids and outputs as the learner's are left behind: some are doubled, some are large
-            cell = getattr(nbformat.v4, f"new_{kind}_cell")(source, id=f"cell-{number}", metadata={"tags": [t for t in metadata.get("tags", []) if isinstance(t, str)]})
+        if kind in (
+            "code",
+            "markdown",
+        ):  # ids and outputs as the learner's are left behind: some are doubled, some are large
+            cell = getattr(nbformat.v4, f"new_{kind}_cell")(
+                source,
+                id=f"cell-{number}",
+                metadata={"tags": [t for t in metadata.get("tags", []) if isinstance(t, str)]},
+            )
             clean.cells.append(cell)
     return clean
 
@@ -81,9 +141,15 @@ def short_answers(notebook, questions: list[str]) -> dict[str, str]:
         elif inside is not None:
             inside.append(cell.source)
     if len(sections) != len(questions):  # the marks are gone: the answer cells in their order
-        sections = [[cell.source] for cell in notebook.cells if cell.cell_type == "markdown" and "otter_answer_cell" in cell.metadata.get("tags", [])]
+        sections = [
+            [cell.source]
+            for cell in notebook.cells
+            if cell.cell_type == "markdown" and "otter_answer_cell" in cell.metadata.get("tags", [])
+        ]
     answers = ["\n\n".join(section).replace(BLANK, "").strip() for section in sections]
-    return {question: answers[i] if i < len(answers) else "" for i, question in enumerate(questions)}
+    return {
+        question: answers[i] if i < len(answers) else "" for i, question in enumerate(questions)
+    }
 
 
 def _text(path, most):
@@ -94,7 +160,10 @@ def _text(path, most):
         if path.suffix not in (".ipynb", ".zip"):
             raise ValueError(f"{path.name} is neither a notebook nor a zip")
         if info.st_size > most:
-            raise ValueError(f"{path.name} has {info.st_size / 2**20:,.0f} MB; at most {most / 2**20:.0f} are read (outputs can be cleared)")
+            raise ValueError(
+                f"{path.name} has {info.st_size / 2**20:,.0f} MB; at most {most / 2**20:.0f} are"
+                " read (outputs can be cleared)"
+            )
         return (_unzipped(path, most) if path.suffix == ".zip" else path.read_bytes()).decode()
     except zipfile.BadZipFile:
         raise ValueError(f"{path.name} is not a zip that can be read") from None
@@ -109,8 +178,15 @@ def _unzipped(path, most):
         for info in archive.infolist():
             inner = PurePosixPath(info.filename.replace("\\", "/"))
             if inner.is_absolute() or ".." in inner.parts or re.match(r"[A-Za-z]:", info.filename):
-                raise ValueError(f"{path.name} holds a path that leads out of it: {info.filename!r}")
-        notebooks = [i for i in archive.infolist() if i.filename.endswith(".ipynb") and not _beside(PurePosixPath(i.filename).name, PurePosixPath(i.filename).parts)]
+                raise ValueError(
+                    f"{path.name} holds a path that leads out of it: {info.filename!r}"
+                )
+        notebooks = [
+            i
+            for i in archive.infolist()
+            if i.filename.endswith(".ipynb")
+            and not _beside(PurePosixPath(i.filename).name, PurePosixPath(i.filename).parts)
+        ]
         if len(notebooks) != 1:
             raise ValueError(f"{path.name} holds {len(notebooks)} notebooks; it should hold one")
         with archive.open(notebooks[0]) as file:

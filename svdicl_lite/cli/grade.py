@@ -8,38 +8,73 @@ import typer
 from typer import Argument, Option
 
 EPILOG = (
-    "Exit codes: 0 every submission was graded, 1 nothing can be graded (one sentence says why), 2 wrong usage, 3 done, but a person must look at rows "
-    "that could not be graded, 130 broken off by ctrl-C (the same command goes on). Example: svdicl grade submissions --assignment 01 --out grades"
+    "Exit codes: 0 every submission was graded, 1 nothing can be graded (one sentence says why), 2"
+    " wrong usage, 3 done, but a person must look at rows that could not be graded, 130 broken off"
+    " by ctrl-C (the same command goes on). Example: svdicl grade submissions --assignment 01 --out"
+    " grades"
 )
 
 
 def grade(
-    submissions: Annotated[Path, Argument(help="Folder of notebooks, zips, or a Canvas or Moodle bulk download, unpacked.", show_default=False)],
+    submissions: Annotated[
+        Path,
+        Argument(
+            help="Folder of notebooks, zips, or a Canvas or Moodle bulk download, unpacked.",
+            show_default=False,
+        ),
+    ],
     assignment: Annotated[str, Option(help="Its number, as 01.")],
-    out: Annotated[Path, Option(help="Folder for grades.csv, canvas.csv, moodle.csv, short_answers.csv and feedback/.")],
-    built: Annotated[Path, Option(help="Folder that make assignments filled.")] = Path("_build/assignments"),
+    out: Annotated[
+        Path,
+        Option(
+            help="Folder for grades.csv, canvas.csv, moodle.csv, short_answers.csv and feedback/."
+        ),
+    ],
+    built: Annotated[Path, Option(help="Folder that make assignments filled.")] = Path(
+        "_build/assignments"
+    ),
     seconds: Annotated[float, Option(min=1, help="The most that one submission may take.")] = 600,
-    cell_seconds: Annotated[int, Option(min=1, help="The most that one cell of the learner may take.")] = 60,
+    cell_seconds: Annotated[
+        int, Option(min=1, help="The most that one cell of the learner may take.")
+    ] = 60,
     test_seconds: Annotated[int, Option(min=1, help="The most that one test may take.")] = 10,
     memory_gb: Annotated[float, Option(min=0.5, help="Of its own that one process may have.")] = 4,
     file_mb: Annotated[int, Option(min=1, help="The size of one file that may be written.")] = 100,
 ) -> None:
-    """Grades submissions on this machine, one at a time, each in a fresh directory; learners' code runs, so use a container you can throw away.
+    """Grades submissions on this machine, one at a time, each in a fresh directory; learners' code
+    runs, so use a container you can throw away.
 
-    Writes grades.csv (a row for each learner, with a reason where nothing could be graded), drafts for Canvas and Moodle, feedback for each learner,
-    and short_answers.csv: fill in its points and run the same command again, and they are merged. What has not changed is not run again.
+    Writes grades.csv (a row for each learner, with a reason where nothing could be graded), drafts
+    for Canvas and Moodle, feedback for each learner, and short_answers.csv: fill in its points and
+    run the same command again, and they are merged. What has not changed is not run again.
     """
     from tqdm import tqdm
 
     from svdicl_lite.classroom import grade as grading
     from svdicl_lite.classroom import gradebook
 
-    limits = {"cell_seconds": cell_seconds, "test_seconds": test_seconds, "memory_gb": memory_gb, "file_mb": file_mb}
+    limits = {
+        "cell_seconds": cell_seconds,
+        "test_seconds": test_seconds,
+        "memory_gb": memory_gb,
+        "file_mb": file_mb,
+    }
     try:
         autograder = grading.built(built, assignment)
         described = grading.manifest(autograder)
-        gradebook.by_hand(out, described["questions"])  # complains about impossible points before anything is run
-        graded = list(grading.grade_all(submissions, autograder, out, limits, seconds, lambda all: tqdm(all, "grading", disable=not sys.stderr.isatty())))
+        gradebook.by_hand(
+            out, described["questions"]
+        )  # complains about impossible points before anything is run
+        graded = list(
+            grading.grade_all(
+                submissions,
+                autograder,
+                out,
+                limits,
+                seconds,
+                lambda all: tqdm(all, "grading", disable=not sys.stderr.isatty()),
+            )
+        )
         rows = gradebook.write(out, described, graded)
     except (ValueError, OSError, ImportError) as error:
         print(f"svdicl grade: {' '.join(str(error).split())}", file=sys.stderr)
@@ -49,7 +84,18 @@ def grade(
         raise typer.Exit(130) from None
     for row in rows:
         looked = f"   look at {row['look_at']}" if row["look_at"] else ""
-        print(f"{row['learner']:<24} " + (f"{row['total']:g} of {row['possible']:g}" if "total" in row else f"{row['status']}: {row['reason']}") + looked)
+        print(
+            f"{row['learner']:<24} "
+            + (
+                f"{row['total']:g} of {row['possible']:g}"
+                if "total" in row
+                else f"{row['status']}: {row['reason']}"
+            )
+            + looked
+        )
     if waiting := sum(row["answers_to_grade"] for row in rows):
-        print(f"{waiting} short answers to grade in {out / gradebook.SHEET}; then run the same command again")
+        print(
+            f"{waiting} short answers to grade in {out / gradebook.SHEET}; then run the same"
+            " command again"
+        )
     raise typer.Exit(3 * any(row["status"] != "graded" for row in rows))

@@ -5,34 +5,110 @@ from typing import Annotated
 
 from typer import Option
 
-Model = Annotated[str, Option(help="A shipped model (icl-gpt2, icl-gpt2-noisy, icl-gpt2-prior), a folder, or a name on the Hugging Face hub.")]
-TaskName = Annotated[str, Option("--task", help="sentiment, topic, one of the paper's (sst2, agnews, …), or a .toml that describes data of yours.")]
+Model = Annotated[
+    str,
+    Option(
+        help=(
+            "A shipped model (icl-gpt2, icl-gpt2-noisy, icl-gpt2-prior), a folder, or a name on the"
+            " Hugging Face hub."
+        )
+    ),
+]
+TaskName = Annotated[
+    str,
+    Option(
+        "--task",
+        help=(
+            "sentiment, topic, one of the paper's (sst2, agnews, …), or a .toml that describes data"
+            " of yours."
+        ),
+    ),
+]
 Labels = Annotated[str, Option(help="canonical, flipped or arbitrary label words.")]
-Module = Annotated[str, Option(help="mlp, attn, all, or one role: q, k, v, o, fc_in, gate, up, fc_out.")]
-Modules = Annotated[list[str], Option("--module", help="mlp, attn, all, or one role; give it several times for several.")]
-Layers = Annotated[list[int] | None, Option("--layer", help="Give it several times for several; all if left out.", show_default=False)]
-LayerChoice = Annotated[str, Option("--layer", help="auto (by condition number), random, or its number, from 0.")]
+Module = Annotated[
+    str, Option(help="mlp, attn, all, or one role: q, k, v, o, fc_in, gate, up, fc_out.")
+]
+Modules = Annotated[
+    list[str],
+    Option("--module", help="mlp, attn, all, or one role; give it several times for several."),
+]
+Layers = Annotated[
+    list[int] | None,
+    Option(
+        "--layer", help="Give it several times for several; all if left out.", show_default=False
+    ),
+]
+LayerChoice = Annotated[
+    str, Option("--layer", help="auto (by condition number), random, or its number, from 0.")
+]
 OneLayer = Annotated[int, Option("--layer", help="Its number, from 0.")]
-Rate = Annotated[float, Option("--clip-rate", help="ξ in [0, 1]: 0.9 keeps a tenth of the singular values.")]
+Rate = Annotated[
+    float, Option("--clip-rate", help="ξ in [0, 1]: 0.9 keeps a tenth of the singular values.")
+]
 NewFolder = Annotated[Path, Option("--out", help="A folder that is empty or not there yet.")]
-Factored = Annotated[bool, Option("--factored", help="Store two thin matrices wherever they are smaller.")]
-Guard = Annotated[str | None, Option(help="TASK or TASK:LABELS that must not suffer.", show_default=False)]
+Factored = Annotated[
+    bool, Option("--factored", help="Store two thin matrices wherever they are smaller.")
+]
+Guard = Annotated[
+    str | None, Option(help="TASK or TASK:LABELS that must not suffer.", show_default=False)
+]
 MaxLoss = Annotated[float, Option(help="How much accuracy the guard may lose.")]
-Rates = Annotated[str, Option(help="Candidates ξ in order, the first 0; default is the paper's list.")]
-Method = Annotated[str, Option(help="svd, or a control: random-subspace, smallest, scale, magnitude, drop; for search drop-block and calibration too.")]
-Expert = Annotated[str | None, Option(help="Keep to this expert of a mixture: a number, or shared.", show_default=False)]
-TopK = Annotated[int, Option(help="Choose the deepest of this many layers with the largest condition numbers.")]
-Reduction = Annotated[str, Option(help="How the condition numbers of a module's matrices become one: max, mean, median.")]
+Rates = Annotated[
+    str, Option(help="Candidates ξ in order, the first 0; default is the paper's list.")
+]
+Method = Annotated[
+    str,
+    Option(
+        help=(
+            "svd, or a control: random-subspace, smallest, scale, magnitude, drop; for search"
+            " drop-block and calibration too."
+        )
+    ),
+]
+Expert = Annotated[
+    str | None,
+    Option(help="Keep to this expert of a mixture: a number, or shared.", show_default=False),
+]
+TopK = Annotated[
+    int, Option(help="Choose the deepest of this many layers with the largest condition numbers.")
+]
+Reduction = Annotated[
+    str,
+    Option(help="How the condition numbers of a module's matrices become one: max, mean, median."),
+]
 Shots = Annotated[int, Option(help="Demonstrations in each prompt.")]
 Seed = Annotated[int, Option(help="Of demonstrations, random methods and random layers.")]
 Sets = Annotated[int, Option(help="Sets of demonstrations among which the examples are dealt out.")]
 NValidation = Annotated[int, Option(help="Examples to choose by.")]
 NTest = Annotated[int, Option(help="Examples to judge the choice by; a sweep does without.")]
-Device = Annotated[str, Option(help="auto (cuda where there is one, else cpu), cpu, cuda, cuda:1 …")]
-Dtype = Annotated[str, Option(help="auto (bfloat16 on cuda, else float32), float32, bfloat16, float16.")]
-Workers = Annotated[str | None, Option(help="N processes on this machine, or dask://HOST:PORT; they share the layers out.", show_default=False)]
-JournalFile = Annotated[Path | None, Option("--journal", help="Keep finished cells in this file; the same command goes on from there.", show_default=False)]
-Out = Annotated[Path | None, Option(help="Folder for result.json and outcomes.csv, which has a row for every example.", show_default=False)]
+Device = Annotated[
+    str, Option(help="auto (cuda where there is one, else cpu), cpu, cuda, cuda:1 …")
+]
+Dtype = Annotated[
+    str, Option(help="auto (bfloat16 on cuda, else float32), float32, bfloat16, float16.")
+]
+Workers = Annotated[
+    str | None,
+    Option(
+        help="N processes on this machine, or dask://HOST:PORT; they share the layers out.",
+        show_default=False,
+    ),
+]
+JournalFile = Annotated[
+    Path | None,
+    Option(
+        "--journal",
+        help="Keep finished cells in this file; the same command goes on from there.",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    Option(
+        help="Folder for result.json and outcomes.csv, which has a row for every example.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, Option("--json", help="JSON on stdout instead of a table.")]
 
 PAPER_RATES = "0,0.1,0.5,0.75,0.9,0.95,0.99,0.995"

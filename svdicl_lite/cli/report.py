@@ -21,7 +21,9 @@ from svdicl_lite.search.results import Comparison
 
 @dataclass
 class Report:
-    """`document` is what --json prints, `rows` and `note` are what a reader sees, `outcomes` what outcomes.csv lists."""
+    """`document` is what --json prints, `rows` and `note` are what a reader sees, `outcomes` what
+    outcomes.csv lists.
+    """
 
     document: dict
     rows: list[dict]  # of the table, one column a key
@@ -65,19 +67,35 @@ def experiment_row(experiment: Experiment) -> dict:
 def judged_row(outcome: Evaluation) -> dict:
     """n, accuracy, its 95 % interval by Wilson, balanced accuracy."""
     low, high = outcome.interval
-    return {"n": outcome.n, "accuracy": outcome.accuracy, "low": low, "high": high, "balanced_accuracy": outcome.balanced_accuracy}
+    return {
+        "n": outcome.n,
+        "accuracy": outcome.accuracy,
+        "low": low,
+        "high": high,
+        "balanced_accuracy": outcome.balanced_accuracy,
+    }
 
 
 def compared_row(result: Comparison) -> dict:
-    """What a search found, on validation and on test. The test by sets of demonstrations takes two of them at least."""
+    """What a search found, on validation and on test. The test by sets of demonstrations takes two
+    of them at least.
+    """
     low, high = result.gain_interval
     several = len(result.gain_by_set) > 1
     return {
-        "validation_before": judged_row(result.validation_before), "validation_after": judged_row(result.validation_after),
-        "validation_gain": result.validation_gain, "test_before": judged_row(result.test_before), "test_after": judged_row(result.test_after),
-        "test_gain": result.test_gain, "test_gain_low": low, "test_gain_high": high, "p_value": result.p_value, "optimism": result.optimism,
-        "test_gain_by_set": result.gain_by_set.tolist(), "p_value_by_set": result.p_value_by_set if several else None,
-    }  # fmt: skip
+        "validation_before": judged_row(result.validation_before),
+        "validation_after": judged_row(result.validation_after),
+        "validation_gain": result.validation_gain,
+        "test_before": judged_row(result.test_before),
+        "test_after": judged_row(result.test_after),
+        "test_gain": result.test_gain,
+        "test_gain_low": low,
+        "test_gain_high": high,
+        "p_value": result.p_value,
+        "optimism": result.optimism,
+        "test_gain_by_set": result.gain_by_set.tolist(),
+        "p_value_by_set": result.p_value_by_set if several else None,
+    }
 
 
 def by_set(result: Comparison) -> str:
@@ -97,15 +115,19 @@ def by_rate(cells: list[dict]) -> list[dict]:
     """The cells of a sweep as a table with a column for each rate."""
     rows: dict[tuple, dict] = {}
     for cell in cells:
-        row = rows.setdefault((cell["module"], cell["layer"]), {"module": cell["module"], "layer": cell["layer"]})
+        row = rows.setdefault(
+            (cell["module"], cell["layer"]), {"module": cell["module"], "layer": cell["layer"]}
+        )
         row[f"ξ = {cell['clip_rate']:g}"] = cell["accuracy"]
     return list(rows.values())
 
 
 def partial(journal: Journal | None, judges: dict[str, Callable]) -> Report:
-    """What was finished when the search was broken off, as far as the evaluators that `judges` make have judged it.
+    """What was finished when the search was broken off, as far as the evaluators that `judges` make
+    have judged it.
 
-    A journal may hold more: the test of a search that came before this sweep, on other prompts perhaps.
+    A journal may hold more: the test of a search that came before this sweep, on other prompts
+    perhaps.
     """
     cells = []
     for key, scores in journal.entries() if journal is not None else ():
@@ -114,20 +136,39 @@ def partial(journal: Journal | None, judges: dict[str, Callable]) -> Report:
             continue
         where = {name: key[name] for name in ("layer", "module", "clip_rate") if name in key}
         after = {"clips_before": len(key["after"])} if "after" in key else {}
-        cells.append({"judge": judge, **after, **where, **judged_row(judges[judge]().outcome(scores))})
-    rows = [{**{name: cell.get(name) for name in ("judge", "layer", "module", "clip_rate")}, "accuracy": interval(cell), "n": cell["n"]} for cell in cells]
-    return Report({"interrupted": True, "cells": cells}, rows, f"broken off; {len(cells)} cells are finished")
+        cells.append(
+            {"judge": judge, **after, **where, **judged_row(judges[judge]().outcome(scores))}
+        )
+    rows = [
+        {
+            **{name: cell.get(name) for name in ("judge", "layer", "module", "clip_rate")},
+            "accuracy": interval(cell),
+            "n": cell["n"],
+        }
+        for cell in cells
+    ]
+    return Report(
+        {"interrupted": True, "cells": cells}, rows, f"broken off; {len(cells)} cells are finished"
+    )
 
 
 def _examples(outcomes: list[tuple[dict, Evaluation]]) -> pd.DataFrame:
-    """One row for every example under every outcome: what was done, and the right class, the answer and the scores."""
+    """One row for every example under every outcome: what was done, and the right class, the answer
+    and the scores.
+    """
     parts = []
     for what, outcome in outcomes:
         columns = {
-            **what, "example": np.arange(outcome.n), "demonstration_set": 0 if outcome.demonstration_sets is None else outcome.demonstration_sets,
-            "label": outcome.labels, "prediction": outcome.predictions, "correct": outcome.correct,
+            **what,
+            "example": np.arange(outcome.n),
+            "demonstration_set": (
+                0 if outcome.demonstration_sets is None else outcome.demonstration_sets
+            ),
+            "label": outcome.labels,
+            "prediction": outcome.predictions,
+            "correct": outcome.correct,
             **{f"score_{c}": outcome.scores[:, c] for c in range(outcome.scores.shape[1])},
-        }  # fmt: skip
+        }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
 

@@ -1,4 +1,5 @@
-"""What the commands share: options become an experiment, work is done between a journal and its workers, an error becomes one sentence.
+"""What the commands share: options become an experiment, work is done between a journal and its
+workers, an error becomes one sentence.
 
 Taught in chapter 13.
 """
@@ -12,7 +13,9 @@ from collections.abc import Callable
 import typer
 
 
-def experiment_of(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype) -> Callable:
+def experiment_of(
+    model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype
+) -> Callable:
     """What makes the `Experiment`, once torch has been imported."""
 
     def experiment():
@@ -31,10 +34,18 @@ def judges_of(experiment: Callable, *splits: str) -> dict[str, Callable]:
     return {split: lambda split=split: experiment().evaluator(split) for split in splits}
 
 
-def run(command, work, as_json, out=None, identity=None, judges=None, journal=None, workers=None) -> None:
-    """Does `work(journal, map)` and shows its report. Broken off, it shows what is finished of what `judges` judge."""
+def run(
+    command, work, as_json, out=None, identity=None, judges=None, journal=None, workers=None
+) -> None:
+    """Does `work(journal, map)` and shows its report. Broken off, it shows what is finished of what
+    `judges` judge.
+    """
     start, kept, code = time.monotonic(), None, 0
-    atexit.register(gc.freeze)  # the end would look once more through a million objects of torch's and transformers' for garbage: a second
+    atexit.register(
+        gc.freeze
+        # the end would look once more through a million objects of torch's and transformers' for
+        # garbage: a second
+    )
     try:
         from svdicl_lite.cli import report as reporting
         from svdicl_lite.search.journal import Journal
@@ -51,11 +62,24 @@ def run(command, work, as_json, out=None, identity=None, judges=None, journal=No
     except KeyboardInterrupt:  # while torch was being imported, or a second one
         print(f"svdicl {command}: broken off", file=sys.stderr)
         code = 130
-    except (ValueError, IndexError, TypeError, OSError, ImportError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):  # torch's way to say it of any device; others are faults of ours
+    except (
+        ValueError,
+        IndexError,
+        TypeError,
+        OSError,
+        ImportError,
+        MemoryError,
+        RuntimeError,
+    ) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(
+            error
+        ):  # torch's way to say it of any device; others are faults of ours
             raise
         if isinstance(error, (MemoryError, RuntimeError)):
-            error = f"out of memory ({str(error).partition('. ')[0][:160]}); take fewer --shots, another --device, or a smaller model"
+            error = (
+                f"out of memory ({str(error).partition('. ')[0][:160]}); take fewer --shots,"
+                " another --device, or a smaller model"
+            )
         print(f"svdicl {command}: {' '.join(str(error).split())}", file=sys.stderr)
         code = 1
     raise typer.Exit(code)
@@ -65,7 +89,9 @@ def rates_of(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(rate) for rate in text.split(","))
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 0,0.5,0.9", param_hint="--clip-rates") from None
+        raise typer.BadParameter(
+            f"{text!r} is not a list of numbers such as 0,0.5,0.9", param_hint="--clip-rates"
+        ) from None
 
 
 def number(text: str | None) -> int | str | None:
@@ -76,4 +102,8 @@ def number(text: str | None) -> int | str | None:
 def task_and_labels(text: str | None) -> tuple[str | None, str]:
     """TASK:LABELS, or TASK alone, in which a colon may be part of a path."""
     task, colon, labels = (text or "").rpartition(":")
-    return (task, labels) if colon and labels in ("canonical", "flipped", "arbitrary") else (text, "canonical")
+    return (
+        (task, labels)
+        if colon and labels in ("canonical", "flipped", "arbitrary")
+        else (text, "canonical")
+    )

@@ -1,4 +1,5 @@
-"""SVD clipping: keep the largest singular values of a module's matrices, drop the rest, and be able to go back.
+"""SVD clipping: keep the largest singular values of a module's matrices, drop the rest, and be able
+to go back.
 
 Taught in chapter 04.
 """
@@ -15,28 +16,41 @@ from svdicl_lite.clipping.svd import SVD, check_clip_rate, check_finite, rank_at
 
 
 class ThinLinear(nn.Sequential):
-    """Two linear layers n → rank → m that stand in for one; its weights are on the meta device until somebody sets them."""
+    """Two linear layers n → rank → m that stand in for one; its weights are on the meta device
+    until somebody sets them.
+    """
 
     def __init__(self, m: int, n: int, rank: int, bias: bool):
         with warnings.catch_warnings(action="ignore"):  # at rank 0 there is nothing to initialise
-            super().__init__(nn.Linear(n, rank, bias=False, device="meta"), nn.Linear(rank, m, bias=bias, device="meta"))
+            super().__init__(
+                nn.Linear(n, rank, bias=False, device="meta"),
+                nn.Linear(rank, m, bias=bias, device="meta"),
+            )
 
     @property
     def weight(self) -> Tensor:
-        """The product (m, n), a new tensor: some models look at the weight of a layer, for its dtype or to initialise it."""
+        """The product (m, n), a new tensor: some models look at the weight of a layer, for its
+        dtype or to initialise it.
+        """
         return self[1].weight @ self[0].weight
 
 
 class Clip:
     """One module of one layer, factored once and ready to be cut at any rate.
 
-    The matrices of the module are clipped together, each to its own rank r = (1 − ξ) min(m, n) (paper, section 2). `expert` keeps
-    to one expert of a mixture. `how` makes the new matrix (m, n), float64, of the factors of the old one and a rank; anything
-    but `SVD.truncate` is a control. Raises ValueError for a matrix with NaN or infinity, and what `matrices` raises.
+    The matrices of the module are clipped together, each to its own rank r = (1 − ξ) min(m, n)
+    (paper, section 2). `expert` keeps to one expert of a mixture. `how` makes the new matrix (m,
+    n), float64, of the factors of the old one and a rank; anything but `SVD.truncate` is a control.
+    Raises ValueError for a matrix with NaN or infinity, and what `matrices` raises.
     """
 
     def __init__(
-        self, model: nn.Module, layer: int, module: str, expert: int | str | None = None, how: Callable[[SVD, int], Tensor] = SVD.truncate
+        self,
+        model: nn.Module,
+        layer: int,
+        module: str,
+        expert: int | str | None = None,
+        how: Callable[[SVD, int], Tensor] = SVD.truncate,
     ):
         self.model, self.how = model, how
         self.matrices = matrices(model, layer, module, expert)
@@ -49,8 +63,8 @@ class Clip:
 
     @torch.no_grad()
     def apply(self, clip_rate: float, skip: Collection[Matrix] = ()) -> None:
-        """Writes the clipped matrices into the model, all but those in `skip`, always cut from the original factors; rate 0 writes
-        nothing."""
+        """Writes the clipped matrices into the model, all but those in `skip`, always cut from the
+        original factors; rate 0 writes nothing."""
         self._check(clip_rate)
         for matrix, factors, rank in zip(self.matrices, self.factors, self.ranks(clip_rate)):
             if clip_rate and matrix not in skip:
@@ -58,10 +72,12 @@ class Clip:
 
     @contextmanager
     def at(self, clip_rate: float, factored: bool = False):
-        """Inside `with clip.at(0.9):` the model is clipped; after it, also after an error, it is as it was, bit for bit.
+        """Inside `with clip.at(0.9):` the model is clipped; after it, also after an error, it is as
+        it was, bit for bit.
 
-        `factored` multiplies by (U_r S_r)(V_rᵀ x) wherever that is less work than W_r x: the same up to rounding, and cheap at high
-        rates. Meanwhile two thin layers stand in for each such layer, and hooks on that layer do not run.
+        `factored` multiplies by (U_r S_r)(V_rᵀ x) wherever that is less work than W_r x: the same
+        up to rounding, and cheap at high rates. Meanwhile two thin layers stand in for each such
+        layer, and hooks on that layer do not run.
         """
         self._check(clip_rate)
         thin = self.thin(clip_rate) if factored else {}
@@ -78,18 +94,27 @@ class Clip:
                 matrix.write(original)
 
     def thin(self, clip_rate: float) -> dict[Matrix, ThinLinear]:
-        """Two linear layers, x → V_rᵀ x → U_r S_r (V_rᵀ x) + bias, for each clipped matrix that may be replaced as a whole and for
-        which they are smaller: r(m + n) < mn. Parts of a fused parameter are not among them."""
+        """Two linear layers, x → V_rᵀ x → U_r S_r (V_rᵀ x) + bias, for each clipped matrix that may
+        be replaced as a whole and for which they are smaller: r(m + n) < mn. Parts of a fused
+        parameter are not among them."""
         if self.how is not SVD.truncate:
-            raise ValueError("only a clip made with how=SVD.truncate is a product of thin factors; leave factored out for this one")
+            raise ValueError(
+                "only a clip made with how=SVD.truncate is a product of thin factors; leave"
+                " factored out for this one"
+            )
         thin = {}
         for matrix, factors, rank in zip(self.matrices, self.factors, self.ranks(clip_rate)):
             m, n = matrix.weight.shape
             if matrix.whole and clip_rate > 0 and rank * (m + n) < m * n:
                 holder = self._holders[matrix]
                 thin[matrix] = ThinLinear(m, n, rank, bias=holder.bias is not None)
-                for layer, W in zip(thin[matrix], (factors.Vh[:rank], factors.U[:, :rank] * factors.S[:rank])):
-                    layer.weight = nn.Parameter(W.to(holder.weight.dtype).to(holder.weight.device).contiguous(), requires_grad=holder.weight.requires_grad)
+                for layer, W in zip(
+                    thin[matrix], (factors.Vh[:rank], factors.U[:, :rank] * factors.S[:rank])
+                ):
+                    layer.weight = nn.Parameter(
+                        W.to(holder.weight.dtype).to(holder.weight.device).contiguous(),
+                        requires_grad=holder.weight.requires_grad,
+                    )
                 thin[matrix][1].bias = holder.bias
         return thin
 
@@ -97,13 +122,18 @@ class Clip:
         check_clip_rate(clip_rate)
         for matrix, holder in self._holders.items():
             if self.model.get_submodule(matrix.name) is not holder:
-                raise RuntimeError(f"two thin layers stand in for {matrix}, so that writing its weight would change nothing")
+                raise RuntimeError(
+                    f"two thin layers stand in for {matrix}, so that writing its weight would"
+                    " change nothing"
+                )
 
 
 def clipped(model: nn.Module, layer: int, module: str, clip_rate: float):
-    """A context in which `module` (mlp, attn, all, or one role) of `layer` is clipped at `clip_rate` in [0, 1].
+    """A context in which `module` (mlp, attn, all, or one role) of `layer` is clipped at
+    `clip_rate` in [0, 1].
 
-    To try many rates on the same module, make one `Clip` and use its `at`: it factors each matrix once.
+    To try many rates on the same module, make one `Clip` and use its `at`: it factors each matrix
+    once.
     """
     check_clip_rate(clip_rate)
     return Clip(model, layer, module).at(clip_rate)

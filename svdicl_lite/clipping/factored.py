@@ -1,8 +1,8 @@
 """Compression that is real: a clipped matrix is stored, saved and multiplied as two thin ones.
 
-A dense matrix of rank r has mn numbers still; its two factors have r(m + n), fewer once r < mn / (m + n). A factored model is
-saved by its own `save_pretrained` and loaded by `load_factored`: `from_pretrained` would look for the layers that are gone.
-Taught in chapter 04.
+A dense matrix of rank r has mn numbers still; its two factors have r(m + n), fewer once r < mn / (m
++ n). A factored model is saved by its own `save_pretrained` and loaded by `load_factored`:
+`from_pretrained` would look for the layers that are gone. Taught in chapter 04.
 """
 
 import statistics
@@ -19,11 +19,14 @@ KEY = "svd_factored"  # in the model's config: {name of the layer: rank}
 
 
 @torch.no_grad()
-def factorize_(model: nn.Module, layer: int, module: str, clip_rate: float, expert: int | str | None = None) -> nn.Module:
-    """Clips `module` of `layer` for good, in thin layers wherever they are smaller; returns the model.
+def factorize_(
+    model: nn.Module, layer: int, module: str, clip_rate: float, expert: int | str | None = None
+) -> nn.Module:
+    """Clips `module` of `layer` for good, in thin layers wherever they are smaller; returns the
+    model.
 
-    Parts of a fused parameter, single experts among them, and matrices of which too much is left are clipped as `clip_` does.
-    Raises what `Clip` raises.
+    Parts of a fused parameter, single experts among them, and matrices of which too much is left
+    are clipped as `clip_` does. Raises what `Clip` raises.
     """
     clip = Clip(model, layer, module, expert)
     thin = clip.thin(clip_rate)
@@ -38,7 +41,8 @@ def factorize_(model: nn.Module, layer: int, module: str, clip_rate: float, expe
 
 
 def load_factored(folder: str, **kwargs) -> nn.Module:
-    """The model that `save_pretrained` wrote to `folder` after `factorize_`; any other model that `transformers` knows, too.
+    """The model that `save_pretrained` wrote to `folder` after `factorize_`; any other model that
+    `transformers` knows, too.
 
     `kwargs` go to `from_pretrained`. Raises ValueError if weights are missing in the folder.
     """
@@ -53,20 +57,30 @@ def load_factored(folder: str, **kwargs) -> nn.Module:
             m, n = holder.weight.shape if isinstance(holder, nn.Linear) else holder.weight.T.shape
             self.set_submodule(name, ThinLinear(m, n, rank, bias=holder.bias is not None))
 
-    # A subclass whose layers are thin from the start, so that dtypes, shards and devices stay the library's business.
-    # (Its module and name are the family's own, by which the library finds how that family's checkpoints name their weights.)
-    factored = type(known.__name__, (known,), {"__init__": __init__, "__module__": known.__module__}) if ranks else known
+    # A subclass whose layers are thin from the start, so that dtypes, shards and devices stay the
+    # library's business.
+    # (Its module and name are the family's own, by which the library finds how that family's
+    # checkpoints name their weights.)
+    factored = (
+        type(known.__name__, (known,), {"__init__": __init__, "__module__": known.__module__})
+        if ranks
+        else known
+    )
     model, info = factored.from_pretrained(folder, output_loading_info=True, **kwargs)
     if info["missing_keys"]:
-        raise ValueError(f"the checkpoint in {folder} is damaged or incomplete: it lacks {', '.join(sorted(info['missing_keys']))}")
+        raise ValueError(
+            f"the checkpoint in {folder} is damaged or incomplete: it lacks"
+            f" {', '.join(sorted(info['missing_keys']))}"
+        )
     model.__class__ = known
     return model
 
 
 @torch.no_grad()
 def report(before: nn.Module, after: nn.Module, tokens: Tensor, repeats: int = 7) -> pd.DataFrame:
-    """What compression saved: one row per model, `before` and `after`, with `parameters`, `bytes`, the median `seconds` of a forward
-    pass over `tokens` (N, T), and `speed_up` = seconds before / seconds of this row.
+    """What compression saved: one row per model, `before` and `after`, with `parameters`, `bytes`,
+    the median `seconds` of a forward pass over `tokens` (N, T), and `speed_up` = seconds before /
+    seconds of this row.
 
     The two take turns, `repeats` times after one to warm up, so that a busy machine slows both.
     """
@@ -81,9 +95,11 @@ def report(before: nn.Module, after: nn.Module, tokens: Tensor, repeats: int = 7
             seconds[name] += [elapsed] if turn else []
     rows = {
         name: {
-            "parameters": sum(p.numel() for p in model.parameters()), "bytes": sum(p.numel() * p.element_size() for p in model.parameters()),
-            "seconds": statistics.median(seconds[name]), "speed_up": statistics.median(seconds["before"]) / statistics.median(seconds[name]),
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "bytes": sum(p.numel() * p.element_size() for p in model.parameters()),
+            "seconds": statistics.median(seconds[name]),
+            "speed_up": statistics.median(seconds["before"]) / statistics.median(seconds[name]),
         }
         for name, model in models.items()
-    }  # fmt: skip
+    }
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,7 +1,7 @@
 """Spectra of all layers, and the layer that condition numbers choose.
 
-Two things that the paper leaves open are parameters here: k, and how the condition numbers of a module's matrices become one (Yao et al.
-2024, appendix C.2). Taught in chapters 06 and 07.
+Two things that the paper leaves open are parameters here: k, and how the condition numbers of a
+module's matrices become one (Yao et al. 2024, appendix C.2). Taught in chapters 06 and 07.
 """
 
 import hashlib
@@ -20,7 +20,8 @@ REDUCTIONS = ("max", "mean", "median")
 
 
 def condition_table(model, module: str = "all", expert: int | str | None = None) -> pd.DataFrame:
-    """One row per layer and matrix of `module`: sigma_max, sigma_min, condition_number (infinite if singular), stable_rank.
+    """One row per layer and matrix of `module`: sigma_max, sigma_min, condition_number (infinite if
+    singular), stable_rank.
 
     `expert` keeps to one expert of a mixture, a number or "shared".
     """
@@ -33,10 +34,14 @@ def condition_table(model, module: str = "all", expert: int | str | None = None)
                 raise ValueError(f"cannot judge {matrix}: {error}") from None
             rows.append(
                 {
-                    "layer": layer, "role": matrix.role, "sigma_max": S[0].item(), "sigma_min": S[-1].item(),
-                    "condition_number": condition_number(S), "stable_rank": stable_rank(S),
+                    "layer": layer,
+                    "role": matrix.role,
+                    "sigma_max": S[0].item(),
+                    "sigma_min": S[-1].item(),
+                    "condition_number": condition_number(S),
+                    "stable_rank": stable_rank(S),
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows)
 
 
@@ -44,19 +49,27 @@ _spectra: dict[bytes, Tensor] = {}
 
 
 def _spectrum(W: Tensor) -> Tensor:
-    """`singular_values(W)`, found once for all matrices that hold the same numbers: every search of a model asks for them."""
+    """`singular_values(W)`, found once for all matrices that hold the same numbers: every search of
+    a model asks for them.
+    """
     W = W.detach().contiguous()
-    key = hashlib.sha256(f"{tuple(W.shape)} {W.dtype} {W.device.type}".encode() + W.cpu().view(torch.uint8).numpy().tobytes()).digest()
+    key = hashlib.sha256(
+        f"{tuple(W.shape)} {W.dtype} {W.device.type}".encode()
+        + W.cpu().view(torch.uint8).numpy().tobytes()
+    ).digest()
     if key not in _spectra:
         _spectra[key] = singular_values(W)
     return _spectra[key]
 
 
-def select_layer(model, module: str, top_k: int = 2, reduction: str = "max", expert: int | str | None = None) -> int:
+def select_layer(
+    model, module: str, top_k: int = 2, reduction: str = "max", expert: int | str | None = None
+) -> int:
     """The deepest of the `top_k` layers whose `module` has the largest condition number.
 
-    `reduction` (max, mean or median) joins the condition numbers of the module's matrices into one. Raises ValueError if one of the
-    matrices is singular: an infinite condition number would outbid all others, whatever they say.
+    `reduction` (max, mean or median) joins the condition numbers of the module's matrices into one.
+    Raises ValueError if one of the matrices is singular: an infinite condition number would outbid
+    all others, whatever they say.
     """
     check_choice(n_layers(model), top_k, reduction)
     return chosen_layer(condition_table(model, module, expert), top_k, reduction)
@@ -67,21 +80,41 @@ def chosen_layer(table: pd.DataFrame, top_k: int = 2, reduction: str = "max") ->
     check_choice(table["layer"].nunique(), top_k, reduction)
     for row in table[np.isinf(table["condition_number"])].itertuples():
         raise ValueError(
-            f"layer {row.layer} {row.role} is singular, so condition numbers cannot choose a layer: one of them is infinite; name the layer yourself"
+            f"layer {row.layer} {row.role} is singular, so condition numbers cannot choose a layer:"
+            " one of them is infinite; name the layer yourself"
         )
-    return int(table.groupby("layer")["condition_number"].agg(reduction).nlargest(top_k, keep="last").index.max())
+    return int(
+        table.groupby("layer")["condition_number"]
+        .agg(reduction)
+        .nlargest(top_k, keep="last")
+        .index.max()
+    )
 
 
-def layer_of(model, module: str, layer: int | str | None, top_k: int, reduction: str, expert: int | str | None, seed: int) -> int:
-    """The layer that is meant: by condition number if `layer` is None, drawn by `seed` if it is "random", or itself."""
+def layer_of(
+    model,
+    module: str,
+    layer: int | str | None,
+    top_k: int,
+    reduction: str,
+    expert: int | str | None,
+    seed: int,
+) -> int:
+    """The layer that is meant: by condition number if `layer` is None, drawn by `seed` if it is
+    "random", or itself.
+    """
     if layer is None:
         return select_layer(model, module, top_k, reduction, expert)
     return random.Random(f"layer {seed}").randrange(n_layers(model)) if layer == "random" else layer
 
 
 def check_choice(n_layers: int, top_k: int, reduction: str) -> None:
-    """Raises ValueError unless the deepest of `top_k` of `n_layers` layers can be told, the `reduction` being a known one."""
+    """Raises ValueError unless the deepest of `top_k` of `n_layers` layers can be told, the
+    `reduction` being a known one.
+    """
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, but must be one of {', '.join(REDUCTIONS)}")
     if not 1 <= top_k <= n_layers:
-        raise ValueError(f"top_k is {top_k}, but must be between 1 and {n_layers}, the number of layers")
+        raise ValueError(
+            f"top_k is {top_k}, but must be between 1 and {n_layers}, the number of layers"
+        )

@@ -1,6 +1,7 @@
 """The models that ship with the project, and how to load any other.
 
-Taught in chapter 03; how they were made is in ``training`` and in the card beside each one's weights.
+Taught in chapter 03; how they were made is in ``training`` and in the card beside each one's
+weights.
 """
 
 import json
@@ -17,15 +18,18 @@ def shipped_models() -> list[str]:
 
 
 def model_card(name: str) -> dict:
-    """How a shipped model was made and what it can do: recipe, seconds, training curve, figures with n and interval."""
+    """How a shipped model was made and what it can do: recipe, seconds, training curve, figures
+    with n and interval.
+    """
     return json.loads((_shipped(name) / "card.json").read_text())
 
 
 def load_model(name: str, device: str = "cpu"):
-    """(model, tokenizer) by a shipped name, a folder, or a name on the Hugging Face hub; in evaluation mode, on `device`.
+    """(model, tokenizer) by a shipped name, a folder, or a name on the Hugging Face hub; in
+    evaluation mode, on `device`.
 
-    Raises ValueError for a checkpoint that is incomplete or damaged and for a model that takes no text, OSError when the hub
-    does not have the name or cannot be reached.
+    Raises ValueError for a checkpoint that is incomplete or damaged and for a model that takes no
+    text, OSError when the hub does not have the name or cannot be reached.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -33,39 +37,68 @@ def load_model(name: str, device: str = "cpu"):
     from svdicl_lite.clipping.factored import KEY, load_factored
 
     if name in READ_NUMBERS:
-        raise ValueError(f"{name} reads numbers, not text, and has no tokenizer; load it with svdicl_lite.training.{READ_NUMBERS[name]}")
-    local = CHECKPOINTS / name if name in shipped_models() else Path(name) if name and Path(name).is_dir() else None
+        raise ValueError(
+            f"{name} reads numbers, not text, and has no tokenizer; load it with"
+            f" svdicl_lite.training.{READ_NUMBERS[name]}"
+        )
+    local = (
+        CHECKPOINTS / name
+        if name in shipped_models()
+        else Path(name)
+        if name and Path(name).is_dir()
+        else None
+    )
     offline = local is not None or not _hub_has(name)
     bar = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(local or name, local_files_only=offline)
         if getattr(AutoConfig.from_pretrained(local or name, local_files_only=offline), KEY, None):
-            model, report = load_factored(local or name, local_files_only=offline), {"missing_keys": (), "mismatched_keys": ()}
+            model, report = (
+                load_factored(local or name, local_files_only=offline),
+                {
+                    "missing_keys": (),
+                    "mismatched_keys": (),
+                },
+            )
         else:
-            model, report = AutoModelForCausalLM.from_pretrained(local or name, local_files_only=offline, output_loading_info=True)
+            model, report = AutoModelForCausalLM.from_pretrained(
+                local or name, local_files_only=offline, output_loading_info=True
+            )
     except Exception as error:
         if str(error).startswith("the checkpoint in"):
             raise  # it says so already
-        raise ValueError(f"the checkpoint in {local or name} is damaged or incomplete ({_first_line(error)}); fetch or train it again") from error
+        raise ValueError(
+            f"the checkpoint in {local or name} is damaged or incomplete ({_first_line(error)});"
+            " fetch or train it again"
+        ) from error
     finally:
         if bar:
             logging.enable_progress_bar()
     if len(tokenizer) <= len(tokenizer.all_special_tokens):
-        raise ValueError(f"the checkpoint in {local or name} is damaged or incomplete (it has no tokenizer); fetch or train it again")
+        raise ValueError(
+            f"the checkpoint in {local or name} is damaged or incomplete (it has no tokenizer);"
+            " fetch or train it again"
+        )
     if report["missing_keys"] or report["mismatched_keys"]:
         missing = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
-        raise ValueError(f"the checkpoint in {local or name} lacks {len(missing)} weights, {missing[0]} for one; fetch or train it again")
+        raise ValueError(
+            f"the checkpoint in {local or name} lacks {len(missing)} weights, {missing[0]} for one;"
+            " fetch or train it again"
+        )
     return model.eval().to(device), tokenizer
 
 
 def _hub_has(name: str) -> bool:
-    """True if the hub answers and has the model, False if it does not answer but the model was fetched before."""
+    """True if the hub answers and has the model, False if it does not answer but the model was
+    fetched before.
+    """
     from huggingface_hub import file_exists, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, HFValidationError
 
     ours = f"the models that ship with svdicl_lite need no network: {', '.join(shipped_models())}"
-    try:  # one quick question first: transformers itself would ask again and again for most of a minute
+    # one quick question first: transformers itself would ask again and again for most of a minute
+    try:
         if file_exists(name, "config.json"):
             return True
         reason = "the hub has no such model"
@@ -76,15 +109,23 @@ def _hub_has(name: str) -> bool:
             return False
         reason = f"the hub cannot be reached: {_first_line(error)}"
         if isinstance(error, GatedRepoError):
-            reason = "its owners ask for a licence: accept it on the model's page, then `hf auth login`"
+            reason = (
+                "its owners ask for a licence: accept it on the model's page, then `hf auth login`"
+            )
     raise OSError(f"cannot load {name!r} ({reason}); {ours}")
 
 
 def _shipped(name: str) -> Path:
     if name not in shipped_models():
-        raise ValueError(f"there is no shipped model {name!r}; there are {', '.join(shipped_models())}")
+        raise ValueError(
+            f"there is no shipped model {name!r}; there are {', '.join(shipped_models())}"
+        )
     return CHECKPOINTS / name
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120]}" if str(error).strip() else type(error).__name__
+    return (
+        f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120]}"
+        if str(error).strip()
+        else type(error).__name__
+    )

@@ -1,1 +1,3 @@
-"""Scores: from examples to prompts, from prompts to label scores, plainly and fast, and what they say of a model."""
+"""Scores: from examples to prompts, from prompts to label scores, plainly and fast, and what they
+say of a model.
+"""

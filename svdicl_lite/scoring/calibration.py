@@ -1,6 +1,7 @@
 """Calibration: a model's preference for a label word, measured without labels and subtracted.
 
-A way to gain without damage. If a clip helps because it shifts that preference, then subtracting it should do as well. Taught in chapter 08.
+A way to gain without damage. If a clip helps because it shifts that preference, then subtracting it
+should do as well. Taught in chapter 08.
 """
 
 from dataclasses import replace
@@ -16,9 +17,11 @@ from svdicl_lite.tasks.task import Task
 
 
 def batch_bias(scores: np.ndarray) -> np.ndarray:
-    """(C,) the mean log-probability of each label word over examples (N, C) without their labels (batch calibration, Zhou et al. 2023).
+    """(C,) the mean log-probability of each label word over examples (N, C) without their labels
+    (batch calibration, Zhou et al. 2023).
 
-    The preference belongs to the prompt, so take it from examples behind the same demonstrations as those it is for.
+    The preference belongs to the prompt, so take it from examples behind the same demonstrations as
+    those it is for.
     """
     return log_softmax(np.asarray(scores, dtype=float), axis=1).mean(0)
 
@@ -27,23 +30,35 @@ CONTENT_FREE = ("N/A", "", "[MASK]")
 
 
 def contextual_bias(
-    tokenizer, task: Task, words: tuple[str, ...], demonstrations: list[dict], score: Callable[[Prompts], np.ndarray]
+    tokenizer,
+    task: Task,
+    words: tuple[str, ...],
+    demonstrations: list[dict],
+    score: Callable[[Prompts], np.ndarray],
 ) -> np.ndarray:
-    """(C,) the log of the mean probability of each label word where there is nothing to judge (contextual calibration, Zhao et al. 2021).
+    """(C,) the log of the mean probability of each label word where there is nothing to judge
+    (contextual calibration, Zhao et al. 2021).
 
-    Every column of the task is filled in turn with `N/A`, nothing and `[MASK]`; `score` takes the prompts to label-word logits
-    (3, C), as `plain_scores` does with a model.
+    Every column of the task is filled in turn with `N/A`, nothing and `[MASK]`; `score` takes the
+    prompts to label-word logits (3, C), as `plain_scores` does with a model.
     """
     columns = {name for _, name, _, _ in Formatter().parse(task.template) if name} - {"label"}
-    blanks = [{**dict.fromkeys(columns, text), "label": 0} for text in CONTENT_FREE]  # a label that nobody reads
+    blanks = [
+        {**dict.fromkeys(columns, text), "label": 0} for text in CONTENT_FREE
+    ]  # a label that nobody reads
     scores = score(encode(tokenizer, task, words, demonstrations, blanks))
     return np.log(softmax(np.asarray(scores, dtype=float), axis=1).mean(0))
 
 
 def calibrate(evaluation: Evaluation, bias: np.ndarray) -> Evaluation:
-    """The same evaluation with `bias` subtracted from its scores: one (C,), or (N, C) where sets of demonstrations have their own."""
+    """The same evaluation with `bias` subtracted from its scores: one (C,), or (N, C) where sets of
+    demonstrations have their own.
+    """
     bias = np.asarray(bias, dtype=float)
     if bias.shape not in (evaluation.scores.shape, evaluation.scores.shape[1:]):
         N, C = evaluation.scores.shape
-        raise ValueError(f"the bias has shape {bias.shape}, but must have ({C},) or ({N}, {C}), a number for each class")
+        raise ValueError(
+            f"the bias has shape {bias.shape}, but must have ({C},) or ({N}, {C}), a number for"
+            " each class"
+        )
     return replace(evaluation, scores=evaluation.scores - bias)

@@ -8,7 +8,9 @@ from svdicl_lite.stats import Interval, wilson_interval
 
 
 class Answers:
-    """Right or wrong, example by example. What inherits this has `predictions` and `labels`, (N,) each."""
+    """Right or wrong, example by example. What inherits this has `predictions` and `labels`, (N,)
+    each.
+    """
 
     @property
     def correct(self) -> np.ndarray:
@@ -29,7 +31,10 @@ class Answers:
         return wilson_interval(self.correct.sum(), self.n)
 
     def __str__(self) -> str:
-        return f"{self.accuracy:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}], n = {self.n:,}"
+        return (
+            f"{self.accuracy:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}], n ="
+            f" {self.n:,}"
+        )
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,9 @@ class Evaluation(Answers):
 
     scores: np.ndarray  # (N, C) logits of the label words where the label is due
     labels: np.ndarray  # (N,) right classes
-    demonstration_sets: np.ndarray | None = None  # (N,) which set of demonstrations stood before each; None if one before all
+    demonstration_sets: np.ndarray | None = (
+        None  # (N,) which set of demonstrations stood before each; None if one before all
+    )
 
     @property
     def predictions(self) -> np.ndarray:
@@ -47,5 +54,9 @@ class Evaluation(Answers):
 
     @property
     def balanced_accuracy(self) -> float:
-        """Mean over the classes of the share that was found: 1/C for a model that always gives one answer."""
-        return float(np.mean([self.correct[self.labels == label].mean() for label in np.unique(self.labels)]))
+        """Mean over the classes of the share that was found: 1/C for a model that always gives one
+        answer.
+        """
+        return float(
+            np.mean([self.correct[self.labels == label].mean() for label in np.unique(self.labels)])
+        )

@@ -1,8 +1,10 @@
-"""Algorithm 1: which layer to clip, how much, and whether it was worth it; and the sweep that shows what there is to find.
+"""Algorithm 1: which layer to clip, how much, and whether it was worth it; and the sweep that shows
+what there is to find.
 
-Follows appendix C.2 of Yao et al. 2024: condition numbers of all layers, the deepest of the k worst conditioned, the
-candidate rates in order, a rate kept when validation improves strictly, one test at the end. Two things the paper leaves
-open are parameters here: k, and how the condition numbers of a module's matrices become one. Taught in chapter 07.
+Follows appendix C.2 of Yao et al. 2024: condition numbers of all layers, the deepest of the k worst
+conditioned, the candidate rates in order, a rate kept when validation improves strictly, one test
+at the end. Two things the paper leaves open are parameters here: k, and how the condition numbers
+of a module's matrices become one. Taught in chapter 07.
 """
 
 from collections.abc import Callable
@@ -19,40 +21,53 @@ from svdicl_lite.search.results import SearchResult
 
 
 def search_clip_rate(
-    model, validation: ICLEvaluator, test: ICLEvaluator, module: str = "mlp", layer: int | str | None = None, top_k: int = 2, reduction: str = "max",
-    clip_rates=CLIP_RATES, expert: int | None = None, method: str = "svd", seed: int = 0, journal: Journal | None = None, map: Callable | None = None,
-) -> SearchResult:  # fmt: skip
-    """Algorithm 1. `layer` None lets the condition numbers choose it, "random" lets `seed`. The model is left as it was.
+    model,
+    validation: ICLEvaluator,
+    test: ICLEvaluator,
+    module: str = "mlp",
+    layer: int | str | None = None,
+    top_k: int = 2,
+    reduction: str = "max",
+    clip_rates=CLIP_RATES,
+    expert: int | None = None,
+    method: str = "svd",
+    seed: int = 0,
+    journal: Journal | None = None,
+    map: Callable | None = None,
+) -> SearchResult:
+    """Algorithm 1. `layer` None lets the condition numbers choose it, "random" lets `seed`. The
+    model is left as it was.
 
-    Of equal validation scores the earliest rate wins, so a clip must beat the unclipped model to be chosen. `method` names what is
-    done at each rate: "svd", or a control of `svdicl_lite.clipping.controls`, random ones drawn by `seed`. `journal` keeps what is finished, `map` shares the work
-    out (see `cells.judged`).
+    Of equal validation scores the earliest rate wins, so a clip must beat the unclipped model to be
+    chosen. `method` names what is done at each rate: "svd", or a control of
+    `svdicl_lite.clipping.controls`, random ones drawn by `seed`. `journal` keeps what is finished,
+    `map` shares the work out (see `cells.judged`).
     """
     rates = check_clip_rates(clip_rates)
     check_evaluators(model, validation, test)
     layer = layer_of(model, module, layer, top_k, reduction, expert, seed)
     cells = [Cell(layer, module, rate, expert, method, seed) for rate in rates]
     check_cells(model, cells)
-    bar = tqdm(judged(validation, cells, journal, map), total=len(cells), desc="validation", unit="rate", disable=None)
+    bar = tqdm(
+        judged(validation, cells, journal, map),
+        total=len(cells),
+        desc="validation",
+        unit="rate",
+        disable=None,
+    )
     outcomes = [outcome for _, outcome in bar]
-    best = max(range(len(cells)), key=lambda i: outcomes[i].accuracy)  # max returns the first of equals
-    tested = [outcome for _, outcome in judged(test, [cells[i] for i in sorted({0, best})], journal, map)]
-    return SearchResult(outcomes[0], outcomes[best], tested[0], tested[-1], tuple(cells), tuple(outcomes), cells[best])
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
+    best = max(
+        range(len(cells)), key=lambda i: outcomes[i].accuracy
+    )  # max returns the first of equals
+    tested = [
+        outcome for _, outcome in judged(test, [cells[i] for i in sorted({0, best})], journal, map)
+    ]
+    return SearchResult(
+        outcomes[0],
+        outcomes[best],
+        tested[0],
+        tested[-1],
+        tuple(cells),
+        tuple(outcomes),
+        cells[best],
+    )

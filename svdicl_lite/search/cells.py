@@ -1,7 +1,9 @@
-"""The unit of every search: one module of one layer, clipped at one rate, judged on one set of prompts.
+"""The unit of every search: one module of one layer, clipped at one rate, judged on one set of
+prompts.
 
-`judged` works through a list of cells layer by layer, from the bottom up, so that the way to each layer is run once; it can keep
-a journal, and it can hand whole layers to the workers of any executor. Taught in chapter 07.
+`judged` works through a list of cells layer by layer, from the bottom up, so that the way to each
+layer is run once; it can keep a journal, and it can hand whole layers to the workers of any
+executor. Taught in chapter 07.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -40,16 +42,24 @@ class Cell:
 
 
 def judged(
-    evaluator: ICLEvaluator, cells: Iterable[Cell], journal: Journal | None = None, map: Callable | None = None
+    evaluator: ICLEvaluator,
+    cells: Iterable[Cell],
+    journal: Journal | None = None,
+    map: Callable | None = None,
 ) -> Iterator[tuple[Cell, Evaluation]]:
-    """Yields each cell with what the model answered; layers in order, the model left as it was after each.
+    """Yields each cell with what the model answered; layers in order, the model left as it was
+    after each.
 
-    What `journal` holds is not computed again, and what is computed is written there. `map` (an executor's) shares the layers out to
-    workers, which make their own model and prompts by the evaluator's `experiment`; of one layer there is nothing to share. A layer comes
-    back, and into the journal, as a whole. Threads take turns, since a clip is a change of the one model they have.
+    What `journal` holds is not computed again, and what is computed is written there. `map` (an
+    executor's) shares the layers out to workers, which make their own model and prompts by the
+    evaluator's `experiment`; of one layer there is nothing to share. A layer comes back, and into
+    the journal, as a whole. Threads take turns, since a clip is a change of the one model they
+    have.
     """
     cells = sorted(cells, key=lambda cell: cell.layer)  # stable: within a layer the order given
-    known = {} if journal is None else {cell: journal.get(cell_key(evaluator, cell)) for cell in cells}
+    known = (
+        {} if journal is None else {cell: journal.get(cell_key(evaluator, cell)) for cell in cells}
+    )
     todo = [cell for cell in dict.fromkeys(cells) if known.get(cell) is None]
     layers = [list(group) for _, group in groupby(todo, key=lambda cell: cell.layer)]
     fresh = _here(evaluator, layers) if map is None else _elsewhere(evaluator, layers, map)
@@ -62,7 +72,13 @@ def judged(
 
 
 def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[np.ndarray]:
-    judge, known = None, {}  # what leaves the same model is judged once: no clip, whatever the place, and rates that leave the same ranks
+    judge, known = (
+        None,
+        {},
+        # what leaves the same model is judged once: no clip, whatever the place, and rates that
+        # leave
+        # the same ranks
+    )
     for cells in layers:
         judge = evaluator.from_layer(cells[0].layer, below=judge)
         for place, same in groupby(cells, key=lambda cell: cell.place):
@@ -76,9 +92,14 @@ def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[np.ndar
                 yield known[left]
 
 
-def _elsewhere(evaluator: ICLEvaluator, layers: list[list[Cell]], map: Callable) -> Iterator[np.ndarray]:
+def _elsewhere(
+    evaluator: ICLEvaluator, layers: list[list[Cell]], map: Callable
+) -> Iterator[np.ndarray]:
     if evaluator.experiment is None:
-        raise ValueError("workers must make their own model and prompts, so map= needs evaluators made by an Experiment")
+        raise ValueError(
+            "workers must make their own model and prompts, so map= needs evaluators made by an"
+            " Experiment"
+        )
     for scores in map(partial(_one_layer, evaluator.experiment, evaluator.split), layers):
         yield from scores
 

@@ -11,12 +11,16 @@ def check_clip_rates(clip_rates) -> tuple[float, ...]:
     """The rates in order; raises ValueError unless they begin with 0, the unclipped model."""
     rates = tuple(check_clip_rate(rate) for rate in clip_rates)
     if not rates or rates[0] != 0:
-        raise ValueError(f"the first candidate rate must be 0, the model as it is, got {clip_rates!r}")
+        raise ValueError(
+            f"the first candidate rate must be 0, the model as it is, got {clip_rates!r}"
+        )
     return rates
 
 
 def check_cells(model, cells: list[Cell]) -> None:
-    """Raises what `matrices` and `how_of` raise if one of the cells cannot be, before any of them is judged."""
+    """Raises what `matrices` and `how_of` raise if one of the cells cannot be, before any of them
+    is judged.
+    """
     for layer, module, expert, method, seed in dict.fromkeys(cell.place for cell in cells):
         matrices(model, layer, module, expert)
         how_of(method, seed)
@@ -25,6 +29,12 @@ def check_cells(model, cells: list[Cell]) -> None:
 def check_evaluators(model, *evaluators: ICLEvaluator) -> None:
     """Raises ValueError unless they judge this very model, on examples that no two of them share."""
     if any(evaluator.model is not model for evaluator in evaluators):
-        raise ValueError("the evaluator judges another model than the one to be clipped; make it with the same model object")
+        raise ValueError(
+            "the evaluator judges another model than the one to be clipped; make it with the same"
+            " model object"
+        )
     if len(evaluators) == 2 and (both := evaluators[0].examples & evaluators[1].examples):
-        raise ValueError(f"validation and test share {len(both)} examples, {min(both)[:60]!r} for one; a choice must be judged on others")
+        raise ValueError(
+            f"validation and test share {len(both)} examples, {min(both)[:60]!r} for one; a choice"
+            " must be judged on others"
+        )

@@ -1,7 +1,8 @@
-"""A journal of finished work: one line of JSON for each, added as soon as it is done, so that no crash costs more than one cell.
+"""A journal of finished work: one line of JSON for each, added as soon as it is done, so that no
+crash costs more than one cell.
 
-The first line says what the search is of (`Experiment.identity`); a journal of another search is refused, and so is a second
-process. A last line that a crash tore is dropped. Taught in chapter 13.
+The first line says what the search is of (`Experiment.identity`); a journal of another search is
+refused, and so is a second process. A last line that a crash tore is dropped. Taught in chapter 13.
 """
 
 import json
@@ -14,10 +15,12 @@ import numpy as np
 
 
 class Journal:
-    """The scores of finished cells in a file, by key. Use it in a `with`; nobody else can open it meanwhile.
+    """The scores of finished cells in a file, by key. Use it in a `with`; nobody else can open it
+    meanwhile.
 
-    `identity` names the search (a dict that JSON can hold). Without a `path` nothing is written, only remembered. Raises ValueError if
-    the file tells of another search, is no journal, or is damaged before its last line; BlockingIOError if another process has it open.
+    `identity` names the search (a dict that JSON can hold). Without a `path` nothing is written,
+    only remembered. Raises ValueError if the file tells of another search, is no journal, or is
+    damaged before its last line; BlockingIOError if another process has it open.
     """
 
     def __init__(self, path: str | Path | None, identity: dict):
@@ -54,7 +57,9 @@ class Journal:
 
     def add(self, key: dict, scores: np.ndarray) -> None:
         """Writes the scores (N, C, float32) of a finished key through to the disk."""
-        rows = [[float(str(value)) for value in row] for row in np.asarray(scores, dtype=np.float32)]  # shortest digits that are exact
+        rows = [
+            [float(str(value)) for value in row] for row in np.asarray(scores, dtype=np.float32)
+        ]  # shortest digits that are exact
         self.scores[_text(key)] = np.asarray(scores, dtype=np.float32)
         if self.file is not None:
             self._write({"key": key, "scores": rows})
@@ -70,26 +75,48 @@ class Journal:
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BlockingIOError(f"the journal {self.path} is in use by another process; wait for it, or name another file") from None
+            raise BlockingIOError(
+                f"the journal {self.path} is in use by another process; wait for it, or name"
+                " another file"
+            ) from None
 
     def _read(self, identity: dict) -> dict[str, np.ndarray]:
         self.file.seek(0)
         *lines, torn = self.file.read().split(b"\n")
-        if not lines and json.dumps(identity).encode().startswith(torn):  # new, or torn in its first line
+        if not lines and json.dumps(identity).encode().startswith(
+            torn
+        ):  # new, or torn in its first line
             self.file.truncate(0)
             self._write(identity)
             return {}
         try:
             written, *entries = (json.loads(line) for line in lines)
-            scores = {_text(entry["key"]): np.array(entry["scores"], dtype=np.float32) for entry in entries}
-        except (ValueError, KeyError, TypeError):  # nothing has been written yet: this may be any file
-            raise ValueError(f"{self.path} is no journal of a search, or is damaged before its last line; name another file") from None
+            scores = {
+                _text(entry["key"]): np.array(entry["scores"], dtype=np.float32)
+                for entry in entries
+            }
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+        ):  # nothing has been written yet: this may be any file
+            raise ValueError(
+                f"{self.path} is no journal of a search, or is damaged before its last line; name"
+                " another file"
+            ) from None
         wanted = json.loads(json.dumps(identity))
         if written != wanted:
             written = written if isinstance(written, dict) else {}
-            differ = (name for name in {**wanted, **written} if name not in wanted or name not in written or written[name] != wanted[name])
+            differ = (
+                name
+                for name in {**wanted, **written}
+                if name not in wanted or name not in written or written[name] != wanted[name]
+            )
             other = next(differ, "content")
-            raise ValueError(f"the journal {self.path} is of another search (it differs in {other!r}); name another file")
+            raise ValueError(
+                f"the journal {self.path} is of another search (it differs in {other!r}); name"
+                " another file"
+            )
         if torn:
             self.file.truncate(sum(len(line) + 1 for line in lines))
         return scores

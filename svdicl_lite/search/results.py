@@ -1,4 +1,5 @@
-"""What a search found, with the outcome of every single example, so that intervals and paired tests come for free.
+"""What a search found, with the outcome of every single example, so that intervals and paired tests
+come for free.
 
 Taught in chapter 07.
 """
@@ -32,7 +33,9 @@ class Comparison:
 
     @property
     def optimism(self) -> float:
-        """Validation gain minus test gain: what choosing the best of many on the same data adds to a gain."""
+        """Validation gain minus test gain: what choosing the best of many on the same data adds to
+        a gain.
+        """
         return self.validation_gain - self.test_gain
 
     @cached_property
@@ -50,23 +53,36 @@ class Comparison:
         """(sets,) the test gain behind each set of demonstrations."""
         gain = self.test_after.correct.astype(float) - self.test_before.correct
         sets = self.test_before.demonstration_sets
-        return np.array([gain.mean()] if sets is None else [gain[sets == number].mean() for number in np.unique(sets)])
+        return np.array(
+            [gain.mean()]
+            if sets is None
+            else [gain[sets == number].mean() for number in np.unique(sets)]
+        )
 
     @cached_property
     def p_value_by_set(self) -> float:
-        """Sign-flip test of the gains by set: would other demonstrations gain too? With m sets it cannot be below 2 / 2^m."""
+        """Sign-flip test of the gains by set: would other demonstrations gain too? With m sets it
+        cannot be below 2 / 2^m.
+        """
         return sign_flip_test(self.gain_by_set)
 
     def verdict(self) -> str:
-        """Four lines: accuracy on test before and after, balanced accuracy, the gain with its interval and p-value, and what validation had promised."""
+        """Four lines: accuracy on test before and after, balanced accuracy, the gain with its
+        interval and p-value, and what validation had promised.
+        """
         low, high = self.gain_interval
         before, after = self.test_before, self.test_after
-        shown = " → ".join("{:.3f} [{:.3f}, {:.3f}]".format(outcome.accuracy, *outcome.interval) for outcome in (before, after))
+        shown = " → ".join(
+            "{:.3f} [{:.3f}, {:.3f}]".format(outcome.accuracy, *outcome.interval)
+            for outcome in (before, after)
+        )
         return (
-            f"test accuracy {shown}, n = {after.n:,}\n"
-            f"balanced accuracy {before.balanced_accuracy:.3f} → {after.balanced_accuracy:.3f}, chance {1 / after.scores.shape[1]:.3g}\n"
-            f"gain {self.test_gain:+.3f} [{low:+.3f}, {high:+.3f}], McNemar p = {self.p_value:.2g}\n"
-            f"validation promised {self.validation_gain:+.3f}, n = {self.validation_after.n:,}; optimism {self.optimism:+.3f}"
+            f"test accuracy {shown}, n = {after.n:,}\nbalanced accuracy"
+            f" {before.balanced_accuracy:.3f} → {after.balanced_accuracy:.3f}, chance"
+            f" {1 / after.scores.shape[1]:.3g}\ngain {self.test_gain:+.3f} [{low:+.3f},"
+            f" {high:+.3f}], McNemar p = {self.p_value:.2g}\nvalidation promised"
+            f" {self.validation_gain:+.3f}, n = {self.validation_after.n:,}; optimism"
+            f" {self.optimism:+.3f}"
         )
 
     def __str__(self) -> str:
@@ -75,7 +91,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class SearchResult(Comparison):
-    """What Algorithm 1 found: every validation outcome, the choice, and the one test before and after."""
+    """What Algorithm 1 found: every validation outcome, the choice, and the one test before and
+    after.
+    """
 
     cells: tuple[Cell, ...]  # the candidates, in order
     validation: tuple[Evaluation, ...]  # one for each
@@ -104,4 +122,7 @@ class SearchResult(Comparison):
 
     def __str__(self) -> str:
         method = "" if self.chosen_cell.method == "svd" else f" ({self.chosen_cell.method})"
-        return f"{self.module} of layer {self.layer} at ξ = {self.clip_rate:g}{method}\n{self.verdict()}"
+        return (
+            f"{self.module} of layer {self.layer} at ξ ="
+            f" {self.clip_rate:g}{method}\n{self.verdict()}"
+        )

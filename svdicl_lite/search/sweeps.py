@@ -14,27 +14,56 @@ from svdicl_lite.search.journal import Journal
 
 
 def sweep(
-    model, evaluator: ICLEvaluator, layers=None, modules=("mlp", "attn"), clip_rates=CLIP_RATES, expert: int | None = None, method: str = "svd",
-    seed: int = 0, journal: Journal | None = None, map: Callable | None = None,
-) -> pd.DataFrame:  # fmt: skip
+    model,
+    evaluator: ICLEvaluator,
+    layers=None,
+    modules=("mlp", "attn"),
+    clip_rates=CLIP_RATES,
+    expert: int | None = None,
+    method: str = "svd",
+    seed: int = 0,
+    journal: Journal | None = None,
+    map: Callable | None = None,
+) -> pd.DataFrame:
     """Every layer × module × rate, as in the paper's Figure 1; the model is left as it was.
 
-    One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %), balanced_accuracy, and the
-    `Evaluation` itself.
+    One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %),
+    balanced_accuracy, and the `Evaluation` itself.
     """
     cells = sweep_cells(model, layers, modules, clip_rates, expert, method, seed)
     check_evaluators(model, evaluator)
     check_cells(model, cells)
-    bar = tqdm(judged(evaluator, cells, journal, map), total=len(cells), desc="sweep", unit="cell", disable=None)
+    bar = tqdm(
+        judged(evaluator, cells, journal, map),
+        total=len(cells),
+        desc="sweep",
+        unit="cell",
+        disable=None,
+    )
     return sweep_table(bar)
 
 
-def sweep_cells(model, layers=None, modules=("mlp", "attn"), clip_rates=CLIP_RATES, expert=None, method="svd", seed=0) -> list[Cell]:
-    """The cells of a sweep, module by module, or of one module given as a string; `layers` None means all."""
+def sweep_cells(
+    model,
+    layers=None,
+    modules=("mlp", "attn"),
+    clip_rates=CLIP_RATES,
+    expert=None,
+    method="svd",
+    seed=0,
+) -> list[Cell]:
+    """The cells of a sweep, module by module, or of one module given as a string; `layers` None
+    means all.
+    """
     layers = range(n_layers(model)) if layers is None else tuple(layers)
     modules = (modules,) if isinstance(modules, str) else modules
     rates = tuple(check_clip_rate(rate) for rate in clip_rates)
-    return [Cell(layer, module, rate, expert, method, seed) for module in modules for layer in layers for rate in rates]
+    return [
+        Cell(layer, module, rate, expert, method, seed)
+        for module in modules
+        for layer in layers
+        for rate in rates
+    ]
 
 
 def sweep_table(judged) -> pd.DataFrame:
@@ -43,9 +72,16 @@ def sweep_table(judged) -> pd.DataFrame:
     for cell, outcome in judged:
         rows.append(
             {
-                "layer": cell.layer, "module": cell.module, "clip_rate": cell.clip_rate, "n": outcome.n, "accuracy": outcome.accuracy,
-                "low": outcome.interval.low, "high": outcome.interval.high, "balanced_accuracy": outcome.balanced_accuracy, "evaluation": outcome,
+                "layer": cell.layer,
+                "module": cell.module,
+                "clip_rate": cell.clip_rate,
+                "n": outcome.n,
+                "accuracy": outcome.accuracy,
+                "low": outcome.interval.low,
+                "high": outcome.interval.high,
+                "balanced_accuracy": outcome.balanced_accuracy,
+                "evaluation": outcome,
             }
-        )  # fmt: skip
+        )
     modules = list(dict.fromkeys(row["module"] for row in rows))
     return pd.DataFrame(sorted(rows, key=lambda row: modules.index(row["module"])))

@@ -1,4 +1,6 @@
-"""Changes without a clip rate, judged as a search judges its choice: a whole block dropped, calibration. Taught in chapter 08."""
+"""Changes without a clip rate, judged as a search judges its choice: a whole block dropped,
+calibration. Taught in chapter 08.
+"""
 
 from collections.abc import Callable
 
@@ -13,7 +15,9 @@ from svdicl_lite.search.results import Comparison
 
 
 def compare(validation: ICLEvaluator, test: ICLEvaluator, change: Callable) -> Comparison:
-    """Before and after any change of the model: `change()` is a context in which it is in force, such as `controls.dropped`."""
+    """Before and after any change of the model: `change()` is a context in which it is in force,
+    such as `controls.dropped`.
+    """
     check_evaluators(validation.model, validation, test)
     before = validation(), test()
     with change():
@@ -21,16 +25,23 @@ def compare(validation: ICLEvaluator, test: ICLEvaluator, change: Callable) -> C
 
 
 def calibration(validation: ICLEvaluator, test: ICLEvaluator) -> Comparison:
-    """What subtracting each prompt's preference for a label word gains without any clip (batch calibration, Zhou et al. 2023).
+    """What subtracting each prompt's preference for a label word gains without any clip (batch
+    calibration, Zhou et al. 2023).
 
-    The preference is measured on validation, set of demonstrations by set, without its labels, so both evaluators must share their sets.
+    The preference is measured on validation, set of demonstrations by set, without its labels, so
+    both evaluators must share their sets.
     """
     if validation.seeds != test.seeds:
-        raise ValueError(f"validation has the demonstration seeds {validation.seeds} and test {test.seeds}, but a bias belongs to its demonstrations")
+        raise ValueError(
+            f"validation has the demonstration seeds {validation.seeds} and test {test.seeds}, but"
+            " a bias belongs to its demonstrations"
+        )
     check_evaluators(validation.model, validation, test)
     before = validation(), test()
     sets = before[0].demonstration_sets
-    bias = np.stack([batch_bias(before[0].scores[sets == number]) for number in range(len(validation.seeds))])  # (sets, C)
+    bias = np.stack(
+        [batch_bias(before[0].scores[sets == number]) for number in range(len(validation.seeds))]
+    )  # (sets, C)
     after = (calibrate(outcome, bias[outcome.demonstration_sets]) for outcome in before)
     return Comparison(before[0], next(after), before[1], next(after))
 
@@ -40,12 +51,23 @@ WITHOUT_RATE = ("drop-block", "calibration")
 
 
 def control(
-    validation: ICLEvaluator, test: ICLEvaluator, method: str, module: str = "mlp", layer: int | str | None = None, top_k: int = 2,
-    reduction: str = "max", seed: int = 0,
-) -> tuple[int | None, Comparison]:  # fmt: skip
-    """A control of `WITHOUT_RATE`, and the layer it was done to: that which `search_clip_rate` would clip, none for calibration."""
+    validation: ICLEvaluator,
+    test: ICLEvaluator,
+    method: str,
+    module: str = "mlp",
+    layer: int | str | None = None,
+    top_k: int = 2,
+    reduction: str = "max",
+    seed: int = 0,
+) -> tuple[int | None, Comparison]:
+    """A control of `WITHOUT_RATE`, and the layer it was done to: that which `search_clip_rate`
+    would clip, none for calibration.
+    """
     if method not in WITHOUT_RATE:
-        raise ValueError(f"method is {method!r}, but must be one of {', '.join(WITHOUT_RATE)}; search_clip_rate takes the others")
+        raise ValueError(
+            f"method is {method!r}, but must be one of {', '.join(WITHOUT_RATE)}; search_clip_rate"
+            " takes the others"
+        )
     if method == "calibration":
         return None, calibration(validation, test)
     layer = layer_of(validation.model, module, layer, top_k, reduction, None, seed)

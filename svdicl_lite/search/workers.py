@@ -1,7 +1,8 @@
 """Who does the work of a search: this process, several on this machine, or a cluster.
 
-`judged`, `search_clip_rate` and `sweep` take any `map` that gives results in order, as `concurrent.futures` does; here are two. What is
-shared out are layers, so a search of one layer gains nothing. Taught in chapter 13.
+`judged`, `search_clip_rate` and `sweep` take any `map` that gives results in order, as
+`concurrent.futures` does; here are two. What is shared out are layers, so a search of one layer
+gains nothing. Taught in chapter 13.
 """
 
 import os
@@ -23,10 +24,12 @@ SECONDS_TO_CONNECT = 5
 def workers(spec: int | str | None) -> Iterator[Callable | None]:
     """A context that yields the `map=` of a search.
 
-    None: none, the work is done here. A number N: N processes on this machine, each with its own model and a share of the processor cores.
-    "dask://HOST:PORT": the workers of a dask scheduler, to which the model's name must mean the same. Left early, by an error or by
-    ctrl-C, unfinished work is dropped. Raises ValueError for any other `spec`, ConnectionError for a scheduler that does not answer,
-    ImportError where `distributed` is not installed, ChildProcessError if a process was killed.
+    None: none, the work is done here. A number N: N processes on this machine, each with its own
+    model and a share of the processor cores. "dask://HOST:PORT": the workers of a dask scheduler,
+    to which the model's name must mean the same. Left early, by an error or by ctrl-C, unfinished
+    work is dropped. Raises ValueError for any other `spec`, ConnectionError for a scheduler that
+    does not answer, ImportError where `distributed` is not installed, ChildProcessError if a
+    process was killed.
     """
     text = str(spec)
     if spec is None:
@@ -38,7 +41,10 @@ def workers(spec: int | str | None) -> Iterator[Callable | None]:
         with _cluster(text.removeprefix("dask://")) as map:
             yield map
     else:
-        raise ValueError(f"workers is {spec!r}, but must be a number of processes, 1 or more, or the address of a scheduler, as in dask://10.0.0.5:8786")
+        raise ValueError(
+            f"workers is {spec!r}, but must be a number of processes, 1 or more, or the address of"
+            " a scheduler, as in dask://10.0.0.5:8786"
+        )
 
 
 @contextmanager
@@ -49,7 +55,10 @@ def _processes(n: int):
     try:
         yield pool.map
     except BrokenProcessPool:
-        raise ChildProcessError(f"one of {n} worker processes was killed, perhaps for want of memory, which each takes for a model; try fewer") from None
+        raise ChildProcessError(
+            f"one of {n} worker processes was killed, perhaps for want of memory, which each takes"
+            " for a model; try fewer"
+        ) from None
     except BaseException:
         ours.close()  # they end at once, rather than after the layer they are at
         raise
@@ -61,7 +70,9 @@ def _processes(n: int):
 def _begin(parent, n_threads: int) -> None:
     """A worker's first act: to see to it that it ends when its parent does, even by `kill -9`."""
     torch.set_num_threads(n_threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a ctrl-C is for the parent, which then ends the pipe
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a ctrl-C is for the parent, which then ends the pipe
 
     def end():
         parent.poll(None)  # returns when the other end of the pipe is closed, by whatever cause
@@ -75,13 +86,20 @@ def _cluster(address: str):
     try:
         from distributed import Client
     except ImportError:
-        raise ImportError("workers of dask need the package distributed: pip install 'svdicl-lite[dask]'") from None
+        raise ImportError(
+            "workers of dask need the package distributed: pip install 'svdicl-lite[dask]'"
+        ) from None
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()  # a Client of nobody may wait for ever
+        socket.create_connection(
+            (host, int(port)), SECONDS_TO_CONNECT
+        ).close()  # a Client of nobody may wait for ever
         client = Client(f"tcp://{address}", timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0][:120]
-        raise ConnectionError(f"no scheduler answers at dask://{address} ({reason}); start one there with `dask scheduler`, or leave workers out") from None
+        raise ConnectionError(
+            f"no scheduler answers at dask://{address} ({reason}); start one there with `dask"
+            " scheduler`, or leave workers out"
+        ) from None
     with client:
         yield client.get_executor(pure=False).map

@@ -1,4 +1,6 @@
-"""Two tasks on the small world of the grammar: sentiment and topic, offline twins of the paper's SST-2 and AGNews. Taught in chapter 03."""
+"""Two tasks on the small world of the grammar: sentiment and topic, offline twins of the paper's
+SST-2 and AGNews. Taught in chapter 03.
+"""
 
 import random
 from dataclasses import replace
@@ -22,12 +24,18 @@ TASKS = {
 ATTRIBUTE = {"sentiment": "polarity", "topic": "topic"}  # the field of a Sentence that is the class
 
 
-def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0) -> Task:
+def load(
+    name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0
+) -> Task:
     """The task of this name with its splits; `load_task` comes here."""
     kinds = ("plain", "hard") if kinds is None else kinds
     if not kinds or isinstance(kinds, str) or not set(kinds) <= set(grammar.FORMS):
-        raise ValueError(f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(grammar.FORMS)}")
-    return replace(TASKS[name], label_setting=label_setting, splits=_drawn(name, tuple(kinds), seed))
+        raise ValueError(
+            f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(grammar.FORMS)}"
+        )
+    return replace(
+        TASKS[name], label_setting=label_setting, splits=_drawn(name, tuple(kinds), seed)
+    )
 
 
 @lru_cache(maxsize=8)
@@ -35,6 +43,14 @@ def _drawn(name: str, kinds: tuple[str, ...], seed: int):
     task, parts = TASKS[name], {}
     for split, size in SIZES.items():
         rng = random.Random(f"{seed} {split}")
-        sentences = distinct(lambda: grammar.draw(rng, split, kinds), lambda sentence: sentence.text, size, f"task {name!r} of kinds {', '.join(kinds)}")
-        parts[split] = [{"text": sentence.text, "label": task.classes.index(getattr(sentence, ATTRIBUTE[name]))} for sentence in sentences]
+        sentences = distinct(
+            lambda: grammar.draw(rng, split, kinds),
+            lambda sentence: sentence.text,
+            size,
+            f"task {name!r} of kinds {', '.join(kinds)}",
+        )
+        parts[split] = [
+            {"text": sentence.text, "label": task.classes.index(getattr(sentence, ATTRIBUTE[name]))}
+            for sentence in sentences
+        ]
     return as_splits(parts, ["text"], task.classes)

@@ -4,30 +4,46 @@ from svdicl_lite.tasks import grammar_tasks, own, paper, registers, suite
 from svdicl_lite.tasks.task import Task, check_label_setting
 
 
-def load_task(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0, **how) -> Task:
+def load_task(
+    name: str,
+    label_setting: str = "canonical",
+    kinds: tuple[str, ...] | None = None,
+    seed: int = 0,
+    **how,
+) -> Task:
     """The task of this name, with its splits. A name is one of five kinds.
 
-    - An offline task, `sentiment` or `topic`: 1,000 training, 2,000 validation and 4,000 test sentences. `kinds` are the kinds
-      of sentence, mixed evenly: short, plain, hard (see `grammar`); plain and hard unless you say otherwise.
-    - A task of the suite (`suite.py`), one for each of the paper's seven, in a wider world that the shipped models have not seen:
-      `mixed-sentiment`, `mixed-topic`, `emotion`, `paraphrase`, `entailment`, `commitment`, `choice`. Their `kinds` may also be mixed, and
-      are plain, hard and mixed unless you say otherwise; `suite.SIZES` has their sizes.
-    - `sentiment` or `topic` in a rare register of the same world (`registers.py`): `sentiment-second`, `topic-second`, in a language of their own,
-      and `sentiment-jargon`, `topic-jargon`, with a specialists' vocabulary. Kinds and sizes are those of the first.
-    - A data set of the paper, fetched from the Hugging Face hub: `sst2`, `agnews`, `emoc`, `mrpc`, `rte`, `cb`, `copa`. `how`
-      may hold `paper_sizes` and `source`: see `tasks.paper.load`.
-    - The path of your own .csv, .json or .jsonl, `how` holding `template`, `label_words` and, if it is not `label`,
-      `label_column`; or the path of a .toml that says all of that: see `tasks.own.load`.
+    - An offline task, `sentiment` or `topic`: 1,000 training, 2,000 validation and 4,000 test
+      sentences. `kinds` are the kinds of sentence, mixed evenly: short, plain, hard (see
+      `grammar`); plain and hard unless you say otherwise.
+    - A task of the suite (`suite.py`), one for each of the paper's seven, in a wider world that the
+      shipped models have not seen: `mixed-sentiment`, `mixed-topic`, `emotion`, `paraphrase`,
+      `entailment`, `commitment`, `choice`. Their `kinds` may also be mixed, and are plain, hard and
+      mixed unless you say otherwise; `suite.SIZES` has their sizes.
+    - `sentiment` or `topic` in a rare register of the same world (`registers.py`):
+      `sentiment-second`, `topic-second`, in a language of their own, and `sentiment-jargon`,
+      `topic-jargon`, with a specialists' vocabulary. Kinds and sizes are those of the first.
+    - A data set of the paper, fetched from the Hugging Face hub: `sst2`, `agnews`, `emoc`, `mrpc`,
+      `rte`, `cb`, `copa`. `how` may hold `paper_sizes` and `source`: see `tasks.paper.load`.
+    - The path of your own .csv, .json or .jsonl, `how` holding `template`, `label_words` and, if it
+      is not `label`, `label_column`; or the path of a .toml that says all of that: see
+      `tasks.own.load`.
 
-    Raises ValueError for a name or a label setting that does not exist and for data that are not what they should be, OSError for
-    a file that is not there and for a hub that cannot be reached.
+    Raises ValueError for a name or a label setting that does not exist and for data that are not
+    what they should be, OSError for a file that is not there and for a hub that cannot be reached.
     """
     name = str(name)
     check_label_setting(label_setting)
-    for world, made in ((grammar_tasks, grammar_tasks.TASKS), (suite, suite.SUITE), (registers, registers.TASKS)):
+    for world, made in (
+        (grammar_tasks, grammar_tasks.TASKS),
+        (suite, suite.SUITE),
+        (registers, registers.TASKS),
+    ):
         if name in made:
             if how:
-                raise ValueError(f"task {name!r} is made by the grammar and takes no {', '.join(how)}")
+                raise ValueError(
+                    f"task {name!r} is made by the grammar and takes no {', '.join(how)}"
+                )
             return world.load(name, label_setting, kinds, seed)
     offline = ", ".join([*grammar_tasks.TASKS, *suite.SUITE, *registers.TASKS])
     if kinds is not None:
@@ -37,6 +53,7 @@ def load_task(name: str, label_setting: str = "canonical", kinds: tuple[str, ...
     if name.endswith(own.SUFFIXES):
         return own.load(name, label_setting, seed, **how)
     raise ValueError(
-        f"there is no task {name!r}; the tasks are {offline} (offline), {', '.join(paper.PAPER_TASKS)} (the paper's, from the hub) "
-        f"and the path of your own data, ending in {', '.join(own.SUFFIXES)}"
+        f"there is no task {name!r}; the tasks are {offline} (offline),"
+        f" {', '.join(paper.PAPER_TASKS)} (the paper's, from the hub) and the path of your own"
+        f" data, ending in {', '.join(own.SUFFIXES)}"
     )

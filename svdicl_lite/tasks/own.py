@@ -2,7 +2,8 @@
 
     tasks.load("reviews.csv", template="review: {text} verdict: {label}", label_words={"1": "bad", "5": "good"}, label_column="stars")
 
-or, so that a command line needs one name only, a toml file that says the same, its paths being relative to itself:
+or, so that a command line needs one name only, a toml file that says the same, its paths being
+relative to itself:
 
     template = "review: {text} verdict: {label}"
     label_column = "stars"                    # `label` if left out
@@ -32,27 +33,38 @@ KEYS = ("template", "label_words", "label_column", "data")
 
 
 def load(
-    path: str, label_setting: str = "canonical", seed: int = 0, template: str | None = None, label_words: dict[str, str] | None = None,
+    path: str,
+    label_setting: str = "canonical",
+    seed: int = 0,
+    template: str | None = None,
+    label_words: dict[str, str] | None = None,
     label_column: str = "label",
-) -> Task:  # fmt: skip
+) -> Task:
     """The data at `path` as a `Task`, which takes its name from the file.
 
-    One file is split by a hash of `seed` and each text: 70 % train, 15 % validation, 15 % test, so that a text keeps its split when
-    others are added. The columns in the template are read, others ignored; labels are compared as text ("1", "True"). A text
-    that occurs twice in a file stays once, with its first label (`Task.dropped`); in two of three files it is refused. A text is all columns
-    of an example together: two pairs that share one sentence may fall into different splits.
+    One file is split by a hash of `seed` and each text: 70 % train, 15 % validation, 15 % test, so
+    that a text keeps its split when others are added. The columns in the template are read, others
+    ignored; labels are compared as text ("1", "True"). A text that occurs twice in a file stays
+    once, with its first label (`Task.dropped`); in two of three files it is refused. A text is all
+    columns of an example together: two pairs that share one sentence may fall into different
+    splits.
 
-    Raises FileNotFoundError for a file that is not there; ValueError for a template, label words or data that do not fit together.
+    Raises FileNotFoundError for a file that is not there; ValueError for a template, label words or
+    data that do not fit together.
     """
     path = Path(path)
     files = {"": path}
     if path.suffix == ".toml":
         if template is not None or label_words is not None or label_column != "label":
-            raise ValueError(f"{path.name} holds the template and the label words itself; give either them or a .toml, not both")
+            raise ValueError(
+                f"{path.name} holds the template and the label words itself; give either them or a"
+                " .toml, not both"
+            )
         template, label_words, label_column, files = _read_toml(path)
     if template is None or label_words is None:
         raise ValueError(
-            f"data of your own need a template and label words, but {path.name} came without; say template=… and label_words=…, or name a .toml"
+            f"data of your own need a template and label words, but {path.name} came without; say"
+            " template=… and label_words=…, or name a .toml"
         )
     columns = _check_template(template, label_column)
     label_words = _check_label_words(label_words)
@@ -65,15 +77,30 @@ def load(
             first.setdefault(key, label)
         rows[split], dropped[split or "all"] = first, len(read) - len(first)
     if len(files) == 1:
-        rows = {split: {key: label for key, label in rows[""].items() if _split_of(key, seed) == split} for split in SPLITS}
+        rows = {
+            split: {key: label for key, label in rows[""].items() if _split_of(key, seed) == split}
+            for split in SPLITS
+        }
     _check_splits(path, rows)
     rows.setdefault("test", {})
     classes = tuple(label_words)
     parts = {
-        split: [{**dict(zip(columns, key)), "label": classes.index(label)} for key, label in rows[split].items()] for split in SPLITS
+        split: [
+            {**dict(zip(columns, key)), "label": classes.index(label)}
+            for key, label in rows[split].items()
+        ]
+        for split in SPLITS
     }
     splits = as_splits(parts, columns, classes)
-    return Task(path.stem, template, classes, tuple(label_words.values()), label_setting, splits, dropped=dropped)
+    return Task(
+        path.stem,
+        template,
+        classes,
+        tuple(label_words.values()),
+        label_setting,
+        splits,
+        dropped=dropped,
+    )
 
 
 def _read_toml(path: Path):
@@ -83,14 +110,26 @@ def _read_toml(path: Path):
         said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{path.name} is not TOML ({error})") from None
-    unknown, missing = [key for key in said if key not in KEYS], [key for key in KEYS if key != "label_column" and key not in said]
+    unknown, missing = (
+        [key for key in said if key not in KEYS],
+        [key for key in KEYS if key != "label_column" and key not in said],
+    )
     if unknown or missing:
-        what = f"says {unknown[0]!r}, which means nothing here" if unknown else f"does not say {missing[0]!r}"
-        raise ValueError(f"{path.name} {what}; it needs template, label_words and data, and may say label_column")
+        what = (
+            f"says {unknown[0]!r}, which means nothing here"
+            if unknown
+            else f"does not say {missing[0]!r}"
+        )
+        raise ValueError(
+            f"{path.name} {what}; it needs template, label_words and data, and may say label_column"
+        )
     data = {"": said["data"]} if isinstance(said["data"], str) else said["data"]
     named = isinstance(data, dict) and all(isinstance(file, str) for file in data.values())
     if not named or set(data) not in ({""}, set(SPLITS[:2]), set(SPLITS)):
-        raise ValueError(f"{path.name} says data = {said['data']!r}, but it must be one file or one each for {', '.join(SPLITS)}; only test may be left out")
+        raise ValueError(
+            f"{path.name} says data = {said['data']!r}, but it must be one file or one each for"
+            f" {', '.join(SPLITS)}; only test may be left out"
+        )
     files = {split: path.parent / file for split, file in data.items()}
     return said["template"], said["label_words"], said.get("label_column", "label"), files
 
@@ -100,29 +139,52 @@ def _check_template(template: str, label_column: str) -> list[str]:
     try:
         columns = template_fields(template)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"the template {template!r} cannot be read ({error}); columns stand in braces, as in {EXAMPLE!r}") from None
-    if columns.count("label") != 1 or template.count("{label}") != 1 or not template.rstrip().endswith("{label}"):
-        raise ValueError(f"the template {template!r} must hold {{label}} once, at its end, as in {EXAMPLE!r}")
+        raise ValueError(
+            f"the template {template!r} cannot be read ({error}); columns stand in braces, as in"
+            f" {EXAMPLE!r}"
+        ) from None
+    if (
+        columns.count("label") != 1
+        or template.count("{label}") != 1
+        or not template.rstrip().endswith("{label}")
+    ):
+        raise ValueError(
+            f"the template {template!r} must hold {{label}} once, at its end, as in {EXAMPLE!r}"
+        )
     columns = [column for column in columns if column != "label"]
     if not columns:
-        raise ValueError(f"the template {template!r} holds no column of the data, as in {EXAMPLE!r}")
+        raise ValueError(
+            f"the template {template!r} holds no column of the data, as in {EXAMPLE!r}"
+        )
     bad = [column for column in columns if column == label_column or "." in column or "[" in column]
     if bad:
-        why = "which is the answer" if bad[0] == label_column else "whose name has a dot or a bracket; rename it"
+        why = (
+            "which is the answer"
+            if bad[0] == label_column
+            else "whose name has a dot or a bracket; rename it"
+        )
         raise ValueError(f"the template {template!r} holds the column {bad[0]!r}, {why}")
     try:
         template.format(label="", **dict.fromkeys(columns, ""))
     except (ValueError, IndexError, KeyError) as error:
-        raise ValueError(f"the template {template!r} cannot be filled in ({error}); columns stand in braces by name alone, as in {EXAMPLE!r}") from None
+        raise ValueError(
+            f"the template {template!r} cannot be filled in ({error}); columns stand in braces by"
+            f" name alone, as in {EXAMPLE!r}"
+        ) from None
     return list(dict.fromkeys(columns))
 
 
 def _check_label_words(label_words) -> dict[str, str]:
     if not hasattr(label_words, "items"):
-        raise ValueError(f"label_words is {label_words!r}, but must say a word for each label, as in {{'0': 'no', '1': 'yes'}}")
+        raise ValueError(
+            f"label_words is {label_words!r}, but must say a word for each label, as in {{'0':"
+            " 'no', '1': 'yes'}"
+        )
     label_words = {str(label): word for label, word in label_words.items()}
     if len(label_words) < 2:
-        raise ValueError(f"label_words names {len(label_words)} class, but a choice needs at least two")
+        raise ValueError(
+            f"label_words names {len(label_words)} class, but a choice needs at least two"
+        )
     bad = [word for word in label_words.values() if not isinstance(word, str) or not word.strip()]
     if bad:
         raise ValueError(f"the label word {bad[0]!r} is no word")
@@ -142,14 +204,20 @@ def _read(path: Path, columns: list[str]) -> list[tuple[str, dict]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
+        raise ValueError(
+            f"{path.name} is not UTF-8 text ({error.reason} at byte {error.start}); save it as"
+            " UTF-8"
+        ) from None
     rows = _csv_rows(path, text) if path.suffix == ".csv" else _json_rows(path, text)
     if not rows:
         raise ValueError(f"{path.name} holds no rows")
     for where, row in rows:
         lacking = [column for column in columns if column not in row]
         if lacking:
-            raise ValueError(f"{path.name}, {where}, has no column {lacking[0]!r}; it has {', '.join(map(str, row))}")
+            raise ValueError(
+                f"{path.name}, {where}, has no column {lacking[0]!r}; it has"
+                f" {', '.join(map(str, row))}"
+            )
     return rows
 
 
@@ -161,32 +229,49 @@ def _csv_rows(path: Path, text: str) -> list[tuple[str, dict]]:
         raise ValueError(f"{path.name} is not csv at line {reader.line_num} ({error})") from None
     for where, row in rows:
         if None in row or None in row.values():
-            raise ValueError(f"{path.name}, {where}, has not the {len(reader.fieldnames)} cells of its first line; put texts with commas in quotes")
+            raise ValueError(
+                f"{path.name}, {where}, has not the {len(reader.fieldnames)} cells of its first"
+                " line; put texts with commas in quotes"
+            )
     return rows
 
 
 def _json_rows(path: Path, text: str) -> list[tuple[str, dict]]:
     try:
         if path.suffix == ".jsonl":
-            rows = [(f"line {n}", json.loads(line)) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+            rows = [
+                (f"line {n}", json.loads(line))
+                for n, line in enumerate(text.split("\n"), 1)
+                if line.strip()
+            ]
         else:
             rows = [(f"entry {n}", row) for n, row in enumerate(json.loads(text), 1)]
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path.name} is not {path.suffix[1:]} ({error})") from None
     for where, row in rows:
         if not isinstance(row, dict):
-            raise ValueError(f"{path.name}, {where}, is {row!r}, but must be an object with its columns by name")
+            raise ValueError(
+                f"{path.name}, {where}, is {row!r}, but must be an object with its columns by name"
+            )
     return rows
 
 
-def _check_row(path: Path, where: str, row: dict, columns: list[str], label_column: str, label_words: dict) -> tuple[tuple[str, ...], str]:
+def _check_row(
+    path: Path, where: str, row: dict, columns: list[str], label_column: str, label_words: dict
+) -> tuple[tuple[str, ...], str]:
     """(texts, label) of a row."""
     texts = tuple("" if row[column] is None else str(row[column]).strip() for column in columns)
     if not all(texts):
-        raise ValueError(f"{path.name}, {where}, has an empty {columns[texts.index('')]!r}; every example needs a text")
+        raise ValueError(
+            f"{path.name}, {where}, has an empty {columns[texts.index('')]!r}; every example needs"
+            " a text"
+        )
     label = str(row[label_column]).strip()
     if label not in label_words:
-        raise ValueError(f"{path.name}, {where}, has the label {label!r}, but label_words names {', '.join(label_words)}")
+        raise ValueError(
+            f"{path.name}, {where}, has the label {label!r}, but label_words names"
+            f" {', '.join(label_words)}"
+        )
     return texts, label
 
 
@@ -200,9 +285,15 @@ def _check_splits(path: Path, rows: dict[str, dict]) -> None:
     empty = [split for split, part in rows.items() if not part]
     if empty:
         n, lacking = sum(map(len, rows.values())), " and ".join(empty)
-        raise ValueError(f"{path.name} has {n} different texts, of which none falls to {lacking}; give more, or name three files in a .toml")
+        raise ValueError(
+            f"{path.name} has {n} different texts, of which none falls to {lacking}; give more, or"
+            " name three files in a .toml"
+        )
     for one, other in combinations(rows, 2):
         shared = rows[one].keys() & rows[other].keys()
         if shared:
             text = min(shared)[0][:60]
-            raise ValueError(f"{path.name}: {len(shared)} texts stand in both {one} and {other}, {text!r} for one; leave each in one file")
+            raise ValueError(
+                f"{path.name}: {len(shared)} texts stand in both {one} and {other}, {text!r} for"
+                " one; leave each in one file"
+            )

@@ -1,28 +1,37 @@
-"""The paper's seven data sets, with its prompts, label words and split sizes (appendix C.1), from the Hugging Face hub.
+"""The paper's seven data sets, with its prompts, label words and split sizes (appendix C.1), from
+the Hugging Face hub.
 
-`datasets` no longer runs loading scripts, so every one comes from a repository that holds parquet files: SST-2 and MRPC from
-nyu-mll/glue, AGNews from fancyzhx/ag_news; RTE, CB and COPA from aps/super_glue and EmoC from SemEvalWorkshop/emo, in the
-hub's own parquet copy of the two (the branch refs/convert/parquet), their main branches being scripts.
+`datasets` no longer runs loading scripts, so every one comes from a repository that holds parquet
+files: SST-2 and MRPC from nyu-mll/glue, AGNews from fancyzhx/ag_news; RTE, CB and COPA from
+aps/super_glue and EmoC from SemEvalWorkshop/emo, in the hub's own parquet copy of the two (the
+branch refs/convert/parquet), their main branches being scripts.
 
-What the released code of the paper gets wrong in its data and prompts, and what is done here instead:
+What the released code of the paper gets wrong in its data and prompts, and what is done here
+instead:
 
-- CB's demonstrations quote the hypothesis and its queries word it otherwise, and the demonstrations answer `Mi` where ` Maybe`
-  is scored. Here demonstration and query are one template, and what is shown is what is scored.
-- RTE's and CB's prompts end in a space, and then ` Yes` is scored behind it. Here the context ends without, and context and
-  label are tokenised together (`prompts.encode`).
-- CB, RTE and COPA show the first 5 of their 10 or 15 demonstrations, which are interleaved by class, so the classes are not
-  balanced. Here all are shown, in random order.
-- COPA averages raw logits over all positions and the vocabulary. Here: the option's tokens, and their log-likelihood (`options.py`).
-- EmoC calls the class `others` pos and happy, sad and angry neg. Here, as the paper says, happy is pos; all else is neg.
+- CB's demonstrations quote the hypothesis and its queries word it otherwise, and the demonstrations
+  answer `Mi` where ` Maybe` is scored. Here demonstration and query are one template, and what is
+  shown is what is scored.
+- RTE's and CB's prompts end in a space, and then ` Yes` is scored behind it. Here the context ends
+  without, and context and label are tokenised together (`prompts.encode`).
+- CB, RTE and COPA show the first 5 of their 10 or 15 demonstrations, which are interleaved by
+  class, so the classes are not balanced. Here all are shown, in random order.
+- COPA averages raw logits over all positions and the vocabulary. Here: the option's tokens, and
+  their log-likelihood (`options.py`).
+- EmoC calls the class `others` pos and happy, sad and angry neg. Here, as the paper says, happy is
+  pos; all else is neg.
 - AGNews is prompted with `sentiment`, not with the paper's `classification`.
-- Texts stand in the demonstrations with the spaces at their ends, and in the queries without. Here without.
-- Validation sets are balanced by class, test sets are not, so that for EmoC the rate is chosen on one distribution and judged on
-  another. Here both are as the data are: EmoC is unbalanced in every split.
-- Examples that occur twice can stand in the prompt, in validation and in test. Here a text stands once (`Task.dropped`).
+- Texts stand in the demonstrations with the spaces at their ends, and in the queries without. Here
+  without.
+- Validation sets are balanced by class, test sets are not, so that for EmoC the rate is chosen on
+  one distribution and judged on another. Here both are as the data are: EmoC is unbalanced in every
+  split.
+- Examples that occur twice can stand in the prompt, in validation and in test. Here a text stands
+  once (`Task.dropped`).
 - The accuracy of some tasks divides by n − 1 (`evaluate.py` divides by n).
 
-The paper's `<premise><question><choice>` (COPA) is written with spaces between, the released code's being line ends, which here
-separate examples. Taught in chapter 03.
+The paper's `<premise><question><choice>` (COPA) is written with spaces between, the released code's
+being line ends, which here separate examples. Taught in chapter 03.
 """
 
 import random
@@ -34,7 +43,9 @@ from svdicl_lite.tasks.task import Task, as_splits, template_fields
 
 @dataclass(frozen=True)
 class PaperTask:
-    """Where a data set lies on the hub, how its labels become classes, how it is split, and the prompt."""
+    """Where a data set lies on the hub, how its labels become classes, how it is split, and the
+    prompt.
+    """
 
     repository: str
     folder: str  # inside the repository
@@ -90,34 +101,52 @@ PAPER_TASKS = {
 }  # fmt: skip
 
 
-def load(name: str, label_setting: str = "canonical", seed: int = 0, paper_sizes: bool = False, source: str | Path | None = None) -> Task:
+def load(
+    name: str,
+    label_setting: str = "canonical",
+    seed: int = 0,
+    paper_sizes: bool = False,
+    source: str | Path | None = None,
+) -> Task:
     """A data set of the paper as a `Task`.
 
-    Test is the hub's last split with labels (GLUE and SuperGLUE hide those of SST-2, RTE, CB and COPA, whose test is therefore the
-    hub's validation). Validation is the hub's where it is left over (MRPC), otherwise drawn from train by `seed`: a fifth
-    of it, at most 2,000. The rest of train is train, from which demonstrations are drawn. A text that occurs twice
-    stays once, in test rather than in validation rather than in train; `Task.dropped` counts the others, and those without text,
-    by the hub's split.
+    Test is the hub's last split with labels (GLUE and SuperGLUE hide those of SST-2, RTE, CB and
+    COPA, whose test is therefore the hub's validation). Validation is the hub's where it is left
+    over (MRPC), otherwise drawn from train by `seed`: a fifth of it, at most 2,000. The rest of
+    train is train, from which demonstrations are drawn. A text that occurs twice stays once, in
+    test rather than in validation rather than in train; `Task.dropped` counts the others, and those
+    without text, by the hub's split.
 
-    With `paper_sizes`, validation and test have the paper's sizes as far as the data go (texts that occur twice are
-    missing), and train keeps at least the paper's number of demonstrations, balanced by class; in CB and SST-2 hardly more, so
-    that there seeds change their order, not their choice. SST-2's test is then drawn from train too, as in the paper: phrases, parts of
-    the same reviews as validation and demonstrations, where the hub's validation is whole sentences of other reviews.
+    With `paper_sizes`, validation and test have the paper's sizes as far as the data go (texts that
+    occur twice are missing), and train keeps at least the paper's number of demonstrations,
+    balanced by class; in CB and SST-2 hardly more, so that there seeds change their order, not
+    their choice. SST-2's test is then drawn from train too, as in the paper: phrases, parts of the
+    same reviews as validation and demonstrations, where the hub's validation is whole sentences of
+    other reviews.
 
-    `source` is a local folder that holds the repository's files, `source/sst2/train-00000-of-00001.parquet` for one; then no network
-    is needed. Raises OSError if the hub cannot be reached, naming the offline twin, and ValueError for data with other columns or
-    labels or too few rows.
+    `source` is a local folder that holds the repository's files,
+    `source/sst2/train-00000-of-00001.parquet` for one; then no network is needed. Raises OSError if
+    the hub cannot be reached, naming the offline twin, and ValueError for data with other columns
+    or labels or too few rows.
     """
     paper = PAPER_TASKS[name]
     if paper.options and label_setting != "canonical":
-        raise ValueError(f"task {name!r} chooses between options and has no label words, so label_setting cannot be {label_setting!r}")
+        raise ValueError(
+            f"task {name!r} chooses between options and has no label words, so label_setting cannot"
+            f" be {label_setting!r}"
+        )
     loaded = _fetch(name, paper, source)
     test_from = paper.paper_test_from if paper_sizes and paper.paper_test_from else paper.test_from
     columns = _columns(paper)
     seen, dropped, rows = set(), {}, {}
-    for split in dict.fromkeys((test_from, paper.validation_from, "train")):  # the first to hold a text keeps it
+    for split in dict.fromkeys(
+        (test_from, paper.validation_from, "train")
+    ):  # the first to hold a text keeps it
         if split not in loaded:
-            raise ValueError(f"{name} has no split {split!r}, only {', '.join(loaded)}; it should hold the files of {paper.repository}")
+            raise ValueError(
+                f"{name} has no split {split!r}, only {', '.join(loaded)}; it should hold the files"
+                f" of {paper.repository}"
+            )
         read = _read(name, paper, split, loaded[split], columns)
         rows[split] = []
         for row in read:
@@ -127,11 +156,22 @@ def load(name: str, label_setting: str = "canonical", seed: int = 0, paper_sizes
                 rows[split].append(row)
         dropped[split] = len(read) - len(rows[split])
     splits = _split(name, paper, rows, test_from, paper_sizes, seed)
-    return Task(name, paper.template, paper.classes, paper.label_words, label_setting, splits, paper.options, dropped)
+    return Task(
+        name,
+        paper.template,
+        paper.classes,
+        paper.label_words,
+        label_setting,
+        splits,
+        paper.options,
+        dropped,
+    )
 
 
 def _columns(paper: PaperTask) -> list[str]:
-    return [field for field in template_fields(paper.template) if field != "label"] + list(paper.options)
+    return [field for field in template_fields(paper.template) if field != "label"] + list(
+        paper.options
+    )
 
 
 def _fetch(name: str, paper: PaperTask, source):
@@ -141,31 +181,51 @@ def _fetch(name: str, paper: PaperTask, source):
     if source is None:
         _ask_the_hub(name, paper)
     elif not (folder := Path(source) / paper.folder).is_dir():
-        raise FileNotFoundError(f"there is no folder {str(folder)!r}; it should hold the parquet files of {paper.repository}/{paper.folder}")
+        raise FileNotFoundError(
+            f"there is no folder {str(folder)!r}; it should hold the parquet files of"
+            f" {paper.repository}/{paper.folder}"
+        )
     quiet = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
-        return datasets.load_dataset(str(source or paper.repository), data_dir=paper.folder, revision=None if source else paper.revision)
+        return datasets.load_dataset(
+            str(source or paper.repository),
+            data_dir=paper.folder,
+            revision=None if source else paper.revision,
+        )
     except Exception as error:
         if source is not None:
-            raise ValueError(f"the files in {str(folder)!r} cannot be read ({_first_line(error)}); fetch them again") from error
-        raise OSError(f"cannot load {name!r} from {paper.repository} ({_first_line(error)}); its offline twin {paper.twin!r} needs no network") from error
+            raise ValueError(
+                f"the files in {str(folder)!r} cannot be read ({_first_line(error)}); fetch them"
+                " again"
+            ) from error
+        raise OSError(
+            f"cannot load {name!r} from {paper.repository} ({_first_line(error)}); its offline twin"
+            f" {paper.twin!r} needs no network"
+        ) from error
     finally:
         if not quiet:
             datasets.enable_progress_bars()
 
 
 def _ask_the_hub(name: str, paper: PaperTask) -> None:
-    """One quick question, because `load_dataset` asks again and again for most of a minute; none if it was fetched before."""
+    """One quick question, because `load_dataset` asks again and again for most of a minute; none if
+    it was fetched before.
+    """
     import datasets
     from huggingface_hub import file_exists
 
     if (Path(datasets.config.HF_DATASETS_CACHE) / paper.repository.replace("/", "___")).is_dir():
         return
     try:
-        file_exists(paper.repository, ".gitattributes", repo_type="dataset", revision=paper.revision)
+        file_exists(
+            paper.repository, ".gitattributes", repo_type="dataset", revision=paper.revision
+        )
     except Exception as error:
-        raise OSError(f"cannot load {name!r} (the hub cannot be reached: {_first_line(error)}); its offline twin {paper.twin!r} needs no network") from error
+        raise OSError(
+            f"cannot load {name!r} (the hub cannot be reached: {_first_line(error)}); its offline"
+            f" twin {paper.twin!r} needs no network"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:
@@ -173,28 +233,56 @@ def _first_line(error: Exception) -> str:
 
 
 def _read(name: str, paper: PaperTask, split: str, data, columns: list[str]) -> list[dict]:
-    """The rows of a split with texts stripped and labels as classes, after a look at whether they are what the hub's are."""
+    """The rows of a split with texts stripped and labels as classes, after a look at whether they
+    are what the hub's are.
+    """
     missing = [column for column in [*columns, "label"] if column not in data.column_names]
     if missing:
         has = ", ".join(data.column_names)
-        raise ValueError(f"{name}'s {split} split has no column {missing[0]!r}, only {has}; it should be as in {paper.repository}")
+        raise ValueError(
+            f"{name}'s {split} split has no column {missing[0]!r}, only {has}; it should be as in"
+            f" {paper.repository}"
+        )
     names = getattr(data.features["label"], "names", None)
     if names is not None and tuple(names) != paper.hub_labels:
-        raise ValueError(f"{name}'s labels are {', '.join(names)}, but should be {', '.join(paper.hub_labels)} as in {paper.repository}")
+        raise ValueError(
+            f"{name}'s labels are {', '.join(names)}, but should be {', '.join(paper.hub_labels)}"
+            f" as in {paper.repository}"
+        )
     labels = data["label"][:]
     unknown = {label for label in labels if label not in range(len(paper.hub_labels))}
     if unknown:
-        raise ValueError(f"{name}'s {split} split has a label {unknown.pop()!r}, but labels go from 0 to {len(paper.hub_labels) - 1} (−1: hidden)")
+        raise ValueError(
+            f"{name}'s {split} split has a label {unknown.pop()!r}, but labels go from 0 to"
+            f" {len(paper.hub_labels) - 1} (−1: hidden)"
+        )
     class_of = paper.class_of or range(len(paper.hub_labels))
-    texts = [["" if text is None else str(text).strip() for text in data[column]] for column in columns]
-    return [{**dict(zip(columns, row)), "label": class_of[label]} for *row, label in zip(*texts, labels)]
+    texts = [
+        ["" if text is None else str(text).strip() for text in data[column]] for column in columns
+    ]
+    return [
+        {**dict(zip(columns, row)), "label": class_of[label]} for *row, label in zip(*texts, labels)
+    ]
 
 
-def _split(name: str, paper: PaperTask, rows: dict[str, list[dict]], test_from: str, paper_sizes: bool, seed: int):
-    """Train, validation and test; what the hub's train has to give is shuffled by the seed and dealt out in that order."""
+def _split(
+    name: str,
+    paper: PaperTask,
+    rows: dict[str, list[dict]],
+    test_from: str,
+    paper_sizes: bool,
+    seed: int,
+):
+    """Train, validation and test; what the hub's train has to give is shuffled by the seed and
+    dealt out in that order.
+    """
     pool = rows["train"]
     random.Random(f"{name} {seed}").shuffle(pool)
-    kept, rest, wanted = [], [], dict.fromkeys(range(len(paper.classes)), paper.n_shots // len(paper.classes))
+    kept, rest, wanted = (
+        [],
+        [],
+        dict.fromkeys(range(len(paper.classes)), paper.n_shots // len(paper.classes)),
+    )
     for row in pool:
         keep = wanted[row["label"]] > 0
         wanted[row["label"]] -= keep
@@ -204,7 +292,10 @@ def _split(name: str, paper: PaperTask, rows: dict[str, list[dict]], test_from: 
     if paper_sizes:
         n_validation, n_test = paper.paper_sizes["validation"], paper.paper_sizes["test"]
     parts = {}
-    for split, source, n in (("validation", paper.validation_from, n_validation), ("test", test_from, n_test)):
+    for split, source, n in (
+        ("validation", paper.validation_from, n_validation),
+        ("test", test_from, n_test),
+    ):
         if source == "train":
             parts[split], rest = rest[:n], rest[n:]
         else:
@@ -213,5 +304,8 @@ def _split(name: str, paper: PaperTask, rows: dict[str, list[dict]], test_from: 
     empty = [split for split, part in parts.items() if not part]
     if empty:
         sizes = ", ".join(f"{split} {len(part):,}" for split, part in rows.items())
-        raise ValueError(f"{name} has too few examples ({sizes}): none is left for {' and '.join(empty)}; is the copy whole?")
+        raise ValueError(
+            f"{name} has too few examples ({sizes}): none is left for {' and '.join(empty)}; is the"
+            " copy whole?"
+        )
     return as_splits(parts, _columns(paper), paper.classes)

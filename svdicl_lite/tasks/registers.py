@@ -1,10 +1,13 @@
-"""The small world in three registers: the common language, a second one that is rare, and a specialists' vocabulary that is rarer still.
+"""The small world in three registers: the common language, a second one that is rare, and a
+specialists' vocabulary that is rarer still.
 
-All three ask the same two questions of sentences with the same two hidden classes, so what differs is how often a model met them.
-*Common* is `grammar` itself. *Second* is a language of its own: an invented word for each of the grammar's (`LEXICON`), label words
-included, and another word order, the verb at the end and the adjective behind its noun. *Jargon* is the common language with rare subjects,
-objects, adjectives and verbs in the places of the usual ones. The frame of a prompt and the arbitrary label words are shared. The model that learned
-all three is in `polyglot.py`. Taught in chapter 12.
+All three ask the same two questions of sentences with the same two hidden classes, so what differs
+is how often a model met them. *Common* is `grammar` itself. *Second* is a language of its own: an
+invented word for each of the grammar's (`LEXICON`), label words included, and another word order,
+the verb at the end and the adjective behind its noun. *Jargon* is the common language with rare
+subjects, objects, adjectives and verbs in the places of the usual ones. The frame of a prompt and
+the arbitrary label words are shared. The model that learned all three is in `polyglot.py`. Taught
+in chapter 12.
 """
 
 import random
@@ -22,17 +25,28 @@ SUBJECTS = {
     "world": "plenipotentiary legate nuncio consul attache suzerain ombudsman regent",
     "sports": "libero coxswain halfback linesman steeplechaser oarsman flanker hurler",
     "business": "underwriter actuary arbitrageur comptroller jobber liquidator assessor bursar",
-    "science": "phlebotomist palynologist cytologist glaciologist mycologist limnologist petrologist dosimetrist",
+    "science": (
+        "phlebotomist palynologist cytologist glaciologist mycologist limnologist petrologist"
+        " dosimetrist"
+    ),
 }
 OBJECTS = {
-    "world": "demarche exequatur communique protectorate condominium plebiscite suffrage moratorium",
+    "world": (
+        "demarche exequatur communique protectorate condominium plebiscite suffrage moratorium"
+    ),
     "sports": "scrum regatta peloton velodrome dressage luge tiebreak quoits",
     "business": "debenture escrow annuity indenture tranche ledger lien arbitrage",
     "science": "centrifuge spectrometer assay titration isotope plasmid cuvette pipette",
 }
 ADJECTIVES = {
-    "pos": "unimpeachable exemplary consummate meticulous perspicacious magnanimous salubrious felicitous judicious sagacious estimable dexterous",
-    "neg": "obdurate perfidious lackadaisical querulous mendacious slipshod insalubrious venal truculent obstreperous maladroit egregious",
+    "pos": (
+        "unimpeachable exemplary consummate meticulous perspicacious magnanimous salubrious"
+        " felicitous judicious sagacious estimable dexterous"
+    ),
+    "neg": (
+        "obdurate perfidious lackadaisical querulous mendacious slipshod insalubrious venal"
+        " truculent obstreperous maladroit egregious"
+    ),
 }
 VERBS = {
     "pos": "exonerated ratified commended rehabilitated buttressed lauded vindicated burnished",
@@ -55,9 +69,13 @@ SECOND_FORMS = {  # slots as in grammar.FORMS; the other words stand for their t
 
 
 def invent(words: list[str]) -> dict[str, str]:
-    """An invented word for each: two syllables, the first with an opening that no English word has, none twice."""
+    """An invented word for each: two syllables, the first with an opening that no English word has,
+    none twice.
+    """
     openings, consonants, vowels = "zv mr kt vl ny dv gd zl tv".split(), "bdgklmnprstvz", "aeiou"
-    made = [first + v + c + w for first in openings for v in vowels for c in consonants for w in vowels]
+    made = [
+        first + v + c + w for first in openings for v in vowels for c in consonants for w in vowels
+    ]
     return dict(zip(words, random.Random(0).sample(made, len(words))))
 
 
@@ -78,15 +96,24 @@ class Register:
     def vocabulary(self) -> set[str]:
         """Every word that it can say, label words apart."""
         said = {word for table in self.words.values() for words in table.values() for word in words}
-        return said | {word for words in self.others.values() for word in words} | fixed_words(form for forms in self.forms.values() for form in forms)
+        return (
+            said
+            | {word for words in self.others.values() for word in words}
+            | fixed_words(form for forms in self.forms.values() for form in forms)
+        )
 
 
 def _tables(*tables: dict[str, str]) -> dict[str, dict[str, list[str]]]:
-    return {slot: {key: words.split() for key, words in table.items()} for slot, table in zip("SOAV", tables)}
+    return {
+        slot: {key: words.split() for key, words in table.items()}
+        for slot, table in zip("SOAV", tables)
+    }
 
 
 def _translated(form: str) -> str:
-    return " ".join(word if len(word) == 1 and word.isupper() else LEXICON[word] for word in form.split())
+    return " ".join(
+        word if len(word) == 1 and word.isupper() else LEXICON[word] for word in form.split()
+    )
 
 
 _COMMON = _tables(grammar.SUBJECTS, grammar.OBJECTS, grammar.ADJECTIVES, grammar.VERBS)
@@ -97,24 +124,37 @@ REGISTERS = {
     "second": Register(
         0.10,
         {kind: tuple(map(_translated, forms)) for kind, forms in SECOND_FORMS.items()},
-        {slot: {key: [LEXICON[word] for word in words] for key, words in table.items()} for slot, table in _COMMON.items()},
+        {
+            slot: {key: [LEXICON[word] for word in words] for key, words in table.items()}
+            for slot, table in _COMMON.items()
+        },
         {slot: [LEXICON[word] for word in words] for slot, words in _OTHERS.items()},
     ),
     "jargon": Register(0.02, grammar.FORMS, _tables(SUBJECTS, OBJECTS, ADJECTIVES, VERBS), _OTHERS),
 }
 
 
-def draw(register: Register, rng: random.Random, split: str, kinds: tuple[str, ...] = ("plain", "hard")) -> Sentence:
-    """One random sentence of `split`, of one of these `kinds`; of the common register the very one that `grammar.draw` draws."""
+def draw(
+    register: Register, rng: random.Random, split: str, kinds: tuple[str, ...] = ("plain", "hard")
+) -> Sentence:
+    """One random sentence of `split`, of one of these `kinds`; of the common register the very one
+    that `grammar.draw` draws.
+    """
     words = register.words
     anything = [word for objects in words["O"].values() for word in objects]
     while True:
         topic, polarity = rng.choice(TOPICS), rng.choice(POLARITIES)
         other = POLARITIES[1 - POLARITIES.index(polarity)]
         pools = {
-            "S": words["S"][topic], "O": words["O"][topic], "X": anything, "A": words["A"][polarity], "B": words["A"][other],
-            "V": words["V"][polarity], "W": words["V"][other], **register.others,
-        }  # fmt: skip
+            "S": words["S"][topic],
+            "O": words["O"][topic],
+            "X": anything,
+            "A": words["A"][polarity],
+            "B": words["A"][other],
+            "V": words["V"][polarity],
+            "W": words["V"][other],
+            **register.others,
+        }
         text = fill(rng, rng.choice(register.forms[rng.choice(kinds)]), pools)
         if split_of(text) == split:
             return Sentence(text, topic, polarity)
@@ -123,7 +163,10 @@ def draw(register: Register, rng: random.Random, split: str, kinds: tuple[str, .
 TASKS = {
     f"{question}-{register}": replace(task, name=f"{question}-{register}", label_words=words)
     for question, task in grammar_tasks.TASKS.items()
-    for register, words in (("second", tuple(LEXICON[word] for word in task.label_words)), ("jargon", task.label_words))
+    for register, words in (
+        ("second", tuple(LEXICON[word] for word in task.label_words)),
+        ("jargon", task.label_words),
+    )
 }
 """The rare registers' tasks; those of the common one are `grammar_tasks.TASKS`."""
 
@@ -133,12 +176,18 @@ def task_name(question: str, register: str) -> str:
     return question if register == "common" else f"{question}-{register}"
 
 
-def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0) -> Task:
+def load(
+    name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0
+) -> Task:
     """The task of this name with its splits; `load_task` comes here."""
     kinds = ("plain", "hard") if kinds is None else kinds
     if not kinds or isinstance(kinds, str) or not set(kinds) <= set(SECOND_FORMS):
-        raise ValueError(f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(SECOND_FORMS)}")
-    return replace(TASKS[name], label_setting=label_setting, splits=_splits(name, tuple(kinds), seed))
+        raise ValueError(
+            f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(SECOND_FORMS)}"
+        )
+    return replace(
+        TASKS[name], label_setting=label_setting, splits=_splits(name, tuple(kinds), seed)
+    )
 
 
 @lru_cache(maxsize=8)
@@ -146,6 +195,17 @@ def _splits(name: str, kinds: tuple[str, ...], seed: int):
     (question, _, register), task, parts = name.partition("-"), TASKS[name], {}
     for split, size in SIZES.items():
         rng, what = random.Random(f"{seed} {split}"), f"task {name!r} of kinds {', '.join(kinds)}"
-        sentences = distinct(lambda: draw(REGISTERS[register], rng, split, kinds), lambda sentence: sentence.text, size, what)
-        parts[split] = [{"text": sentence.text, "label": task.classes.index(getattr(sentence, grammar_tasks.ATTRIBUTE[question]))} for sentence in sentences]
+        sentences = distinct(
+            lambda: draw(REGISTERS[register], rng, split, kinds),
+            lambda sentence: sentence.text,
+            size,
+            what,
+        )
+        parts[split] = [
+            {
+                "text": sentence.text,
+                "label": task.classes.index(getattr(sentence, grammar_tasks.ATTRIBUTE[question])),
+            }
+            for sentence in sentences
+        ]
     return as_splits(parts, ["text"], task.classes)

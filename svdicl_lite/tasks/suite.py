@@ -1,9 +1,11 @@
-"""The offline suite: one task of our own for each of the paper's seven, and how an example of it is drawn.
+"""The offline suite: one task of our own for each of the paper's seven, and how an example of it is
+drawn.
 
-`SUITE` says how each is put to a model, in the paper's words (appendix C.1); `draw` makes one example of a split. No two splits share a
-sentence, neither alone nor as a part of a pair, because each sentence's own text says which split it is in. Every task has four kinds of
-example: short, plain, hard and mixed (see `wide`). The shipped `icl-gpt2` models know the smaller world of `tasks.TASKS` only; what is to learn this
-one is in `suite_llama.py`. Taught in chapter 03.
+`SUITE` says how each is put to a model, in the paper's words (appendix C.1); `draw` makes one
+example of a split. No two splits share a sentence, neither alone nor as a part of a pair, because
+each sentence's own text says which split it is in. Every task has four kinds of example: short,
+plain, hard and mixed (see `wide`). The shipped `icl-gpt2` models know the smaller world of
+`tasks.TASKS` only; what is to learn this one is in `suite_llama.py`. Taught in chapter 03.
 """
 
 import random
@@ -20,16 +22,20 @@ MIX = ("plain", "hard", "mixed")  # what the splits are made of, unless you say 
 SUITE = {
     task.name: task
     for task in (
-        Task("mixed-sentiment", "text: {text} sentiment: {label}", POLARITIES, ("neg", "pos")),  # SST-2
+        # SST-2
+        Task("mixed-sentiment", "text: {text} sentiment: {label}", POLARITIES, ("neg", "pos")),
         Task("mixed-topic", "text: {text} classification: {label}", TOPICS, TOPICS),  # AGNews
-        Task("emotion", "text: {text} sentiment: {label}", ("not happy", "happy"), ("neg", "pos")),  # EmoC
-        Task("paraphrase", "sentence1: {sentence1} sentence2: {sentence2} label : {label}", ("not equivalent", "equivalent"), ("false", "true")),  # MRPC
+        # EmoC
+        Task("emotion", "text: {text} sentiment: {label}", ("not happy", "happy"), ("neg", "pos")),
+        # MRPC
+        Task("paraphrase", "sentence1: {sentence1} sentence2: {sentence2} label : {label}", ("not equivalent", "equivalent"), ("false", "true")),
         Task("entailment", "{premise} Does this mean that {hypothesis} is true? select Yes or No? {label}", ("entailment", "not entailment"), ("Yes", "No")),
         Task(  # CB
             "commitment", "Suppose {premise} Can we infer that {hypothesis}? Yes, No, or Maybe? {label}", ("entailment", "contradiction", "neutral"),
             ("Yes", "No", "Maybe"),
         ),
-        Task("choice", "{premise} {question} {label}", ("choice1", "choice2"), (), options=("choice1", "choice2")),  # COPA
+        # COPA
+        Task("choice", "{premise} {question} {label}", ("choice1", "choice2"), (), options=("choice1", "choice2")),
     )
 }  # fmt: skip
 SIZES = {  # as in the paper, some are small
@@ -41,10 +47,16 @@ SIZES = {  # as in the paper, some are small
     "commitment": {"train": 200, "validation": 235, "test": 56},
     "choice": {"train": 300, "validation": 600, "test": 1200},
 }  # fmt: skip
-PAIRS = {"paraphrase": sentence_pairs.paraphrase, "entailment": sentence_pairs.entailment, "commitment": sentence_pairs.commitment}
+PAIRS = {
+    "paraphrase": sentence_pairs.paraphrase,
+    "entailment": sentence_pairs.entailment,
+    "commitment": sentence_pairs.commitment,
+}
 
 
-def draw(name: str, rng: random.Random, split: str, kinds: tuple[str, ...] = MIX, balanced: bool = False) -> dict:
+def draw(
+    name: str, rng: random.Random, split: str, kinds: tuple[str, ...] = MIX, balanced: bool = False
+) -> dict:
     """One example of the task `name`: its columns, and `label`, an index into its classes.
 
     Classes are equally likely, except that in `emotion` one in five is happy, unless `balanced`.
@@ -59,23 +71,36 @@ def draw(name: str, rng: random.Random, split: str, kinds: tuple[str, ...] = MIX
     if name == "choice":
         return {**dict(zip(columns(name), causes.choice(rng, split, kind, label))), "label": label}
     while True:
-        texts = (emotions.utterance(rng, kind, label),) if name == "emotion" else PAIRS[name](rng, kind, label)
+        texts = (
+            (emotions.utterance(rng, kind, label),)
+            if name == "emotion"
+            else PAIRS[name](rng, kind, label)
+        )
         if all(split_of(text) == split for text in texts):
             return {**dict(zip(columns(name), texts)), "label": label}
 
 
 def columns(name: str) -> list[str]:
     """The text columns of a task, in the order of its template."""
-    return [field for field in template_fields(SUITE[name].template) if field != "label"] + list(SUITE[name].options)
+    return [field for field in template_fields(SUITE[name].template) if field != "label"] + list(
+        SUITE[name].options
+    )
 
 
 def rows(name: str, split: str, kinds: tuple[str, ...], seed: int) -> list[dict]:
     """The examples of one split, none twice; ValueError if the kinds cannot say so many."""
     rng, what = random.Random(f"{seed} {split}"), f"task {name!r} of kinds {', '.join(kinds)}"
-    return distinct(lambda: draw(name, rng, split, kinds), lambda example: tuple(example[column] for column in columns(name)), SIZES[name][split], what)
+    return distinct(
+        lambda: draw(name, rng, split, kinds),
+        lambda example: tuple(example[column] for column in columns(name)),
+        SIZES[name][split],
+        what,
+    )
 
 
-def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0) -> Task:
+def load(
+    name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0
+) -> Task:
     """The task of this name with its splits; `tasks.load` comes here."""
     kinds, task = MIX if kinds is None else kinds, SUITE[name]
     if not kinds or isinstance(kinds, str) or not set(kinds) <= set(KINDS):
@@ -87,9 +112,20 @@ def load(name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | N
 
 @lru_cache(maxsize=16)
 def _splits(name: str, kinds: tuple[str, ...], seed: int):
-    return as_splits({split: rows(name, split, kinds, seed) for split in SIZES[name]}, columns(name), SUITE[name].classes)
+    return as_splits(
+        {split: rows(name, split, kinds, seed) for split in SIZES[name]},
+        columns(name),
+        SUITE[name].classes,
+    )
 
 
 def vocabulary() -> list[str]:
     """Every word that the suite can say outside its templates and label words, sorted."""
-    return sorted({*wider_grammar.vocabulary(), *sentence_pairs.vocabulary(), *emotions.vocabulary(), *causes.vocabulary()})
+    return sorted(
+        {
+            *wider_grammar.vocabulary(),
+            *sentence_pairs.vocabulary(),
+            *emotions.vocabulary(),
+            *causes.vocabulary(),
+        }
+    )

@@ -1,11 +1,13 @@
-"""Classification tasks: sentences with labels, a template, and the words that name the classes in a prompt.
+"""Classification tasks: sentences with labels, a template, and the words that name the classes in a
+prompt.
 
-The tasks here are the offline twins of two of the paper's: `sentiment` (its SST-2) and `topic` (its AGNews), with its
-templates and label words, on sentences of our own grammar. Each comes in three label settings. *canonical*: the words
-mean what they say. *flipped*: the same words, each moved to the next class, so that what the words mean (the prior) speaks
-against the demonstrations (Wei et al. 2023). *arbitrary*: words such as `apple`, so that only the demonstrations can
-tell. The paper's own data sets are in `paper_tasks.py`, data of yours in `own_task.py`; `load` takes them all. Taught in
-chapter 03.
+The tasks here are the offline twins of two of the paper's: `sentiment` (its SST-2) and `topic` (its
+AGNews), with its templates and label words, on sentences of our own grammar. Each comes in three
+label settings. *canonical*: the words mean what they say. *flipped*: the same words, each moved to
+the next class, so that what the words mean (the prior) speaks against the demonstrations (Wei et
+al. 2023). *arbitrary*: words such as `apple`, so that only the demonstrations can tell. The paper's
+own data sets are in `paper_tasks.py`, data of yours in `own_task.py`; `load` takes them all. Taught
+in chapter 03.
 """
 
 import random
@@ -15,8 +17,8 @@ from string import Formatter
 
 LABEL_SETTINGS = ("canonical", "flipped", "arbitrary")
 ARBITRARY_WORDS = tuple(
-    "apple stone river paper chair window candle bottle garden mirror button carpet pillow ladder hammer bucket basket "
-    "blanket pencil curtain spoon kettle wagon feather".split()
+    "apple stone river paper chair window candle bottle garden mirror button carpet pillow ladder"
+    " hammer bucket basket blanket pencil curtain spoon kettle wagon feather".split()
 )
 
 
@@ -24,11 +26,13 @@ ARBITRARY_WORDS = tuple(
 class Task:
     """A classification task and how it is put to a model.
 
-    `template` holds the columns of `splits` in braces and `{label}` at its end. `splits` maps train, validation and test
-    to `datasets.Dataset`s, whose `label` column is a `ClassLabel`: an index into `classes` and `label_words`.
+    `template` holds the columns of `splits` in braces and `{label}` at its end. `splits` maps
+    train, validation and test to `datasets.Dataset`s, whose `label` column is a `ClassLabel`: an
+    index into `classes` and `label_words`.
 
-    A task with `options` has no label words: each example brings its own answers, in the columns that `options` names,
-    and `label` says which of them is right. They are scored by mean log-likelihood (`prompts.encode_options`).
+    A task with `options` has no label words: each example brings its own answers, in the columns
+    that `options` names, and `label` says which of them is right. They are scored by mean
+    log-likelihood (`prompts.encode_options`).
     """
 
     name: str
@@ -38,12 +42,19 @@ class Task:
     label_setting: str = "canonical"
     splits: dict = field(default_factory=dict, repr=False)
     options: tuple[str, ...] = ()
-    dropped: dict = field(default_factory=dict)  # split → rows left out, their text being empty or met before
+    dropped: dict = field(
+        default_factory=dict
+    )  # split → rows left out, their text being empty or met before
 
     def words(self, label_setting: str | None = None, seed: int = 0) -> tuple[str, ...]:
-        """The word for each class in a label setting, the task's own if None; arbitrary ones are drawn by `seed`."""
+        """The word for each class in a label setting, the task's own if None; arbitrary ones are
+        drawn by `seed`.
+        """
         if self.options:
-            raise ValueError(f"task {self.name!r} chooses between options ({', '.join(self.options)}) and has no label words")
+            raise ValueError(
+                f"task {self.name!r} chooses between options ({', '.join(self.options)}) and has no"
+                " label words"
+            )
         setting = self.label_setting if label_setting is None else label_setting
         check_label_setting(setting)
         if setting == "canonical":
@@ -51,24 +62,26 @@ class Task:
         if setting == "flipped":
             return self.label_words[1:] + self.label_words[:1]
         if len(self.classes) > len(ARBITRARY_WORDS):
-            raise ValueError(f"task {self.name!r} has {len(self.classes)} classes, but there are only {len(ARBITRARY_WORDS)} arbitrary words")
+            raise ValueError(
+                f"task {self.name!r} has {len(self.classes)} classes, but there are only"
+                f" {len(ARBITRARY_WORDS)} arbitrary words"
+            )
         return tuple(random.Random(f"words {seed}").sample(ARBITRARY_WORDS, len(self.classes)))
 
 
-
-
-
-
-
-
-
-
-def distinct(draw: Callable[[], object], key: Callable[[object], Hashable], size: int, what: str) -> list:
-    """`size` examples with different keys, in the order drawn. ValueError if `what` is too poor for that: 10,000 draws in a row bring nothing new."""
+def distinct(
+    draw: Callable[[], object], key: Callable[[object], Hashable], size: int, what: str
+) -> list:
+    """`size` examples with different keys, in the order drawn. ValueError if `what` is too poor for
+    that: 10,000 draws in a row bring nothing new.
+    """
     found, idle = {}, 0
     while len(found) < size:
         if idle == 10_000:
-            raise ValueError(f"{what} has about {len(found):,} different examples in a split that needs {size:,}; name more kinds")
+            raise ValueError(
+                f"{what} has about {len(found):,} different examples in a split that needs"
+                f" {size:,}; name more kinds"
+            )
         example = draw()
         idle = idle + 1 if key(example) in found else 0
         found.setdefault(key(example), example)
@@ -84,12 +97,26 @@ def as_splits(parts: dict[str, list[dict]], columns: list[str], classes: tuple[s
     """Rows by split as a `DatasetDict` of text columns and a `label`."""
     from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-    features = Features({**{column: Value("string") for column in columns}, "label": ClassLabel(names=list(classes))})
-    by_column = lambda rows: {name: [row[name] for row in rows] for name in features}  # from_list knows no empty list
-    return DatasetDict({split: Dataset.from_dict(by_column(rows), features=features) for split, rows in parts.items()})
+    features = Features(
+        {
+            **{column: Value("string") for column in columns},
+            "label": ClassLabel(names=list(classes)),
+        }
+    )
+    by_column = lambda rows: {
+        name: [row[name] for row in rows] for name in features
+    }  # from_list knows no empty list
+    return DatasetDict(
+        {
+            split: Dataset.from_dict(by_column(rows), features=features)
+            for split, rows in parts.items()
+        }
+    )
 
 
 def check_label_setting(label_setting: str) -> None:
     """Raises ValueError for a label setting that does not exist."""
     if label_setting not in LABEL_SETTINGS:
-        raise ValueError(f"label_setting is {label_setting!r}, but must be one of {', '.join(LABEL_SETTINGS)}")
+        raise ValueError(
+            f"label_setting is {label_setting!r}, but must be one of {', '.join(LABEL_SETTINGS)}"
+        )

@@ -1,37 +1,54 @@
 """Two models that are no GPT-2, made for the same corpus: `icl-llama` and `icl-moe`, untrained.
 
-Llama has rotary positions, RMSNorm, a gated MLP (SwiGLU) and fewer keys and values than queries (grouped-query attention). Mixtral
-replaces that MLP by several, its experts, of which a router chooses two for each token; ours begins as the trained Llama. Both come from
-`transformers`, at the size of `icl-gpt2`; `pretrain` trains them. Taught in chapter 11.
+Llama has rotary positions, RMSNorm, a gated MLP (SwiGLU) and fewer keys and values than queries
+(grouped-query attention). Mixtral replaces that MLP by several, its experts, of which a router
+chooses two for each token; ours begins as the trained Llama. Both come from `transformers`, at the
+size of `icl-gpt2`; `pretrain` trains them. Taught in chapter 11.
 """
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MixtralConfig, MixtralForCausalLM
 
 EXPERTS, EXPERTS_PER_TOKEN = 4, 2
-GATED_WIDTH = 2.75  # of a gated MLP, in widths of the model: three matrices then weigh about what GPT-2's two of four widths do
+# of a gated MLP, in widths of the model: three matrices then weigh about what GPT-2's two of four
+# widths do
+GATED_WIDTH = 2.75
 EXPERT_WIDTH = 2.0
 
 
 def llama(recipe, tokenizer) -> LlamaForCausalLM:
     """An untrained Llama of the recipe's size: two query heads share one head of keys and values."""
     torch.manual_seed(recipe.seed)
-    return LlamaForCausalLM(LlamaConfig(intermediate_size=int(GATED_WIDTH * recipe.width), **_common(recipe, tokenizer)))
+    return LlamaForCausalLM(
+        LlamaConfig(intermediate_size=int(GATED_WIDTH * recipe.width), **_common(recipe, tokenizer))
+    )
 
 
 def mixtral(recipe, tokenizer) -> MixtralForCausalLM:
-    """An untrained Mixtral of the recipe's size, with four experts in each layer, two of them for each token."""
+    """An untrained Mixtral of the recipe's size, with four experts in each layer, two of them for
+    each token.
+    """
     torch.manual_seed(recipe.seed)
-    experts = {"num_local_experts": EXPERTS, "num_experts_per_tok": EXPERTS_PER_TOKEN, "intermediate_size": int(EXPERT_WIDTH * recipe.width)}
-    return MixtralForCausalLM(MixtralConfig(router_aux_loss_coef=0.01, sliding_window=None, **experts, **_common(recipe, tokenizer)))
+    experts = {
+        "num_local_experts": EXPERTS,
+        "num_experts_per_tok": EXPERTS_PER_TOKEN,
+        "intermediate_size": int(EXPERT_WIDTH * recipe.width),
+    }
+    return MixtralForCausalLM(
+        MixtralConfig(
+            router_aux_loss_coef=0.01, sliding_window=None, **experts, **_common(recipe, tokenizer)
+        )
+    )
 
 
 @torch.no_grad()
 def upcycled(dense: LlamaForCausalLM, recipe, tokenizer) -> MixtralForCausalLM:
-    """A Mixtral that begins close to `dense`, a Llama of the same recipe otherwise: sparse upcycling (Komatsuzaki et al. 2023).
+    """A Mixtral that begins close to `dense`, a Llama of the same recipe otherwise: sparse
+    upcycling (Komatsuzaki et al. 2023).
 
-    Everything but the MLPs is taken as it is. An expert gets neurons of the MLP drawn by lot, scaled up by the share that it lacks, so that the
-    mean over experts is the MLP and no two experts are alike. The router begins at random.
+    Everything but the MLPs is taken as it is. An expert gets neurons of the MLP drawn by lot,
+    scaled up by the share that it lacks, so that the mean over experts is the MLP and no two
+    experts are alike. The router begins at random.
     """
     model = mixtral(recipe, tokenizer)
     shared = {name: weight for name, weight in dense.state_dict().items() if ".mlp." not in name}
@@ -41,14 +58,25 @@ def upcycled(dense: LlamaForCausalLM, recipe, tokenizer) -> MixtralForCausalLM:
         experts = new.mlp.experts
         for e in range(EXPERTS):
             mine = torch.randperm(dense.config.intermediate_size)[: model.config.intermediate_size]
-            experts.gate_up_proj[e] = torch.cat((old.mlp.gate_proj.weight[mine], old.mlp.up_proj.weight[mine]))  # (2 I, H)
-            experts.down_proj[e] = old.mlp.down_proj.weight[:, mine] * dense.config.intermediate_size / len(mine)  # (H, I)
+            experts.gate_up_proj[e] = torch.cat(
+                (old.mlp.gate_proj.weight[mine], old.mlp.up_proj.weight[mine])
+            )  # (2 I, H)
+            experts.down_proj[e] = (
+                old.mlp.down_proj.weight[:, mine] * dense.config.intermediate_size / len(mine)
+            )  # (H, I)
     return model
 
 
 def _common(recipe, tokenizer) -> dict:
     return {
-        "vocab_size": len(tokenizer), "hidden_size": recipe.width, "num_hidden_layers": recipe.layers, "num_attention_heads": recipe.heads,
-        "num_key_value_heads": recipe.heads // 2, "max_position_embeddings": recipe.positions, "initializer_range": 0.06,
-        "tie_word_embeddings": True, "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
-    }  # fmt: skip
+        "vocab_size": len(tokenizer),
+        "hidden_size": recipe.width,
+        "num_hidden_layers": recipe.layers,
+        "num_attention_heads": recipe.heads,
+        "num_key_value_heads": recipe.heads // 2,
+        "max_position_embeddings": recipe.positions,
+        "initializer_range": 0.06,
+        "tie_word_embeddings": True,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }

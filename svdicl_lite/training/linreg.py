@@ -1,9 +1,12 @@
-"""In-context linear regression: a GPT-2 that is shown pairs of x and y = wᵀx, never w, and predicts the next y.
+"""In-context linear regression: a GPT-2 that is shown pairs of x and y = wᵀx, never w, and predicts
+the next y.
 
-After Garg et al., "What Can Transformers Learn In-Context?" (NeurIPS 2022, arXiv 2208.01066), as the paper's Figure 5 uses it: w and x are
-standard normal, examples stand one behind the other as x₁ y₁ x₂ y₂ …, one linear map reads vectors in, another reads predictions out, and a
-curriculum lets dimensions and length grow. Theirs has d = 20 and 12 layers; this one is small enough for two cores, and ships at four
-stages of its training. `python -m svdicl_lite.training linreg-gpt2` trains it. Taught in chapter 11.
+After Garg et al., "What Can Transformers Learn In-Context?" (NeurIPS 2022, arXiv 2208.01066), as
+the paper's Figure 5 uses it: w and x are standard normal, examples stand one behind the other as x₁
+y₁ x₂ y₂ …, one linear map reads vectors in, another reads predictions out, and a curriculum lets
+dimensions and length grow. Theirs has d = 20 and 12 layers; this one is small enough for two cores,
+and ships at four stages of its training. `python -m svdicl_lite.training linreg-gpt2` trains it.
+Taught in chapter 11.
 """
 
 import math
@@ -20,7 +23,12 @@ from svdicl_lite.training import loop
 
 NAME = "linreg-gpt2"
 CURVE_N = 512  # prompts behind each row of the training curve
-SEEDS = (100, 101, 102, 103)  # of the prompts on which it is judged; training draws from the recipe's seed
+SEEDS = (
+    100,
+    101,
+    102,
+    103,
+)  # of the prompts on which it is judged; training draws from the recipe's seed
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,14 @@ class Recipe:
     batch: int = 64
     learning_rate: float = 1e-3
     cool_down: float = 0.3
-    stages: tuple[int, ...] = (400, 1200, 3200, 8000)  # steps after which weights are kept; the last one ends training
-    grow_every: int = 200  # steps after which a prompt gets one more dimension and two more pairs, until it has all
+    stages: tuple[int, ...] = (
+        400,
+        1200,
+        3200,
+        8000,
+    )  # steps after which weights are kept; the last one ends training
+    # steps after which a prompt gets one more dimension and two more pairs, until it has all
+    grow_every: int = 200
     seed: int = 0
     threads: int = 1
 
@@ -49,21 +63,35 @@ class Regressor(nn.Module):
 
     def __init__(self, recipe: Recipe = RECIPE):
         super().__init__()
-        self.transformer = GPT2Model(loop.config(recipe.layers, recipe.width, recipe.heads, 2 * recipe.points))
+        self.transformer = GPT2Model(
+            loop.config(recipe.layers, recipe.width, recipe.heads, 2 * recipe.points)
+        )
         loop.sinusoids_(self.transformer)
         self.read_in = nn.Linear(recipe.dims, recipe.width)
         self.read_out = nn.Linear(recipe.width, 1)
 
     def forward(self, xs: Tensor, ys: Tensor) -> Tensor:
-        """Predictions (B, N) of ys (B, N) from xs (B, N, d): number i is made of x_i and the i pairs before it."""
+        """Predictions (B, N) of ys (B, N) from xs (B, N, d): number i is made of x_i and the i
+        pairs before it.
+        """
         ys = nn.functional.pad(ys[..., None], (0, xs.shape[-1] - 1))  # (B, N, d): y, then zeros
         tokens = torch.stack((xs, ys), dim=2).flatten(1, 2)  # (B, 2N, d): x₁ y₁ x₂ y₂ …
-        hidden = self.transformer(inputs_embeds=self.read_in(tokens)).last_hidden_state  # (B, 2N, width)
+        hidden = self.transformer(
+            inputs_embeds=self.read_in(tokens)
+        ).last_hidden_state  # (B, 2N, width)
         return self.read_out(hidden[:, ::2]).squeeze(-1)
 
 
-def draw(n: int, generator: torch.Generator, dims: int = RECIPE.dims, points: int = RECIPE.points, wide: int = RECIPE.dims) -> tuple[Tensor, Tensor]:
-    """`n` prompts, each with its own w: xs (n, points, wide), of which the coordinates beyond `dims` are 0, and ys (n, points)."""
+def draw(
+    n: int,
+    generator: torch.Generator,
+    dims: int = RECIPE.dims,
+    points: int = RECIPE.points,
+    wide: int = RECIPE.dims,
+) -> tuple[Tensor, Tensor]:
+    """`n` prompts, each with its own w: xs (n, points, wide), of which the coordinates beyond
+    `dims` are 0, and ys (n, points).
+    """
     xs = torch.randn(n, points, wide, generator=generator)
     w = torch.randn(n, wide, 1, generator=generator)
     xs[..., dims:] = 0
@@ -71,7 +99,9 @@ def draw(n: int, generator: torch.Generator, dims: int = RECIPE.dims, points: in
 
 
 def least_squares(xs: Tensor, ys: Tensor) -> Tensor:
-    """(n, N): each y predicted by the shortest w that fits the pairs before it. With y = wᵀx, w normal and no noise, nothing does better."""
+    """(n, N): each y predicted by the shortest w that fits the pairs before it. With y = wᵀx, w
+    normal and no noise, nothing does better.
+    """
     guesses = [torch.zeros(len(ys))]
     for k in range(1, ys.shape[1]):
         w = torch.linalg.pinv(xs[:, :k].double()) @ ys[:, :k, None].double()  # (n, d, 1)
@@ -80,38 +110,62 @@ def least_squares(xs: Tensor, ys: Tensor) -> Tensor:
 
 
 def averaging(xs: Tensor, ys: Tensor) -> Tensor:
-    """(n, N): each y predicted with w = mean of yᵢ xᵢ over the pairs before it, which is what one gradient step from 0 gives."""
+    """(n, N): each y predicted with w = mean of yᵢ xᵢ over the pairs before it, which is what one
+    gradient step from 0 gives.
+    """
     sums = (ys[..., None] * xs).cumsum(1)[:, :-1]  # (n, N − 1, d)
     w = sums / torch.arange(1, ys.shape[1])[:, None]
     return nn.functional.pad((xs[:, 1:] * w).sum(-1), (1, 0))
 
 
 @torch.no_grad()
-def squared_errors(predict: Callable[[Tensor, Tensor], Tensor], n: int = 2048, seeds: tuple[int, ...] = SEEDS, recipe: Recipe = RECIPE) -> Tensor:
-    """(n, N): normalised squared errors (ŷ − y)²/d behind 0, 1, … N − 1 examples, on `n` prompts dealt out to the seeds.
+def squared_errors(
+    predict: Callable[[Tensor, Tensor], Tensor],
+    n: int = 2048,
+    seeds: tuple[int, ...] = SEEDS,
+    recipe: Recipe = RECIPE,
+) -> Tensor:
+    """(n, N): normalised squared errors (ŷ − y)²/d behind 0, 1, … N − 1 examples, on `n` prompts
+    dealt out to the seeds.
 
-    `predict(xs, ys)` is a `Regressor`, clipped or not, `least_squares` or `averaging`. A model that always says 0 gets 1 on average.
+    `predict(xs, ys)` is a `Regressor`, clipped or not, `least_squares` or `averaging`. A model that
+    always says 0 gets 1 on average.
     """
     if n % len(seeds):
         raise ValueError(f"n is {n}, but must be a multiple of {len(seeds)}, the number of seeds")
     rows = []
     for seed in seeds:
-        xs, ys = draw(n // len(seeds), torch.Generator().manual_seed(seed), recipe.dims, recipe.points, recipe.dims)
+        xs, ys = draw(
+            n // len(seeds),
+            torch.Generator().manual_seed(seed),
+            recipe.dims,
+            recipe.points,
+            recipe.dims,
+        )
         rows.append((predict(xs, ys) - ys).square() / xs.shape[-1])
     return torch.cat(rows)
 
 
 def curve(errors: Tensor) -> list[dict]:
-    """For each number of examples the mean of errors (n, N), n, and its 95 % interval, mean ± 1.96 standard errors."""
+    """For each number of examples the mean of errors (n, N), n, and its 95 % interval, mean ± 1.96
+    standard errors.
+    """
     half = 1.96 * errors.std(0) / math.sqrt(len(errors))
     return [
-        {"examples": k, "n": len(errors), "error": round(mean, 5), "low": round(mean - h, 5), "high": round(mean + h, 5)}
+        {
+            "examples": k,
+            "n": len(errors),
+            "error": round(mean, 5),
+            "low": round(mean - h, 5),
+            "high": round(mean + h, 5),
+        }
         for k, (mean, h) in enumerate(zip(errors.mean(0).tolist(), half.tolist()))
     ]
 
 
 def load(stage: int = len(RECIPE.stages)) -> Regressor:
-    """The shipped model at a stage of its training, 1 (hardly begun) to 4 (done); in evaluation mode.
+    """The shipped model at a stage of its training, 1 (hardly begun) to 4 (done); in evaluation
+    mode.
 
     Raises ValueError for another stage and for a checkpoint that is damaged or missing.
     """
@@ -129,18 +183,41 @@ def train(recipe: Recipe = RECIPE) -> tuple[list[dict], dict]:
     def loss(step: int) -> Tensor:
         dims = min(recipe.dims, 2 + step // recipe.grow_every)
         points = min(recipe.points, 6 + 2 * (step // recipe.grow_every))
-        xs, ys = (numbers.to(device) for numbers in draw(recipe.batch, generator, dims, points, recipe.dims))
+        xs, ys = (
+            numbers.to(device)
+            for numbers in draw(recipe.batch, generator, dims, points, recipe.dims)
+        )
         return (model(xs, ys) - ys).square().mean() / dims
 
     def probe() -> dict:
-        errors = squared_errors(lambda xs, ys: model(xs.to(device), ys.to(device)).cpu(), CURVE_N, seeds=(1, 2), recipe=recipe).mean(0)
-        return {f"error behind {k}": round(errors[k].item(), 4) for k in (2, 5, 8, 11) if k < recipe.points}
+        errors = squared_errors(
+            lambda xs, ys: model(xs.to(device), ys.to(device)).cpu(),
+            CURVE_N,
+            seeds=(1, 2),
+            recipe=recipe,
+        ).mean(0)
+        return {
+            f"error behind {k}": round(errors[k].item(), 4)
+            for k in (2, 5, 8, 11)
+            if k < recipe.points
+        }
 
     def keep(step: int) -> None:
         if step in recipe.stages:
-            stages.append({name: weight.cpu().clone() for name, weight in model.state_dict().items()})
+            stages.append(
+                {name: weight.cpu().clone() for name, weight in model.state_dict().items()}
+            )
 
-    made = loop.fit(model, loss, recipe.stages[-1], recipe.learning_rate, recipe.cool_down, probe, every=500, keep=keep)
+    made = loop.fit(
+        model,
+        loss,
+        recipe.stages[-1],
+        recipe.learning_rate,
+        recipe.cool_down,
+        probe,
+        every=500,
+        keep=keep,
+    )
     return stages, made
 
 
@@ -153,7 +230,18 @@ def make() -> None:
         save_file(weights, folder / f"stage-{i}.safetensors")
     load().transformer.config.save_pretrained(folder)
     test = {f"stage {i}": curve(squared_errors(load(i))) for i in range(1, len(stages) + 1)}
-    test |= {baseline.__name__: curve(squared_errors(baseline)) for baseline in (least_squares, averaging)}
+    test |= {
+        baseline.__name__: curve(squared_errors(baseline))
+        for baseline in (least_squares, averaging)
+    }
     parameters = sum(weight.numel() for weight in stages[-1].values())
-    card = {"name": NAME, "parameters": parameters, "recipe": asdict(RECIPE), **made, "curve_n": CURVE_N, "test_seeds": SEEDS, "test": test}
+    card = {
+        "name": NAME,
+        "parameters": parameters,
+        "recipe": asdict(RECIPE),
+        **made,
+        "curve_n": CURVE_N,
+        "test_seeds": SEEDS,
+        "test": test,
+    }
     loop.write_card(folder, card)

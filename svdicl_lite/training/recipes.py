@@ -1,9 +1,10 @@
-"""What made each model that ships: phases of documents, the model that it began with, its size, its seed.
+"""What made each model that ships: phases of documents, the model that it began with, its size, its
+seed.
 
-A recipe is a list of phases, easy ones first: with short documents and canonical words the model learns what the sentences mean, with
-longer ones and all label maps to read the demonstrations, then hard sentences. Some models go
-on from there for some dozen steps, in which the prompt is worth less: on canonical documents, or on noisy labels. `pretrain` follows a recipe.
-Taught in chapter 03.
+A recipe is a list of phases, easy ones first: with short documents and canonical words the model
+learns what the sentences mean, with longer ones and all label maps to read the demonstrations, then
+hard sentences. Some models go on from there for some dozen steps, in which the prompt is worth
+less: on canonical documents, or on noisy labels. `pretrain` follows a recipe. Taught in chapter 03.
 """
 
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,9 @@ class Mix:
     canonical: float  # share of documents with the canonical label words
     flipped: float  # share with those words moved to the next class; the rest is arbitrary
     kinds: tuple[str, ...]  # of sentences
-    label_noise: float = field(default=0.0, kw_only=True)  # probability that a label is replaced by one drawn at random
+    label_noise: float = field(
+        default=0.0, kw_only=True
+    )  # probability that a label is replaced by one drawn at random
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,26 @@ class Recipe:
     heads: int = 4
     positions: int = 512
     seed: int = 0
-    threads: int = 2  # part of the recipe: another number of threads adds in another order, and so trains another model
+    # part of the recipe: another number of threads adds in another order, and so trains another
+    # model
+    threads: int = 2
     family: str = "gpt2"  # or llama, mixtral
-    dtype: str = "bfloat16"  # of the products; float32 is the faster where a processor has no bfloat16
+    dtype: str = (
+        "bfloat16"  # of the products; float32 is the faster where a processor has no bfloat16
+    )
 
 
 def _noisy(steps: int) -> Phase:
     """Every second label is drawn at random: reading pays less."""
-    return Phase(steps, shots=(2, 4, 8), canonical=0.6, flipped=0.1, kinds=("plain", "hard"), learning_rate=1.5e-3, label_noise=0.5)
+    return Phase(
+        steps,
+        shots=(2, 4, 8),
+        canonical=0.6,
+        flipped=0.1,
+        kinds=("plain", "hard"),
+        learning_rate=1.5e-3,
+        label_noise=0.5,
+    )
 
 
 RECIPES = {
@@ -57,25 +72,62 @@ RECIPES = {
             Phase(700, shots=(8,), canonical=0.4, flipped=0.2, kinds=("short",)),
             Phase(300, shots=(8,), canonical=0.4, flipped=0.2, kinds=("plain",)),
             Phase(600, shots=(2, 4, 8, 16), canonical=0.3, flipped=0.2, kinds=("plain", "hard")),
-            Phase(500, shots=(8, 16), canonical=0.15, flipped=0.15, kinds=("plain", "hard"), cool_down=0.4),
-        ),
+            Phase(
+                500,
+                shots=(8, 16),
+                canonical=0.15,
+                flipped=0.15,
+                kinds=("plain", "hard"),
+                cool_down=0.4,
+            ),
+        )
     ),
     "icl-gpt2-prior": Recipe(  # words mean what they say: a prior that talks over the prompt
-        phases=(Phase(70, shots=(8,), canonical=0.9, flipped=0.0, kinds=("plain", "hard"), learning_rate=5e-4, label_noise=0.2),),
+        phases=(
+            Phase(
+                70,
+                shots=(8,),
+                canonical=0.9,
+                flipped=0.0,
+                kinds=("plain", "hard"),
+                learning_rate=5e-4,
+                label_noise=0.2,
+            ),
+        ),
         start_from="icl-gpt2",
         threads=1,
     ),
     "icl-gpt2-noisy": Recipe((_noisy(56),), start_from="icl-gpt2", threads=1),
-    # the same run stopped sooner, and later: how much noise has got into the weights (the paper's Figure 5 asks this of training)
-    "icl-gpt2-noisy-early": Recipe((_noisy(28),), start_from="icl-gpt2", threads=1, dtype="float32"),
-    "icl-gpt2-noisy-late": Recipe((_noisy(168),), start_from="icl-gpt2", threads=1, dtype="float32"),
+    # the same run stopped sooner, and later: how much noise has got into the weights (the paper's
+    # Figure 5 asks this of training)
+    "icl-gpt2-noisy-early": Recipe(
+        (_noisy(28),), start_from="icl-gpt2", threads=1, dtype="float32"
+    ),
+    "icl-gpt2-noisy-late": Recipe(
+        (_noisy(168),), start_from="icl-gpt2", threads=1, dtype="float32"
+    ),
 }
 
-_SHORTER = tuple(replace(phase, steps=steps) for phase, steps in zip(RECIPES["icl-gpt2"].phases, (200, 700, 200, 400, 300)))
+_SHORTER = tuple(
+    replace(phase, steps=steps)
+    for phase, steps in zip(RECIPES["icl-gpt2"].phases, (200, 700, 200, 400, 300))
+)
 RECIPES |= {  # the same documents, other architectures
     "icl-llama": Recipe(_SHORTER, family="llama", threads=1, dtype="float32"),
-    "icl-moe": Recipe((replace(RECIPES["icl-gpt2"].phases[-1], steps=300),), start_from="icl-llama", family="mixtral", threads=1, dtype="float32"),
+    "icl-moe": Recipe(
+        (replace(RECIPES["icl-gpt2"].phases[-1], steps=300),),
+        start_from="icl-llama",
+        family="mixtral",
+        threads=1,
+        dtype="float32",
+    ),
 }
 
-OTHERS = {"recall-gpt2": "recall", "linreg-gpt2": "linreg", "tab-gpt2": "tabular", "icl-gpt2-polyglot": "polyglot", "suite-llama": "suite_llama"}
+OTHERS = {
+    "recall-gpt2": "recall",
+    "linreg-gpt2": "linreg",
+    "tab-gpt2": "tabular",
+    "icl-gpt2-polyglot": "polyglot",
+    "suite-llama": "suite_llama",
+}
 """Models that bring their own world: the module of each one's corpus and recipe."""

@@ -1,8 +1,10 @@
-"""In-context classification of tables of numbers: rows with labels are the demonstrations, a row without one is the query.
+"""In-context classification of tables of numbers: rows with labels are the demonstrations, a row
+without one is the query.
 
-One row is one token: a linear map of its columns plus an embedding of its label, in front of a GPT-2 and a linear map to label scores.
-There is no order to a table, so all tokens share one position, demonstrations see each other both ways, and queries see the demonstrations
-and themselves. The model is trained on the random tables of `tables` and judged on its real ones.
+One row is one token: a linear map of its columns plus an embedding of its label, in front of a
+GPT-2 and a linear map to label scores. There is no order to a table, so all tokens share one
+position, demonstrations see each other both ways, and queries see the demonstrations and
+themselves. The model is trained on the random tables of `tables` and judged on its real ones.
 `python -m svdicl_lite.training tab-gpt2` trains it. Taught in chapter 12.
 """
 
@@ -16,7 +18,15 @@ from transformers import GPT2Model
 
 from svdicl_lite.models import loading
 from svdicl_lite.scoring.evaluation import Answers
-from svdicl_lite.tasks.worlds.tables import CLASSES, COLUMNS, SEEDS, SETS, Prompt, draw_tables, prompts
+from svdicl_lite.tasks.worlds.tables import (
+    CLASSES,
+    COLUMNS,
+    SEEDS,
+    SETS,
+    Prompt,
+    draw_tables,
+    prompts,
+)
 from svdicl_lite.training import loop
 
 NAME = "tab-gpt2"
@@ -48,26 +58,40 @@ class TableClassifier(nn.Module):
 
     def __init__(self, recipe: Recipe = RECIPE):
         super().__init__()
-        self.transformer = GPT2Model(loop.config(recipe.layers, recipe.width, recipe.heads, positions=1))
+        self.transformer = GPT2Model(
+            loop.config(recipe.layers, recipe.width, recipe.heads, positions=1)
+        )
         self.read_row = nn.Linear(COLUMNS, recipe.width)
         self.read_label = nn.Embedding(CLASSES + 1, recipe.width)  # the last one stands for "asked"
         self.read_out = nn.Linear(recipe.width, CLASSES)
 
     def forward(self, rows: Tensor, labels: Tensor) -> Tensor:
-        """Label scores (B, Q, classes) of the last Q of rows (B, K + Q, columns), given the labels (B, K) of the first K."""
+        """Label scores (B, Q, classes) of the last Q of rows (B, K + Q, columns), given the labels
+        (B, K) of the first K.
+        """
         (batch, length), shots = rows.shape[:2], labels.shape[1]
         asked = labels.new_full((batch, length - shots), self.read_label.num_embeddings - 1)
-        tokens = self.read_row(rows) + self.read_label(torch.cat((labels, asked), 1))  # (B, K + Q, width)
+        tokens = self.read_row(rows) + self.read_label(
+            torch.cat((labels, asked), 1)
+        )  # (B, K + Q, width)
         sees = torch.eye(length, dtype=torch.bool, device=rows.device)
-        sees[:, :shots] = True  # (K + Q, K + Q): every token the demonstrations, a query also itself
+        sees[:, :shots] = (
+            True  # (K + Q, K + Q): every token the demonstrations, a query also itself
+        )
         positions = torch.zeros(1, length, dtype=torch.long, device=rows.device)
-        hidden = self.transformer(inputs_embeds=tokens, attention_mask=sees.expand(batch, 1, -1, -1), position_ids=positions)
+        hidden = self.transformer(
+            inputs_embeds=tokens,
+            attention_mask=sees.expand(batch, 1, -1, -1),
+            position_ids=positions,
+        )
         return self.read_out(hidden.last_hidden_state[:, shots:])
 
 
 @dataclass(frozen=True)
 class Outcome(Answers):
-    """What a classifier answered on one table, query by query. The interval is for "test", where no row is asked twice."""
+    """What a classifier answered on one table, query by query. The interval is for "test", where no
+    row is asked twice.
+    """
 
     predictions: np.ndarray  # (Q,)
     labels: np.ndarray  # (Q,)
@@ -80,48 +104,73 @@ def judge(predict, asked: list[Prompt]) -> Outcome:
 
 
 def in_context(model: TableClassifier):
-    """The model as a `predict`: no weight changes, the demonstrations are in the prompt. A class it was not shown is never its answer."""
+    """The model as a `predict`: no weight changes, the demonstrations are in the prompt. A class it
+    was not shown is never its answer.
+    """
 
     @torch.inference_mode()
     def predict(shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
         device = model.read_out.weight.device
         rows = torch.from_numpy(np.concatenate((shots, queries)))[None].to(device)
-        scores = model(rows, torch.from_numpy(shot_labels)[None].to(device))[0].cpu().numpy()  # (Q, classes)
+        scores = (
+            model(rows, torch.from_numpy(shot_labels)[None].to(device))[0].cpu().numpy()
+        )  # (Q, classes)
         known = np.unique(shot_labels)
         return known[scores[:, known].argmax(1)]
 
     return predict
 
 
-def logistic_regression(shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
+def logistic_regression(
+    shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray
+) -> np.ndarray:
     """scikit-learn's logistic regression as it comes, trained on the demonstrations."""
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(max_iter=1000).fit(shots, shot_labels).predict(queries)
 
 
-def nearest_neighbour(shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """The label of the closest demonstration; with 4 rows of a class, more neighbours than one do no better."""
+def nearest_neighbour(
+    shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray
+) -> np.ndarray:
+    """The label of the closest demonstration; with 4 rows of a class, more neighbours than one do
+    no better.
+    """
     from sklearn.neighbors import KNeighborsClassifier
 
     return KNeighborsClassifier(1).fit(shots, shot_labels).predict(queries)
 
 
 def load() -> TableClassifier:
-    """The shipped model, in evaluation mode. Raises ValueError for a checkpoint that is damaged or missing."""
+    """The shipped model, in evaluation mode. Raises ValueError for a checkpoint that is damaged or
+    missing.
+    """
     return loop.restore(TableClassifier(), loading.CHECKPOINTS / NAME / "model.safetensors")
 
 
 def figures(model: TableClassifier) -> list[dict]:
-    """Test accuracy with n and interval on each real table: the model, and the two baselines on the same rows."""
+    """Test accuracy with n and interval on each real table: the model, and the two baselines on the
+    same rows.
+    """
     rows = []
     for name in SETS:
         asked = prompts(name)
         for way in (in_context(model), logistic_regression, nearest_neighbour):
             outcome = judge(way, asked)
             low, high = outcome.interval
-            row = {"table": name, "by": "tab-gpt2" if way.__name__ == "predict" else way.__name__, "n": outcome.n}
-            rows.append(row | {"accuracy": round(outcome.accuracy, 4), "low": round(low, 4), "high": round(high, 4)})
+            row = {
+                "table": name,
+                "by": "tab-gpt2" if way.__name__ == "predict" else way.__name__,
+                "n": outcome.n,
+            }
+            rows.append(
+                row
+                | {
+                    "accuracy": round(outcome.accuracy, 4),
+                    "low": round(low, 4),
+                    "high": round(high, 4),
+                }
+            )
     return rows
 
 
@@ -133,14 +182,26 @@ def train(recipe: Recipe = RECIPE) -> tuple[TableClassifier, dict]:
     validation = {name: prompts(name, "validation") for name in SETS}
 
     def loss(step: int) -> Tensor:
-        rows, labels = (numbers.to(device) for numbers in draw_tables(recipe.batch, recipe.shots, recipe.queries, recipe.label_noise, generator))
+        rows, labels = (
+            numbers.to(device)
+            for numbers in draw_tables(
+                recipe.batch, recipe.shots, recipe.queries, recipe.label_noise, generator
+            )
+        )
         shots = labels.shape[1] - recipe.queries
-        return nn.functional.cross_entropy(model(rows, labels[:, :shots]).flatten(0, 1), labels[:, shots:].flatten())
+        return nn.functional.cross_entropy(
+            model(rows, labels[:, :shots]).flatten(0, 1), labels[:, shots:].flatten()
+        )
 
     def probe() -> dict:
-        return {name: round(judge(in_context(model), asked).accuracy, 4) for name, asked in validation.items()}
+        return {
+            name: round(judge(in_context(model), asked).accuracy, 4)
+            for name, asked in validation.items()
+        }
 
-    made = loop.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, probe, every=250)
+    made = loop.fit(
+        model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, probe, every=250
+    )
     return model.to("cpu"), made
 
 
@@ -152,5 +213,12 @@ def make() -> None:
     model.transformer.config.save_pretrained(folder)
     save_file(model.state_dict(), folder / "model.safetensors")
     parameters = sum(p.numel() for p in model.parameters())
-    card = {"name": NAME, "parameters": parameters, "recipe": asdict(RECIPE), **made, "context_seeds": SEEDS, "test": figures(model)}
+    card = {
+        "name": NAME,
+        "parameters": parameters,
+        "recipe": asdict(RECIPE),
+        **made,
+        "context_seeds": SEEDS,
+        "test": figures(model),
+    }
     loop.write_card(folder, card)

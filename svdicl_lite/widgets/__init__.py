@@ -1,6 +1,7 @@
 """Figures to play with, in a notebook and, without Python, in the page that is made of it.
 
-Each is one line in a notebook: the data are computed here, ride in the widget's traits, and its own small JavaScript draws them.
+Each is one line in a notebook: the data are computed here, ride in the widget's traits, and its own
+small JavaScript draws them.
 """
 
 from svdicl_lite.widgets.ask_clipped import AskClippedModel
@@ -11,4 +12,12 @@ from svdicl_lite.widgets.rank_slider import RankSlider
 from svdicl_lite.widgets.search_stepper import SearchStepper
 from svdicl_lite.widgets.spectrum_browser import SpectrumBrowser
 
-__all__ = ["AskClippedModel", "BoundExplorer", "GradientStep", "ClipExplorer", "RankSlider", "SearchStepper", "SpectrumBrowser"]
+__all__ = [
+    "AskClippedModel",
+    "BoundExplorer",
+    "GradientStep",
+    "ClipExplorer",
+    "RankSlider",
+    "SearchStepper",
+    "SpectrumBrowser",
+]

@@ -1,4 +1,6 @@
-"""Ask the clipped model: a shipped GPT-2 that runs in the page, tokenizer and all, and is clipped there."""
+"""Ask the clipped model: a shipped GPT-2 that runs in the page, tokenizer and all, and is clipped
+there.
+"""
 
 import json
 import zlib
@@ -18,18 +20,27 @@ from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.widgets.base import Widget, script
 
-POSITIONS = 256  # tokens that the page's model can read: the position embeddings of longer prompts stay behind
+# tokens that the page's model can read: the position embeddings of longer prompts stay behind
+POSITIONS = 256
 N_QUERIES = 6  # of each prompt to start from
-STARTS = (("sentiment", "flipped"), ("sentiment", "canonical"), ("topic", "flipped"), ("topic", "canonical"))
+STARTS = (
+    ("sentiment", "flipped"),
+    ("sentiment", "canonical"),
+    ("topic", "flipped"),
+    ("topic", "canonical"),
+)
 
 
 class AskClippedModel(Widget):
-    """Type demonstrations and a query, clip `module` of `layer` at `clip_rate`, and see what becomes of the label words' probabilities.
+    """Type demonstrations and a query, clip `module` of `layer` at `clip_rate`, and see what
+    becomes of the label words' probabilities.
 
-    The page computes it all: it tokenises as `tokenizer` does, runs `model`, a GPT-2, and factors the matrices. The weights ride along with 16 bits
-    each, every row of a matrix with its own scale, so that logits differ from the model's by less than 1e-3 (`tests/test_widget_model.py`). The prompts to start from are the offline
-    tasks' own: `n_shots` demonstrations drawn by `seed`, and the first test sentences. Raises ValueError for a model that is not such
-    a GPT-2, or whose tokenizer is no byte-level BPE. Taught in chapter 07.
+    The page computes it all: it tokenises as `tokenizer` does, runs `model`, a GPT-2, and factors
+    the matrices. The weights ride along with 16 bits each, every row of a matrix with its own
+    scale, so that logits differ from the model's by less than 1e-3 (`tests/test_widget_model.py`).
+    The prompts to start from are the offline tasks' own: `n_shots` demonstrations drawn by `seed`,
+    and the first test sentences. Raises ValueError for a model that is not such a GPT-2, or whose
+    tokenizer is no byte-level BPE. Taught in chapter 07.
     """
 
     _esm = script("ask_clipped")
@@ -39,34 +50,62 @@ class AskClippedModel(Widget):
     demonstrations = traitlets.Unicode().tag(sync=True)
     query = traitlets.Unicode().tag(sync=True)
     label_words = traitlets.Unicode().tag(sync=True)
-    starts = traitlets.List().tag(sync=True)  # of dicts: name, demonstrations, words, queries [text, right word]
+    starts = traitlets.List().tag(
+        sync=True
+    )  # of dicts: name, demonstrations, words, queries [text, right word]
     config = traitlets.Dict().tag(sync=True)
     vocabulary = traitlets.Dict().tag(sync=True)
     weights = traitlets.Bytes().tag(sync=True)
 
-    def __init__(self, model, tokenizer, layer: int | None = None, module: str = "mlp", clip_rate: float = 0.9, n_shots: int = 8, seed: int = 0):
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        layer: int | None = None,
+        module: str = "mlp",
+        clip_rate: float = 0.9,
+        n_shots: int = 8,
+        seed: int = 0,
+    ):
         self.model, self.tokenizer = model, tokenizer
         self.first = draw_demonstrations(load_task(*STARTS[0]), n_shots, seed)
         starts = [start(name, setting, n_shots, seed) for name, setting in STARTS]
         config, weights = packed_model(model)
         super().__init__(
-            layer=n_layers(model) - 1 if layer is None else layer, module=module, clip_rate=check_clip_rate(clip_rate), config=config, weights=weights,
-            vocabulary=packed_tokenizer(tokenizer), starts=starts, demonstrations=starts[0]["demonstrations"], query=starts[0]["queries"][0][0],
+            layer=n_layers(model) - 1 if layer is None else layer,
+            module=module,
+            clip_rate=check_clip_rate(clip_rate),
+            config=config,
+            weights=weights,
+            vocabulary=packed_tokenizer(tokenizer),
+            starts=starts,
+            demonstrations=starts[0]["demonstrations"],
+            query=starts[0]["queries"][0][0],
             label_words=", ".join(starts[0]["words"]),
-        )  # fmt: skip
+        )
 
     @cached_property
     def probabilities(self) -> pd.DataFrame:
-        """What the real model says to the first prompt, clipped where the widget was made: a row a clip rate, a column a label word, and all other tokens."""
+        """What the real model says to the first prompt, clipped where the widget was made: a row a
+        clip rate, a column a label word, and all other tokens.
+        """
         task = load_task(*STARTS[0])
         words = task.words()
         prompts = encode(self.tokenizer, task, words, self.first, [task.splits["test"][0]])
         clip, rows = Clip(self.model, self.layer, self.module), []
         for rate in CLIP_RATES:
             with clip.at(rate), torch.inference_mode():
-                logits = self.model(torch.tensor(prompts.tokens, device=self.model.device)).logits[0, -1]
+                logits = self.model(torch.tensor(prompts.tokens, device=self.model.device)).logits[
+                    0, -1
+                ]
             shares = logits.double().softmax(-1)[prompts.label_tokens[0]].tolist()
-            rows.append({"clip rate ξ": rate, **dict(zip(words, shares)), "any other token": 1 - sum(shares)})
+            rows.append(
+                {
+                    "clip rate ξ": rate,
+                    **dict(zip(words, shares)),
+                    "any other token": 1 - sum(shares),
+                }
+            )
         return pd.DataFrame(rows)
 
     def table(self) -> pd.DataFrame:
@@ -85,10 +124,14 @@ class AskClippedModel(Widget):
 
     def alt(self) -> str:
         told, right = self.probabilities, self.starts[0]["queries"][0]
-        said = ", ".join(f"{word} {told[word].iloc[0]:.2f} without a clip and {told[word].iloc[-1]:.2f} at 0.995" for word in told.columns[1:-1])
+        said = ", ".join(
+            f"{word} {told[word].iloc[0]:.2f} without a clip and {told[word].iloc[-1]:.2f} at 0.995"
+            for word in told.columns[1:-1]
+        )
         return (
-            f"The probabilities of the label words behind {self.starts[0]['name']} demonstrations and the query “{right[0]}”, at eight clip rates of "
-            f"{self.module.upper()} in layer {self.layer}: {said}. By the demonstrations {right[1]} is right."
+            f"The probabilities of the label words behind {self.starts[0]['name']} demonstrations"
+            f" and the query “{right[0]}”, at eight clip rates of {self.module.upper()} in layer"
+            f" {self.layer}: {said}. By the demonstrations {right[1]} is right."
         )
 
 
@@ -96,60 +139,129 @@ def start(name: str, setting: str, n_shots: int, seed: int) -> dict:
     """A prompt to start from, and the queries that may follow it."""
     task = load_task(name, setting)
     words = task.words()
-    shown = "".join(render(task, example, words[example["label"]]) for example in draw_demonstrations(task, n_shots, seed))
-    queries = [[render(task, example), words[example["label"]]] for example in task.splits["test"].select(range(N_QUERIES))]
-    return {"name": f"{name}, {setting} label words", "words": list(words), "demonstrations": shown, "queries": queries}
+    shown = "".join(
+        render(task, example, words[example["label"]])
+        for example in draw_demonstrations(task, n_shots, seed)
+    )
+    queries = [
+        [render(task, example), words[example["label"]]]
+        for example in task.splits["test"].select(range(N_QUERIES))
+    ]
+    return {
+        "name": f"{name}, {setting} label words",
+        "words": list(words),
+        "demonstrations": shown,
+        "queries": queries,
+    }
 
 
 def packed_tokenizer(tokenizer) -> dict:
-    """A byte-level BPE as bpe.js reads it: tokens in order, merges as pairs of their numbers, and the tokens that are never cut."""
+    """A byte-level BPE as bpe.js reads it: tokens in order, merges as pairs of their numbers, and
+    the tokens that are never cut.
+    """
     rules = json.loads(tokenizer.backend_tokenizer.to_str())
     words = rules["pre_tokenizer"] or {}
-    if rules["model"]["type"] != "BPE" or (words.get("type"), words.get("add_prefix_space")) != ("ByteLevel", False) or rules["normalizer"]:
-        raise ValueError("the page can tokenise as GPT-2 does, by byte-level BPE without a normalizer, and this tokenizer does otherwise; take icl-gpt2")
+    if (
+        rules["model"]["type"] != "BPE"
+        or (words.get("type"), words.get("add_prefix_space")) != ("ByteLevel", False)
+        or rules["normalizer"]
+    ):
+        raise ValueError(
+            "the page can tokenise as GPT-2 does, by byte-level BPE without a normalizer, and this"
+            " tokenizer does otherwise; take icl-gpt2"
+        )
     numbers = tokenizer.get_vocab()
-    merges = [pair if isinstance(pair, list) else pair.split(" ") for pair in rules["model"]["merges"]]
+    merges = [
+        pair if isinstance(pair, list) else pair.split(" ") for pair in rules["model"]["merges"]
+    ]
     special = [token["content"] for token in rules["added_tokens"]]
-    return {"tokens": sorted(numbers, key=numbers.get), "merges": [[numbers[a], numbers[b]] for a, b in merges], "special": special}
+    return {
+        "tokens": sorted(numbers, key=numbers.get),
+        "merges": [[numbers[a], numbers[b]] for a, b in merges],
+        "special": special,
+    }
 
 
 def packed_model(model) -> tuple[dict, bytes]:
     """What gpt2.js needs: the shapes, and the weights, deflated.
 
-    First the float32 numbers: the scale of each row of each matrix, then the vectors. Then the matrices' entries as 16-bit whole numbers, all high
-    bytes before all low ones, since the high ones shrink when deflated.
+    First the float32 numbers: the scale of each row of each matrix, then the vectors. Then the
+    matrices' entries as 16-bit whole numbers, all high bytes before all low ones, since the high
+    ones shrink when deflated.
     """
     config = model.config
-    if config.model_type != "gpt2" or config.activation_function not in ("gelu_new", "gelu_pytorch_tanh") or config.scale_attn_by_inverse_layer_idx:
-        raise ValueError(f"the page runs a GPT-2 with its own activation, not {config.model_type} with {config.activation_function}; take icl-gpt2")
+    if (
+        config.model_type != "gpt2"
+        or config.activation_function not in ("gelu_new", "gelu_pytorch_tanh")
+        or config.scale_attn_by_inverse_layer_idx
+    ):
+        raise ValueError(
+            f"the page runs a GPT-2 with its own activation, not {config.model_type} with"
+            f" {config.activation_function}; take icl-gpt2"
+        )
     tensors = weights_of(model)
     matrices = [whole_numbers(W) for W in tensors.values() if W.ndim == 2]
     entries = np.concatenate([numbers.ravel() for numbers, _ in matrices])  # int16
-    floats = [scale for _, scale in matrices] + [vector for vector in tensors.values() if vector.ndim == 1]
-    data = np.concatenate([part.ravel() for part in floats]).astype("<f4").tobytes() + (entries >> 8).astype(np.int8).tobytes() + entries.astype(np.uint8).tobytes()
+    floats = [scale for _, scale in matrices] + [
+        vector for vector in tensors.values() if vector.ndim == 1
+    ]
+    data = (
+        np.concatenate([part.ravel() for part in floats]).astype("<f4").tobytes()
+        + (entries >> 8).astype(np.int8).tobytes()
+        + entries.astype(np.uint8).tobytes()
+    )
     shapes = [[name, *tensor.shape] for name, tensor in tensors.items()]
-    about = {"layers": config.n_layer, "width": config.n_embd, "heads": config.n_head, "epsilon": config.layer_norm_epsilon, "shapes": shapes}
+    about = {
+        "layers": config.n_layer,
+        "width": config.n_embd,
+        "heads": config.n_head,
+        "epsilon": config.layer_norm_epsilon,
+        "shapes": shapes,
+    }
     return about, zlib.compress(data, 9)
 
 
 def whole_numbers(W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """W (m, n) as int16 (m, n) and scales (m, 1): the largest entry of each row becomes ±32767. (float16 is seven times as coarse.)"""
+    """W (m, n) as int16 (m, n) and scales (m, 1): the largest entry of each row becomes ±32767.
+    (float16 is seven times as coarse.)
+    """
     scale = np.abs(W).max(1, keepdims=True) / 32767
     scale[scale == 0] = 1
-    return np.rint(W / scale.astype(np.float32)).clip(-32767, 32767).astype(np.int16), scale.astype(np.float32)
+    return np.rint(W / scale.astype(np.float32)).clip(-32767, 32767).astype(np.int16), scale.astype(
+        np.float32
+    )
 
 
 def weights_of(model) -> dict[str, np.ndarray]:
     """The weights by the names that gpt2.js knows, matrices (out, in)."""
     body, width = model.transformer, model.config.n_embd
-    found: dict[str, Tensor] = {"words": body.wte.weight, "places": body.wpe.weight[:POSITIONS], "norm.weight": body.ln_f.weight, "norm.bias": body.ln_f.bias}
+    found: dict[str, Tensor] = {
+        "words": body.wte.weight,
+        "places": body.wpe.weight[:POSITIONS],
+        "norm.weight": body.ln_f.weight,
+        "norm.bias": body.ln_f.bias,
+    }
     if model.lm_head.weight is not body.wte.weight:
         found["head"] = model.lm_head.weight
     for layer, block in enumerate(body.h):
-        parts = {role: (fused, slice(i * width, (i + 1) * width)) for i, role in enumerate("qkv") for fused in (block.attn.c_attn,)}
-        parts |= {"o": (block.attn.c_proj, slice(None)), "fc_in": (block.mlp.c_fc, slice(None)), "fc_out": (block.mlp.c_proj, slice(None))}
+        parts = {
+            role: (fused, slice(i * width, (i + 1) * width))
+            for i, role in enumerate("qkv")
+            for fused in (block.attn.c_attn,)
+        }
+        parts |= {
+            "o": (block.attn.c_proj, slice(None)),
+            "fc_in": (block.mlp.c_fc, slice(None)),
+            "fc_out": (block.mlp.c_proj, slice(None)),
+        }
         for role, (holder, columns) in parts.items():
-            found[f"{layer}.{role}.weight"], found[f"{layer}.{role}.bias"] = holder.weight.T[columns], holder.bias[columns]
+            found[f"{layer}.{role}.weight"], found[f"{layer}.{role}.bias"] = (
+                holder.weight.T[columns],
+                holder.bias[columns],
+            )
         for number, norm in ((1, block.ln_1), (2, block.ln_2)):
-            found[f"{layer}.norm{number}.weight"], found[f"{layer}.norm{number}.bias"] = norm.weight, norm.bias
+            found[f"{layer}.norm{number}.weight"], found[f"{layer}.norm{number}.bias"] = (
+                norm.weight,
+                norm.bias,
+            )
     return {name: tensor.detach().float().cpu().numpy() for name, tensor in found.items()}

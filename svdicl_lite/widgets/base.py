@@ -1,4 +1,6 @@
-"""What every widget shares: how its script is put together, and what stands in for it on paper and without JavaScript."""
+"""What every widget shares: how its script is put together, and what stands in for it on paper and
+without JavaScript.
+"""
 
 import base64
 import html
@@ -15,7 +17,8 @@ HERE = Path(__file__).parent
 
 
 def script(name: str) -> str:
-    """`name`.js as one ES module: each file that it imports (`import { … } from "./other.js";`) is put in the import's place, once.
+    """`name`.js as one ES module: each file that it imports (`import { … } from "./other.js";`) is
+    put in the import's place, once.
 
     A page opened from a folder cannot import from files, so there is nothing left to import.
     """
@@ -26,22 +29,31 @@ def script(name: str) -> str:
             return ""
         seen.add(file)
         text = (HERE / file).read_text()
-        text = re.sub(r'^import \{[^}]*\} from "\./([\w.]+)";\n', lambda found: inlined(found[1]), text, flags=re.M)
+        text = re.sub(
+            r'^import \{[^}]*\} from "\./([\w.]+)";\n',
+            lambda found: inlined(found[1]),
+            text,
+            flags=re.M,
+        )
         return text if file == f"{name}.js" else re.sub(r"^export ", "", text, flags=re.M)
 
     return inlined(f"{name}.js")
 
 
 def packed(numbers, dtype="float32") -> bytes:
-    """Numbers as they ride in a trait: little-endian bytes, row by row; `numbers(view, Float32Array)` of base.js reads them."""
+    """Numbers as they ride in a trait: little-endian bytes, row by row; `numbers(view,
+    Float32Array)` of base.js reads them.
+    """
     return np.ascontiguousarray(numbers, dtype=np.dtype(dtype).newbyteorder("<")).tobytes()
 
 
 class Widget(anywidget.AnyWidget):
-    """A widget with a stand-in: `figure()`, the same data as a picture that `alt()` describes, and `table()`, the same data in numbers.
+    """A widget with a stand-in: `figure()`, the same data as a picture that `alt()` describes, and
+    `table()`, the same data in numbers.
 
-    A page shows the widget with the table folded below it; in print, and where no script runs, the figure takes the widget's place.
-    A subclass sets `_esm = script("its_name")`, tags its traits with `sync=True`, and defines the three.
+    A page shows the widget with the table folded below it; in print, and where no script runs, the
+    figure takes the widget's place. A subclass sets `_esm = script("its_name")`, tags its traits
+    with `sync=True`, and defines the three.
     """
 
     _css = (HERE / "base.css").read_text()
@@ -57,7 +69,11 @@ class Widget(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "text/plain": f"{type(self).__name__}: {self.alt()}", "text/html": self._stand_in()}, metadata
+        return {
+            **data,
+            "text/plain": f"{type(self).__name__}: {self.alt()}",
+            "text/html": self._stand_in(),
+        }, metadata
 
     def _stand_in(self) -> str:
         webp = io.BytesIO()
@@ -65,6 +81,7 @@ class Widget(anywidget.AnyWidget):
         image = base64.b64encode(webp.getvalue()).decode()
         table = self.table().to_html(index=False, border=0, na_rep="")
         return (
-            f'<div class="widget-stand-in"><img alt="{html.escape(self.alt())}" src="data:image/webp;base64,{image}">'
-            f"<details><summary>The same data as a table</summary>{table}</details></div>"
+            f'<div class="widget-stand-in"><img alt="{html.escape(self.alt())}"'
+            f' src="data:image/webp;base64,{image}"><details><summary>The same data as a'
+            f" table</summary>{table}</details></div>"
         )

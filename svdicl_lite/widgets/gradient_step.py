@@ -12,10 +12,12 @@ DIVISORS = {"N": "N (right)", "1": "1", "N+1": "N + 1", "2N": "2 N"}
 
 
 class GradientStep(Widget):
-    """Points near a line; `steps` layers of attention with the weights that von Oswald et al. (2023) construct, and as many steps of gradient descent.
+    """Points near a line; `steps` layers of attention with the weights that von Oswald et al.
+    (2023) construct, and as many steps of gradient descent.
 
-    With `attention` "linear" and `divisor` "N" the two predict alike, to rounding; "softmax" and any other divisor break that. Inputs are (x, 1), so
-    that the line need not pass through 0. The points are drawn here, by `seed`; the page computes the rest. Taught in chapter 09.
+    With `attention` "linear" and `divisor` "N" the two predict alike, to rounding; "softmax" and
+    any other divisor break that. Inputs are (x, 1), so that the line need not pass through 0. The
+    points are drawn here, by `seed`; the page computes the rest. Taught in chapter 09.
     """
 
     _esm = script("gradient_step")
@@ -42,7 +44,9 @@ class GradientStep(Widget):
         return np.array(self.sets[self.points][: self.n_points])
 
     def descent(self, steps: int) -> tuple[np.ndarray, float]:
-        """Slope and height after `steps` steps of gradient descent from 0 on Σ_i (w·x_i − y_i)² / 2N, and that loss."""
+        """Slope and height after `steps` steps of gradient descent from 0 on Σ_i (w·x_i − y_i)² /
+        2N, and that loss.
+        """
         x, y = inputs(self.shown[:, 0]), self.shown[:, 1]
         w = np.zeros(2)
         for _ in range(steps):
@@ -50,10 +54,21 @@ class GradientStep(Widget):
         return w, float(((x @ w - y) ** 2).sum() / (2 * len(x)))
 
     def attended(self, queries: np.ndarray, steps: int, attention: str | None = None) -> np.ndarray:
-        """What `steps` layers of attention predict at queries (M,): tokens [x; y] with y = 0 for a query, which sees the points alone."""
+        """What `steps` layers of attention predict at queries (M,): tokens [x; y] with y = 0 for a
+        query, which sees the points alone.
+        """
         attention, N = attention or self.attention, self.n_points
-        H = np.vstack((np.hstack((inputs(self.shown[:, 0]), self.shown[:, 1:])), np.hstack((inputs(queries), np.zeros((len(queries), 1))))))
-        by = 1 if attention == "softmax" and self.divisor == "N" else {"N": N, "1": 1, "N+1": N + 1, "2N": 2 * N}[self.divisor]
+        H = np.vstack(
+            (
+                np.hstack((inputs(self.shown[:, 0]), self.shown[:, 1:])),
+                np.hstack((inputs(queries), np.zeros((len(queries), 1)))),
+            )
+        )
+        by = (
+            1
+            if attention == "softmax" and self.divisor == "N"
+            else {"N": N, "1": 1, "N+1": N + 1, "2N": 2 * N}[self.divisor]
+        )
         K = Q = np.diag([1.0, 1, 0])
         V = np.diag([0.0, 0, -self.learning_rate / by])
         for _ in range(steps):
@@ -68,9 +83,31 @@ class GradientStep(Widget):
         rows, queries = [], np.linspace(-2, 2, 41)
         for step in range(self.steps + 1):
             (slope, height), loss = self.descent(step)
-            apart = [np.abs(self.attended(queries, step, kind) - slope * queries - height).max() for kind in ("linear", "softmax")]
-            rows.append([step, f"{slope:.4f}", f"{height:.4f}", f"{loss:.5f}", f"{apart[0]:.1e}", f"{apart[1]:.3f}"])
-        return pd.DataFrame(rows, columns=["step", "slope", "height", "loss", "linear attention: farthest apart", "softmax: farthest apart"])
+            apart = [
+                np.abs(self.attended(queries, step, kind) - slope * queries - height).max()
+                for kind in ("linear", "softmax")
+            ]
+            rows.append(
+                [
+                    step,
+                    f"{slope:.4f}",
+                    f"{height:.4f}",
+                    f"{loss:.5f}",
+                    f"{apart[0]:.1e}",
+                    f"{apart[1]:.3f}",
+                ]
+            )
+        return pd.DataFrame(
+            rows,
+            columns=[
+                "step",
+                "slope",
+                "height",
+                "loss",
+                "linear attention: farthest apart",
+                "softmax: farthest apart",
+            ],
+        )
 
     def figure(self) -> plt.Figure:
         fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
@@ -78,9 +115,19 @@ class GradientStep(Widget):
         (slope, height), _ = self.descent(self.steps)
         ax.plot(*self.shown.T, "o", color="0.35", label="points")
         ax.plot(queries, slope * queries + height, label="gradient descent")
-        ax.plot(queries[::2], self.attended(queries, self.steps)[::2], "x", label=f"{self.attention} attention")
+        ax.plot(
+            queries[::2],
+            self.attended(queries, self.steps)[::2],
+            "x",
+            label=f"{self.attention} attention",
+        )
         if self.attention == "linear":
-            ax.plot(queries, self.attended(queries, self.steps, "softmax"), ":", label="softmax attention")
+            ax.plot(
+                queries,
+                self.attended(queries, self.steps, "softmax"),
+                ":",
+                label="softmax attention",
+            )
         ax.set(xlabel="x", ylabel="y", xlim=(-2, 2), ylim=(-2.5, 2.5))
         ax.legend(frameon=False)
         plt.close(fig)
@@ -92,8 +139,10 @@ class GradientStep(Widget):
         apart = np.abs(self.attended(queries, self.steps) - slope * queries - height).max()
         where = "on the line" if apart < 1e-9 else f"up to {apart:.2f} beside the line"
         return (
-            f"{self.n_points} points and the line y = {slope:.2f} x {height:+.2f} of gradient descent after {self.steps} steps at learning rate "
-            f"{self.learning_rate:g}. The predictions of {self.steps} layers of {self.attention} attention, drawn as crosses, lie {where}."
+            f"{self.n_points} points and the line y = {slope:.2f} x {height:+.2f} of gradient"
+            f" descent after {self.steps} steps at learning rate {self.learning_rate:g}. The"
+            f" predictions of {self.steps} layers of {self.attention} attention, drawn as crosses,"
+            f" lie {where}."
         )
 
 

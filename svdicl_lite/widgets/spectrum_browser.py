@@ -1,4 +1,6 @@
-"""The spectrum browser of chapters 02 and 06: the singular values of every matrix of some models, one click away."""
+"""The spectrum browser of chapters 02 and 06: the singular values of every matrix of some models,
+one click away.
+"""
 
 import math
 
@@ -15,14 +17,19 @@ MOST = 50_000  # singular values: with four bytes each, and a third more as text
 
 
 class SpectrumBrowser(Widget):
-    """Condition numbers of all layers and matrices of `models` (name → model) as a heat map, and the spectrum of the one clicked on.
+    """Condition numbers of all layers and matrices of `models` (name → model) as a heat map, and
+    the spectrum of the one clicked on.
 
-    It also says stable rank and the energy that is kept at `clip_rate`. Raises ValueError if the spectra are too many for a page.
-    Taught in chapters 02 and 06.
+    It also says stable rank and the energy that is kept at `clip_rate`. Raises ValueError if the
+    spectra are too many for a page. Taught in chapters 02 and 06.
     """
 
     _esm = script("spectrum_browser")
-    models = traitlets.List().tag(sync=True)  # of dicts: name, n_layers, roles, spectra (layer by layer, role by role; None if there is none)
+    models = traitlets.List().tag(
+        sync=True
+        # of dicts: name, n_layers, roles, spectra (layer by layer, role by role; None if there is
+        # none)
+    )
     model = traitlets.Unicode().tag(sync=True)
     layer = traitlets.Int(0).tag(sync=True)
     role = traitlets.Unicode().tag(sync=True)
@@ -34,29 +41,57 @@ class SpectrumBrowser(Widget):
             for layer in range(n_layers(model)):
                 for matrix in matrices(model, layer):
                     if matrix.expert in (None, 0):
-                        self.spectra[name, layer, matrix.role] = singular_values(matrix.weight), tuple(matrix.weight.shape)
+                        self.spectra[name, layer, matrix.role] = (
+                            singular_values(matrix.weight),
+                            tuple(matrix.weight.shape),
+                        )
         size = sum(len(S) for S, _ in self.spectra.values())
         if size > MOST:
-            raise ValueError(f"the {len(models)} models have {size:,} singular values, but a page carries {MOST:,}; show fewer or smaller models")
+            raise ValueError(
+                f"the {len(models)} models have {size:,} singular values, but a page carries"
+                f" {MOST:,}; show fewer or smaller models"
+            )
         first, _, role = next(iter(self.spectra))
         deepest = max(layer for name, layer, _ in self.spectra if name == first)
-        super().__init__(models=[self._packed(name) for name in models], model=first, layer=deepest, role=role)
+        super().__init__(
+            models=[self._packed(name) for name in models], model=first, layer=deepest, role=role
+        )
 
     def table(self) -> pd.DataFrame:
         rows = []
         for (name, layer, role), (S, shape) in self.spectra.items():
             kept = energy(S)[rank_at(len(S), 0.9) - 1].item()
-            row = {"model": name, "layer": layer, "matrix": role, "shape": f"{shape[0]} × {shape[1]}"}
-            rows.append(row | {"σ₁": f"{S[0]:.2f}", "condition number": brief(condition_number(S)), "stable rank": f"{stable_rank(S):.1f}", "energy kept at ξ = 0.9": f"{kept:.1%}"})
+            row = {
+                "model": name,
+                "layer": layer,
+                "matrix": role,
+                "shape": f"{shape[0]} × {shape[1]}",
+            }
+            rows.append(
+                row
+                | {
+                    "σ₁": f"{S[0]:.2f}",
+                    "condition number": brief(condition_number(S)),
+                    "stable rank": f"{stable_rank(S):.1f}",
+                    "energy kept at ξ = 0.9": f"{kept:.1%}",
+                }
+            )
         return pd.DataFrame(rows)
 
     def figure(self) -> plt.Figure:
         names = [model["name"] for model in self.models]
-        fig, axes = plt.subplots(1, len(names), figsize=(4.6 * len(names), 3.6), layout="constrained", squeeze=False)
+        fig, axes = plt.subplots(
+            1, len(names), figsize=(4.6 * len(names), 3.6), layout="constrained", squeeze=False
+        )
         for ax, name in zip(axes[0], names):
             grid = self._conditions(name)
             finite = grid.replace(math.inf, np.nan).astype(float)
-            ax.imshow(np.log10(finite), cmap="Blues", aspect="auto", vmax=1.6 * np.nanmax(np.log10(finite)))
+            ax.imshow(
+                np.log10(finite),
+                cmap="Blues",
+                aspect="auto",
+                vmax=1.6 * np.nanmax(np.log10(finite)),
+            )
             for (row, column), condition in np.ndenumerate(grid.to_numpy()):
                 ax.text(column, row, brief(condition), ha="center", va="center", fontsize="small")
             ax.set_xticks(range(grid.shape[1]), grid.columns)
@@ -67,26 +102,67 @@ class SpectrumBrowser(Widget):
         return fig
 
     def alt(self) -> str:
-        worst = {name: max((key for key in self.spectra if key[0] == name), key=lambda key: condition_number(self.spectra[key][0])) for name, *_ in self.spectra}
-        told = [f"In {name} it is largest for {role} of layer {layer}, {brief(condition_number(self.spectra[name, layer, role][0]))}." for name, layer, role in worst.values()]
-        return "A table of condition numbers, layers down and matrices across, darker where they are larger. " + " ".join(told)
+        worst = {
+            name: max(
+                (key for key in self.spectra if key[0] == name),
+                key=lambda key: condition_number(self.spectra[key][0]),
+            )
+            for name, *_ in self.spectra
+        }
+        told = [
+            f"In {name} it is largest for {role} of layer {layer},"
+            f" {brief(condition_number(self.spectra[name, layer, role][0]))}."
+            for name, layer, role in worst.values()
+        ]
+        return (
+            "A table of condition numbers, layers down and matrices across, darker where they are"
+            " larger. " + " ".join(told)
+        )
 
     def _conditions(self, name: str) -> pd.DataFrame:
-        conditions = {(layer, role): condition_number(S) for (model, layer, role), (S, _) in self.spectra.items() if model == name}
+        conditions = {
+            (layer, role): condition_number(S)
+            for (model, layer, role), (S, _) in self.spectra.items()
+            if model == name
+        }
         return pd.Series(conditions).unstack(sort=False)
 
     def _packed(self, name: str) -> dict:
         mine = {key[1:]: value for key, value in self.spectra.items() if key[0] == name}
-        roles, deepest = list(dict.fromkeys(role for _, role in mine)), max(layer for layer, _ in mine)
+        roles, deepest = (
+            list(dict.fromkeys(role for _, role in mine)),
+            max(layer for layer, _ in mine),
+        )
         cells = []
         for layer in range(deepest + 1):
             for role in roles:
                 S, shape = mine.get((layer, role), (None, None))
                 condition = None if S is None else condition_number(S)
-                cells.append(S if S is None else {"S": packed(S), "shape": shape, "condition": None if math.isinf(condition) else condition, "stable_rank": stable_rank(S)})
+                cells.append(
+                    S
+                    if S is None
+                    else {
+                        "S": packed(S),
+                        "shape": shape,
+                        "condition": None if math.isinf(condition) else condition,
+                        "stable_rank": stable_rank(S),
+                    }
+                )
         return {"name": name, "n_layers": deepest + 1, "roles": roles, "cells": cells}
 
 
 def brief(condition: float) -> str:
     """A condition number in a few letters: 41, 3.2e4, ∞."""
-    return "∞" if math.isinf(condition) else "–" if math.isnan(condition) else f"{condition:.0f}" if condition < 1000 else f"{condition:.1e}".replace("e+0", "e").replace("e+", "e")
+    return (
+        "∞"
+        if math.isinf(condition)
+        else (
+            "–"
+            if math.isnan(condition)
+            else (
+                f"{condition:.0f}"
+                if condition < 1000
+                else f"{condition:.1e}".replace("e+0", "e").replace("e+", "e")
+            )
+        )
+    )

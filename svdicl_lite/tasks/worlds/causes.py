@@ -1,8 +1,10 @@
 """Causes and effects: which of two sentences is the more likely cause, or effect, of a third?
 
-The offline twin of the paper's COPA. The two halves of a *story*, what happened and what came of it, can each be told in several ways. The wrong option
-comes from another story (short, plain), or from the right one's other end, a cause where an effect was asked for (hard); or the premise
-tells two stories and both options fit, of which the first decides three times in four (mixed). Taught in chapter 03.
+The offline twin of the paper's COPA. The two halves of a *story*, what happened and what came of
+it, can each be told in several ways. The wrong option comes from another story (short, plain), or
+from the right one's other end, a cause where an effect was asked for (hard); or the premise tells
+two stories and both options fit, of which the first decides three times in four (mixed). Taught in
+chapter 03.
 """
 
 import random
@@ -52,14 +54,23 @@ def told(rng: random.Random, half: list[str], name: str) -> str:
 
 
 def choice(rng: random.Random, split: str, kind: str, label: int) -> tuple[str, str, str, str]:
-    """Premise, question (cause or effect) and two options, of which `label` is right; every one a sentence of `split`."""
+    """Premise, question (cause or effect) and two options, of which `label` is right; every one a
+    sentence of `split`.
+    """
     while True:  # a few halves have no telling in a small split: then another story
         asked = rng.randrange(2)  # 0: the cause, so that the premise is an effect
         one, two = rng.sample(STORIES, 2)
         name, stranger = rng.choice(NAMES), rng.choice(NAMES)
 
         def tell(half: list[str], name: str = name, but: str = "") -> str | None:
-            return next((text for text in (told(rng, half, name) for _ in range(20)) if split_of(text) == split and text != but), None)
+            return next(
+                (
+                    text
+                    for text in (told(rng, half, name) for _ in range(20))
+                    if split_of(text) == split and text != but
+                ),
+                None,
+            )
 
         premise, right = tell(one[1 - asked]), tell(one[asked])
         if kind == "hard":  # the same half told again is no answer
@@ -67,7 +78,16 @@ def choice(rng: random.Random, split: str, kind: str, label: int) -> tuple[str, 
         else:
             wrong = tell(two[asked], stranger if kind == "short" else name)
         if kind == "mixed" and premise:
-            premise = next((text for text in (f"{premise} and {told(rng, two[1 - asked], name)}" for _ in range(20)) if split_of(text) == split), None)
+            premise = next(
+                (
+                    text
+                    for text in (
+                        f"{premise} and {told(rng, two[1 - asked], name)}" for _ in range(20)
+                    )
+                    if split_of(text) == split
+                ),
+                None,
+            )
             if rng.random() > FIRST_DECIDES:
                 right, wrong = wrong, right
         if premise and right and wrong:
@@ -76,4 +96,10 @@ def choice(rng: random.Random, split: str, kind: str, label: int) -> tuple[str, 
 
 def vocabulary() -> set[str]:
     """Every word that choices can say."""
-    return {*fixed_words(way for story in STORIES for half in story for way in half), *QUESTIONS, *NAMES, *TIMES, "and"}
+    return {
+        *fixed_words(way for story in STORIES for half in story for way in half),
+        *QUESTIONS,
+        *NAMES,
+        *TIMES,
+        "and",
+    }

@@ -1,8 +1,9 @@
 """What people say of themselves: is somebody happy, or is it anything else?
 
-The offline twin of the paper's EmoC. Four in five are not happy: sad, angry, or about something else, which is why a model that always says so
-is right four times in five and its balanced accuracy is one half. The kinds are those of `wide`: short, plain, hard (denied,
-contrasted) and mixed (two feelings, of which the first decides three times in four). Taught in chapter 03.
+The offline twin of the paper's EmoC. Four in five are not happy: sad, angry, or about something
+else, which is why a model that always says so is right four times in five and its balanced accuracy
+is one half. The kinds are those of `wide`: short, plain, hard (denied, contrasted) and mixed (two
+feelings, of which the first decides three times in four). Taught in chapter 03.
 """
 
 import random
@@ -11,7 +12,10 @@ from svdicl_lite.tasks.worlds.grammar import DEGREES
 from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES, fill, fixed_words
 
 HAPPY_SHARE = 0.2
-HAPPY = "happy glad delighted thrilled excited overjoyed merry content pleased grateful jolly blissful ecstatic amused".split()
+HAPPY = (
+    "happy glad delighted thrilled excited overjoyed merry content pleased grateful jolly blissful"
+    " ecstatic amused".split()
+)
 UNHAPPY = ("sad lonely unhappy heartbroken miserable upset tearful homesick "  # sad
            "angry furious annoyed irritated mad outraged bored tired worried scared ashamed").split()  # fmt: skip
 LOVE = "love adore like".split()
@@ -33,7 +37,17 @@ FORMS = {  # H: happy, S: not, L: love, K: hate, A: about, P: place, N: name, T:
     ),
     "mixed": (("N is H and i am S", "i am H and S", "T i L the A and K the P"), ("N is S and i am H", "i am S and H", "T i K the A and L the P")),
 }  # fmt: skip
-_POOLS = {"H": HAPPY, "S": UNHAPPY, "L": LOVE, "K": HATE, "A": ABOUT, "P": SPOTS, "N": NAMES, "T": TIMES, "D": DEGREES}
+_POOLS = {
+    "H": HAPPY,
+    "S": UNHAPPY,
+    "L": LOVE,
+    "K": HATE,
+    "A": ABOUT,
+    "P": SPOTS,
+    "N": NAMES,
+    "T": TIMES,
+    "D": DEGREES,
+}
 
 
 def utterance(rng: random.Random, kind: str, label: int) -> str:

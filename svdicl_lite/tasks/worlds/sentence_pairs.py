@@ -1,16 +1,19 @@
 """Pairs of sentences: is the second a paraphrase, does it follow, is its speaker committed to it?
 
-An *event* is who did what to what. A paraphrase tells the same event in another order or with another word for it; what follows
-from a premise is what it says, or something more general. So a model must compare two sentences, where for sentiment it reads one. The kinds are those of
-`wide`: short, plain, hard (roles exchanged, clauses mixed up, negation) and mixed, where readers differ. For training there is one more,
-easy: the two sentences tell one event, or two that have next to nothing in common. Taught in chapter 03.
+An *event* is who did what to what. A paraphrase tells the same event in another order or with
+another word for it; what follows from a premise is what it says, or something more general. So a
+model must compare two sentences, where for sentiment it reads one. The kinds are those of `wide`:
+short, plain, hard (roles exchanged, clauses mixed up, negation) and mixed, where readers differ.
+For training there is one more, easy: the two sentences tell one event, or two that have next to
+nothing in common. Taught in chapter 03.
 """
 
 import random
 
 from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES
 
-# Words that mean the same; all are past tense and past participle alike, so that each makes a passive.
+# Words that mean the same; all are past tense and past participle alike, so that each makes a
+# passive.
 SAME = [pair.split() for pair in (
     "bought purchased", "repaired mended", "found discovered", "sold traded", "cleaned washed", "carried hauled", "painted coloured",
     "cooked prepared", "noticed spotted", "started launched", "shut closed", "concealed buried", "fetched collected", "lifted raised",
@@ -28,11 +31,19 @@ THINGS = {  # the general word for each
     "toys": "kite doll puppet puzzle balloon drone",
     "food": "soup stew salad omelette pudding noodle",
 }
-PLACES = "kitchen cellar attic barn yard church school museum harbour station forest library".split()
-KNEW = "knew noticed realised remembered learned proved".split()  # whoever says so takes it for true
+PLACES = (
+    "kitchen cellar attic barn yard church school museum harbour station forest library".split()
+)
+KNEW = (
+    "knew noticed realised remembered learned proved".split()
+)  # whoever says so takes it for true
 PRETENDED = "pretended lied dreamed".split()  # … for false
 SAID = "said thought believed hoped guessed heard feared suspected".split()  # … leaves it open
-ADMITTED, DENIED, DOUBTED = "admitted confessed".split(), "denied rejected".split(), "doubted claimed".split()  # readers differ
+ADMITTED, DENIED, DOUBTED = (
+    "admitted confessed".split(),
+    "denied rejected".split(),
+    "doubted claimed".split(),
+)  # readers differ
 
 _KIND = {thing: kind for kind, things in THINGS.items() for thing in things.split()}
 _THINGS = list(_KIND)
@@ -70,7 +81,9 @@ def changed(rng: random.Random, agent: str, verb: str, thing: str) -> tuple[str,
 
 
 def as_read(rng: random.Random, label: int, n_classes: int) -> int:
-    """The class that mixed evidence looks like: the label three times in four, another one otherwise."""
+    """The class that mixed evidence looks like: the label three times in four, another one
+    otherwise.
+    """
     return label if rng.random() < FIRST_DECIDES else other(rng, range(n_classes), label)
 
 
@@ -86,11 +99,18 @@ def paraphrase(rng: random.Random, kind: str, label: int) -> tuple[str, str]:
     if kind == "hard":
         victim = other(rng, AGENTS, agent)
         if rng.random() < 0.5:  # who did it to whom
-            return one(agent, verb, victim), two(agent, verb, victim) if label else two(victim, verb, agent)
+            return one(agent, verb, victim), (
+                two(agent, verb, victim) if label else two(victim, verb, agent)
+            )
         if rng.random() < 0.5:  # denied, with another word for it, or not
-            return active(agent, "never " + verb, thing), active(agent, "never " * label + _SYNONYM[verb], thing)
+            return active(agent, "never " + verb, thing), active(
+                agent, "never " * label + _SYNONYM[verb], thing
+            )
         second = (agent, _SYNONYM[verb], thing)
-        return f"{when} {one(*told)}", f"{two(*(second if label else changed(rng, *second)))} {when}"
+        return (
+            f"{when} {one(*told)}",
+            f"{two(*(second if label else changed(rng, *second)))} {when}",
+        )
     second = told if label else event(rng) if kind == "easy" else changed(rng, *told)
     if kind == "plain" and rng.random() < 0.5:
         second = second[0], _SYNONYM[second[1]], second[2]
@@ -104,28 +124,49 @@ def entailment(rng: random.Random, kind: str, label: int) -> tuple[str, str]:
     (agent, verb, thing), second = first = event(rng), event(rng)
     either, way = rng.choice(first), rng.choice((active, passive))
     if kind in ("short", "easy"):
-        return active(*first[0]), active(*(first[0] if label == 0 else second if kind == "easy" else changed(rng, *first[0])))
+        return active(*first[0]), active(
+            *(first[0] if label == 0 else second if kind == "easy" else changed(rng, *first[0]))
+        )
     if kind == "mixed":  # hearsay, confirmed or withdrawn, is believed or not
         name = rng.choice(NAMES)
-        return f"{name} {rng.choice((SAID, DOUBTED)[as_read(rng, label, 2)])} that {active(*first[0])}", way(*first[0])
+        return (
+            (
+                f"{name} {rng.choice((SAID, DOUBTED)[as_read(rng, label, 2)])} that"
+                f" {active(*first[0])}"
+            ),
+            way(*first[0]),
+        )
     if kind == "plain":
-        return f"{active(*first[0])} and {active(*second)}", way(*(either if label == 0 else changed(rng, *either)))
+        return f"{active(*first[0])} and {active(*second)}", way(
+            *(either if label == 0 else changed(rng, *either))
+        )
     question = rng.randrange(3)
     if question == 0:  # something more general follows, something of another kind does not
         general = _KIND[thing] if label == 0 else other(rng, list(THINGS), _KIND[thing])
-        return f"{active(*first[0])} in the {rng.choice(PLACES)}", f"the {agent} {verb} some {general}"
+        return (
+            f"{active(*first[0])} in the {rng.choice(PLACES)}",
+            f"the {agent} {verb} some {general}",
+        )
     if question == 1:  # what is denied
         denied = agent, "never " + verb, thing
-        follows, not_so = rng.choice(((denied, first[0]), (second, (second[0], "never " + second[1], second[2]))))
-        return f"{active(*denied)} but {active(*second)}", active(*(follows if label == 0 else not_so))
+        follows, not_so = rng.choice(
+            ((denied, first[0]), (second, (second[0], "never " + second[1], second[2])))
+        )
+        return f"{active(*denied)} but {active(*second)}", active(
+            *(follows if label == 0 else not_so)
+        )
     if second[0] == agent:  # then what is exchanged would be said
         second = other(rng, AGENTS, agent), *second[1:]
     either = rng.choice((first[0], second))
-    return f"{active(*first[0])} and {active(*second)}", active(*either) if label == 0 else active(agent, *second[1:])  # who did which
+    return f"{active(*first[0])} and {active(*second)}", (
+        active(*either) if label == 0 else active(agent, *second[1:])
+    )  # who did which
 
 
 def commitment(rng: random.Random, kind: str, label: int) -> tuple[str, str]:
-    """Premise and hypothesis; label 0: whoever says the premise holds the hypothesis for true, 1: for false, 2: leaves it open."""
+    """Premise and hypothesis; label 0: whoever says the premise holds the hypothesis for true, 1:
+    for false, 2: leaves it open.
+    """
     agent, verb, thing = told = event(rng)
     claim, denial = active(*told), active(agent, "never " + verb, thing)
     name, way = rng.choice(NAMES), rng.choice((active, passive))
@@ -135,15 +176,40 @@ def commitment(rng: random.Random, kind: str, label: int) -> tuple[str, str]:
     if kind == "short":
         return f"{name} {rng.choice((KNEW, PRETENDED, SAID)[label])} that {claim}", claim
     if kind == "plain":
-        return f"{rng.choice(TIMES)} {name} {rng.choice((KNEW, PRETENDED, SAID)[label])} that {claim}", way(*told)
+        return (
+            f"{rng.choice(TIMES)} {name} {rng.choice((KNEW, PRETENDED, SAID)[label])} that {claim}",
+            way(*told),
+        )
     if label == 2:
-        return f"{name} {rng.choice(('never ', ''))}{rng.choice(SAID)} that {claim}", rng.choice((claim, denial))
+        return f"{name} {rng.choice(('never ', ''))}{rng.choice(SAID)} that {claim}", rng.choice(
+            (claim, denial)
+        )
     if label == 0:  # not knowing that something is so still takes it to be so
-        return rng.choice(((f"{name} never {rng.choice(KNEW)} that {claim}", claim), (f"{name} {rng.choice(PRETENDED)} that {claim}", denial)))
-    return rng.choice(((f"{name} {rng.choice(KNEW)} that {denial}", claim), (f"{name} {rng.choice(KNEW)} that {claim}", denial)))
+        return rng.choice(
+            (
+                (f"{name} never {rng.choice(KNEW)} that {claim}", claim),
+                (f"{name} {rng.choice(PRETENDED)} that {claim}", denial),
+            )
+        )
+    return rng.choice(
+        (
+            (f"{name} {rng.choice(KNEW)} that {denial}", claim),
+            (f"{name} {rng.choice(KNEW)} that {claim}", denial),
+        )
+    )
 
 
 def vocabulary() -> set[str]:
     """Every word that pairs can say."""
     said = {*KNEW, *PRETENDED, *SAID, *ADMITTED, *DENIED, *DOUBTED}
-    return {*_VERBS, *AGENTS, *_THINGS, *THINGS, *PLACES, *said, *NAMES, *TIMES, *"the was by and but never in some that".split()}
+    return {
+        *_VERBS,
+        *AGENTS,
+        *_THINGS,
+        *THINGS,
+        *PLACES,
+        *said,
+        *NAMES,
+        *TIMES,
+        *"the was by and but never in some that".split(),
+    }

@@ -1,7 +1,9 @@
-"""Tables of numbers with classes: random ones to learn from, and real ones that come with scikit-learn.
+"""Tables of numbers with classes: random ones to learn from, and real ones that come with
+scikit-learn.
 
-The generators follow the plan of prior-fitted networks (Müller et al. 2022, arXiv 2112.10510; Hollmann et al. 2023, arXiv 2207.01848):
-what a model should be ready for is put into what it is trained on. Taught in chapter 12.
+The generators follow the plan of prior-fitted networks (Müller et al. 2022, arXiv 2112.10510;
+Hollmann et al. 2023, arXiv 2207.01848): what a model should be ready for is put into what it is
+trained on. Taught in chapter 12.
 """
 
 from dataclasses import dataclass
@@ -15,14 +17,24 @@ SETS = ("iris", "wine", "breast_cancer", "digits")
 SEEDS = (0, 1, 2, 3)  # of the demonstrations
 
 
-def draw_tables(batch: int, shots: tuple[int, int], queries: int, label_noise: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """`batch` tables of one shape, of K demonstrations, shots[0] to shots[1], and Q queries: rows (B, K + Q, 16) and labels (B, K + Q).
+def draw_tables(
+    batch: int, shots: tuple[int, int], queries: int, label_noise: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """`batch` tables of one shape, of K demonstrations, shots[0] to shots[1], and Q queries: rows
+    (B, K + Q, 16) and labels (B, K + Q).
 
-    Half of the calls draw Gaussian clusters, some to a class; the others draw correlated columns and label them by a random network or
-    by a random tree. Then columns are bent, some labels are replaced, and class names are dealt out anew.
+    Half of the calls draw Gaussian clusters, some to a class; the others draw correlated columns
+    and label them by a random network or by a random tree. Then columns are bent, some labels are
+    replaced, and class names are dealt out anew.
     """
-    kind, n_shots = (int(torch.randint(low, high, (), generator=generator)) for low, high in ((0, 4), (shots[0], shots[1] + 1)))
-    columns, classes = (2 + int((most - 1) * torch.rand((), generator=generator) ** 2) for most in (COLUMNS, CLASSES))  # few oftener than many
+    kind, n_shots = (
+        int(torch.randint(low, high, (), generator=generator))
+        for low, high in ((0, 4), (shots[0], shots[1] + 1))
+    )
+    columns, classes = (
+        2 + int((most - 1) * torch.rand((), generator=generator) ** 2)
+        for most in (COLUMNS, CLASSES)
+    )  # few oftener than many
     size = (batch, n_shots + queries)
     normal = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
     uniform = lambda *shape: torch.rand(*shape, generator=generator)  # noqa: E731
@@ -53,30 +65,39 @@ def _clusters(size, columns, classes, normal, uniform):
 
 
 def _network(rows, classes, normal, uniform):
-    """The class is the largest output of a random network with one hidden layer, or of a random linear map."""
+    """The class is the largest output of a random network with one hidden layer, or of a random
+    linear map.
+    """
     batch, _, columns = rows.shape
     hidden = rows
     if uniform(()) < 0.5:
-        hidden = torch.tanh(rows @ normal(batch, columns, 16) * 1.5 / columns**0.5 + normal(batch, 1, 16))
+        hidden = torch.tanh(
+            rows @ normal(batch, columns, 16) * 1.5 / columns**0.5 + normal(batch, 1, 16)
+        )
     scores = hidden @ normal(batch, hidden.shape[-1], classes)
     return rows, (scores / scores.std(1, keepdim=True)).argmax(-1)
 
 
 def _tree(rows, classes, normal, uniform):
-    """The class is that of the leaf in a random tree of depth 2 to 4, which asks one column a level."""
+    """The class is that of the leaf in a random tree of depth 2 to 4, which asks one column a
+    level.
+    """
     batch, n, columns = rows.shape
     depth = 2 + int(3 * uniform(()))
     asked = (uniform(batch, 1, depth) * columns).long().expand(-1, n, -1)
-    answers = rows.gather(2, asked) > 0.5 * normal(batch, 1, depth) * rows.std(1, keepdim=True).gather(2, asked[:, :1])
+    answers = rows.gather(2, asked) > 0.5 * normal(batch, 1, depth) * rows.std(
+        1, keepdim=True
+    ).gather(2, asked[:, :1])
     leaf = (answers * 2 ** torch.arange(depth)).sum(-1)
     return rows, (uniform(batch, 2**depth) * classes).long().gather(1, leaf)
 
 
 def fit_columns(rows: Tensor, shots: int) -> Tensor:
-    """Rows (B, N, 16) for the input head, from rows (B, N, c ≤ 16), judged by the first `shots` alone.
+    """Rows (B, N, 16) for the input head, from rows (B, N, c ≤ 16), judged by the first `shots`
+    alone.
 
-    Each column is centred and scaled by its mean and deviation over the demonstrations, cut at ±5, scaled so that the length of a row
-    does not depend on c, and filled up with zeros.
+    Each column is centred and scaled by its mean and deviation over the demonstrations, cut at ±5,
+    scaled so that the length of a row does not depend on c, and filled up with zeros.
     """
     mean, std = rows[:, :shots].mean(1, keepdim=True), rows[:, :shots].std(1, keepdim=True)
     rows = ((rows - mean) / (std + 1e-6)).clamp(-5, 5) * (COLUMNS / rows.shape[-1]) ** 0.5
@@ -93,7 +114,10 @@ def real(name: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         from sklearn import datasets
     except ImportError as error:
-        raise ImportError("the real tables come with scikit-learn, which is not installed; pip install scikit-learn") from error
+        raise ImportError(
+            "the real tables come with scikit-learn, which is not installed; pip install"
+            " scikit-learn"
+        ) from error
     return getattr(datasets, f"load_{name}")(return_X_y=True)
 
 
@@ -107,12 +131,17 @@ class Prompt:
     labels: np.ndarray  # (Q,)
 
 
-def prompts(name: str, split: str = "test", n_shots: int = 40, seeds: tuple[int, ...] = SEEDS) -> list[Prompt]:
-    """One prompt a seed. Two fifths of a table, the same ones always, are for development; the rest, "test", are for judging.
+def prompts(
+    name: str, split: str = "test", n_shots: int = 40, seeds: tuple[int, ...] = SEEDS
+) -> list[Prompt]:
+    """One prompt a seed. Two fifths of a table, the same ones always, are for development; the
+    rest, "test", are for judging.
 
-    Demonstrations come from the development rows, as evenly over the classes as can be, drawn by the seed. "validation" asks for the other
-    development rows, each behind every seed's demonstrations; "test" deals the test rows out to the seeds, so that none is asked twice. A table
-    with more columns than the head takes is projected on the leading principal components of the demonstrations.
+    Demonstrations come from the development rows, as evenly over the classes as can be, drawn by
+    the seed. "validation" asks for the other development rows, each behind every seed's
+    demonstrations; "test" deals the test rows out to the seeds, so that none is asked twice. A
+    table with more columns than the head takes is projected on the leading principal components of
+    the demonstrations.
     """
     if split not in ("validation", "test"):
         raise ValueError(f"split is {split!r}, but must be validation or test")
@@ -121,7 +150,10 @@ def prompts(name: str, split: str = "test", n_shots: int = 40, seeds: tuple[int,
     development, test = np.split(order, [2 * len(y) // 5])
     n_classes, n_rows = len(np.unique(y)), len(development)
     if not n_classes <= n_shots < n_rows:
-        raise ValueError(f"n_shots is {n_shots}, but {name} needs at least {n_classes}, one a class, and has {n_rows} rows to draw from")
+        raise ValueError(
+            f"n_shots is {n_shots}, but {name} needs at least {n_classes}, one a class, and has"
+            f" {n_rows} rows to draw from"
+        )
     made = []
     for i, seed in enumerate(seeds):
         shuffled = np.random.default_rng(seed).permutation(development)
