@@ -1,0 +1,186 @@
+"""Experiments that are kept: a small file that says what is computed, and its outcomes beside it.
+
+`experiments/NAME.toml` names a model, and runs: a task, a split, how many examples behind how many
+demonstrations, and the cells (layers × modules × clip rates × methods). Hypothesis and analysis
+stand in it before anything is computed. `experiments/NAME.parquet` has a row for each cell with the
+scores of every example, and says of which weights, prompts and code they are. So a book can rest on
+hours of computing that anybody can check in a minute: `spot_check` computes some cells again.
+Taught in chapter 13.
+"""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.search.cells import Cell
+from svdicl_lite.tasks.loading import load_task
+
+SAID = ("title", "hypothesis", "analysis", "model")  # what every experiment must say
+RUN = {  # what a run may say → its default; None must be said, in the run or for all runs
+    "task": None, "labels": "canonical", "split": "validation", "n": None, "n_shots": 8,
+    "seeds": None, "layers": [], "modules": ["mlp", "attn"], "clip_rates": [],
+    "methods": ["svd"], "batch_size": 16,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """One task and split of an experiment, and the cells that are judged on it."""
+
+    task: str
+    labels: str
+    split: str
+    n: int
+    n_shots: int
+    seeds: tuple[int, ...]
+    cells: tuple[Cell, ...]  # the model without a clip comes first
+    batch_size: int
+
+    @property
+    def place(self) -> dict:
+        """What tells this run's rows in the table from those of the others."""
+        return {
+            "task": self.task,
+            "labels": self.labels,
+            "split": self.split,
+            "n_shots": self.n_shots,
+        }
+
+    def evaluator(self, model, tokenizer) -> ICLEvaluator:
+        """The judge of this run. Raises what `load_task` and `ICLEvaluator` raise."""
+        task = load_task(self.task, self.labels)
+        return ICLEvaluator(
+            model, tokenizer, task, self.split, self.n, self.n_shots, self.seeds, self.batch_size
+        )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An experiment as its toml says it."""
+
+    path: Path
+    said: dict
+    runs: tuple[Run, ...]
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Kept":
+        """Reads a toml. Raises FileNotFoundError, or ValueError for one that says too little, or
+        what nobody understands.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no experiment {str(path)!r}")
+        try:
+            said = tomllib.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path.name} is not TOML ({error})") from None
+        if missing := [key for key in SAID if not said.get(key)]:
+            raise ValueError(f"{path.name} does not say {missing[0]!r}; it needs {', '.join(SAID)}")
+        shared = {key: value for key, value in said.items() if key not in (*SAID, "runs")}
+        runs = tuple(_run(path, {**shared, **run}) for run in said.get("runs") or [{}])
+        places = [tuple(run.place.values()) for run in runs]
+        if len(set(places)) < len(places):
+            raise ValueError(f"{path.name} has two runs of one task, labels, split and n_shots")
+        return cls(path, said, runs)
+
+    @property
+    def outcomes(self) -> Path:
+        """Where its outcomes lie."""
+        return self.path.with_suffix(".parquet")
+
+
+def _run(path: Path, said: dict) -> Run:
+    if unknown := [key for key in said if key not in RUN]:
+        raise ValueError(f"{path.name} says {unknown[0]!r}, but a run may say {', '.join(RUN)}")
+    full = {**RUN, **said}
+    if missing := [key for key, value in full.items() if value is None]:
+        raise ValueError(f"{path.name} does not say {missing[0]!r} of a run")
+    if full["clip_rates"] and not full["layers"]:
+        raise ValueError(f"{path.name} says clip_rates without the layers that are to be clipped")
+    cells = [Cell(layer=(full["layers"] or [0])[0], module=full["modules"][0], clip_rate=0.0)]
+    cells += [
+        Cell(layer, module, float(rate), method=method)
+        for method in full["methods"]
+        for module in full["modules"]
+        for layer in full["layers"]
+        for rate in full["clip_rates"]
+        if rate > 0
+    ]
+    return Run(
+        full["task"], full["labels"], full["split"], full["n"], full["n_shots"],
+        tuple(full["seeds"]), tuple(cells), full["batch_size"],
+    )  # fmt: skip
+
+
+def about(path: str | Path) -> dict:
+    """What a parquet says of itself: said, weights, prompts, versions, machine, seconds."""
+    from pyarrow import parquet
+
+    path = _outcomes_path(path)
+    try:
+        return json.loads(parquet.read_schema(path).metadata[b"svdicl"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path.name} holds no outcomes of an experiment ({type(error).__name__}); compute it"
+            " again with `make experiments`"
+        ) from None
+
+
+def outcomes(path: str | Path, **wanted) -> pd.DataFrame:
+    """The outcomes of a committed experiment, a row a cell, its `Evaluation` in the last column.
+
+    `path` is the toml or the parquet. `wanted` keeps rows by their columns: task, labels, split,
+    n_shots, layer, module, clip_rate, method, seed. The rows of the model without a clip have
+    clip_rate 0, and are kept whatever layer, module or method is wanted. Raises FileNotFoundError
+    if it was not computed, ValueError for a file that is damaged or a column that does not exist.
+    """
+    from pyarrow import parquet
+
+    known = {tuple(place.values())[:4]: place for place in about(path)["prompts"]}
+    table = parquet.read_table(_outcomes_path(path)).to_pandas()
+    for column, value in wanted.items():
+        if column not in table:
+            raise ValueError(f"there is no column {column!r}; there are {', '.join(table.columns)}")
+        unclipped = column in ("layer", "module", "method", "seed") and table["clip_rate"] == 0
+        table = table[(table[column] == value) | unclipped]
+    if table.empty:
+        raise ValueError(f"{Path(path).stem} has no outcome with {wanted}")
+    table["evaluation"] = [_evaluation(row, known) for row in table.itertuples()]
+    return table.drop(columns=["scores"]).reset_index(drop=True)
+
+
+def _evaluation(row, known: dict) -> Evaluation:
+    place = known[row.task, row.labels, row.split, row.n_shots]
+    scores = np.asarray(row.scores, dtype=np.float32).reshape(-1, row.n_classes)
+    return Evaluation(scores, np.array(place["right"]), np.array(place["sets"]))
+
+
+def _outcomes_path(path: str | Path) -> Path:
+    path = Path(path).with_suffix(".parquet")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"the experiment {path.stem!r} has no outcomes yet; `make experiments` computes them"
+        )
+    return path
+
+
+def stale(kept: Kept) -> str:
+    """Why the outcomes must be computed (again), in a few words; "" if they fit the toml.
+
+    Compared is what the toml says, title, hypothesis and analysis apart. Whether weights, prompts
+    and code still give these numbers is what `spot_check` finds out.
+    """
+    if not kept.outcomes.is_file():
+        return "not computed yet"
+    words = ("title", "hypothesis", "analysis")
+    before, now = (
+        {key: value for key, value in said.items() if key not in words}
+        for said in (about(kept.path)["said"], kept.said)
+    )
+    return "" if before == now else "its toml says something else than its outcomes"

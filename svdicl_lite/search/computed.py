@@ -1,0 +1,128 @@
+"""Computing a committed experiment, and checking some of its cells again. Taught in chapter 13."""
+
+import json
+import os
+import platform
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from svdicl_lite.models.digest import weights_digest
+from svdicl_lite.models.loading import load_model
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.search.cells import Cell, judged
+from svdicl_lite.search.committed import Kept, Run, about, outcomes
+from svdicl_lite.search.journal import Journal
+
+TOLERANCE = 1e-3  # of a score, in logits: machines add in different orders
+
+
+def compute(kept: Kept, journal_path: Path | None = None, say: Callable = print) -> Path:
+    """Computes every cell and writes the parquet; what `journal_path` holds is not computed again.
+
+    The parquet appears only when all is there. Raises what loading the model and the tasks raises.
+    """
+    started = time.time()
+    model, tokenizer = load_model(kept.said["model"])
+    weights = weights_digest(model)
+    rows, prompts = [], []
+    for number, run in enumerate(kept.runs):
+        evaluator = run.evaluator(model, tokenizer)
+        labels = evaluator.outcome(np.zeros((run.n, 2), dtype=np.float32)).labels
+        known = {"right": labels.tolist(), "sets": evaluator.demonstration_sets.tolist()}
+        prompts.append({**run.place, "digest": evaluator.digest, **known})
+        path = journal_path and journal_path.with_suffix(f".{number}.jsonl")
+        identity = {"weights": weights, "prompts": evaluator.digest}
+        with Journal(path, identity) as journal:
+            for row in _rows(run, judged(evaluator, run.cells, journal)):
+                rows.append(row)
+                say(_progress(kept, number, len(rows), time.time() - started))
+    described = {
+        "said": kept.said, "weights": weights, "prompts": prompts, "versions": _versions(),
+        "machine": _machine(), "seconds": round(time.time() - started),
+    }  # fmt: skip
+    _write(kept.outcomes, rows, described)
+    return kept.outcomes
+
+
+def _rows(run: Run, outcomes: Iterable[tuple[Cell, Evaluation]]) -> Iterator[dict]:
+    for cell, outcome in outcomes:
+        scores = np.asarray(outcome.scores, dtype=np.float32)
+        where = {key: value for key, value in asdict(cell).items() if key != "expert"}
+        yield {**run.place, **where, "n_classes": scores.shape[1], "scores": scores.ravel()}
+
+
+def _progress(kept: Kept, number: int, done: int, seconds: float) -> str:
+    total = sum(len(run.cells) for run in kept.runs)
+    return (
+        f"{kept.path.stem}: {done} of {total} cells, run {number + 1} of {len(kept.runs)},"
+        f" {seconds:.0f} s"
+    )
+
+
+def _versions() -> dict:
+    return {name: version(name) for name in ("svdicl-lite", "torch", "transformers", "numpy")}
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, python {platform.python_version()}"
+
+
+def _write(path: Path, rows: list[dict], about: dict) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = pa.Table.from_pylist([{**row, "scores": row["scores"].tolist()} for row in rows])
+    scores = table.column("scores").cast(pa.list_(pa.float32()))
+    table = table.set_column(table.schema.get_field_index("scores"), "scores", scores)
+    table = table.replace_schema_metadata({"svdicl": json.dumps(about)})
+    part = path.with_suffix(".part")
+    parquet.write_table(table, part, compression="zstd", use_byte_stream_split=False)
+    part.replace(path)
+
+
+def spot_check(kept: Kept, n_cells: int = 2, seed: int | None = None) -> pd.DataFrame:
+    """Computes `n_cells` cells of one run again, drawn by `seed` (None: by the clock).
+
+    Returns a row a cell with the largest difference of a score. Raises ValueError if weights or
+    prompts are others than those that were judged, or a score differs by more than 1e-3.
+    """
+    rng = random.Random(seed if seed is not None else time.time_ns())
+    said, run = about(kept.path), rng.choice(kept.runs)
+    model, tokenizer = load_model(kept.said["model"])
+    evaluator = run.evaluator(model, tokenizer)
+    prompts = next(p for p in said["prompts"] if all(p[key] == run.place[key] for key in run.place))
+    _same(kept, "weights", said["weights"], weights_digest(model))
+    _same(kept, f"prompts of {run.task}", prompts["digest"], evaluator.digest)
+    drawn = rng.sample(run.cells, min(n_cells, len(run.cells)))
+    table, rows = outcomes(kept.path, **run.place), []
+    for cell, again in judged(evaluator, drawn):
+        same = [
+            table[name] == getattr(cell, name)
+            for name in ("clip_rate", "layer", "module", "method")
+        ]
+        before = table[np.logical_and.reduce(same)]["evaluation"].iloc[0]
+        rows.append(
+            {**run.place, **asdict(cell), "largest": np.abs(before.scores - again.scores).max()}
+        )
+    found = pd.DataFrame(rows)
+    if (worst := found["largest"].max()) > TOLERANCE:
+        raise ValueError(
+            f"{kept.path.stem}: a score computed again differs by {worst:.2g}, more than"
+            f" {TOLERANCE:g}; the code gives other numbers now: `make experiments` computes it anew"
+        )
+    return found
+
+
+def _same(kept: Kept, what: str, before: str, now: str) -> None:
+    if before != now:
+        raise ValueError(
+            f"{kept.path.stem} was computed with other {what} (digest {before}, now {now});"
+            " compute it again with `make experiments`"
+        )
