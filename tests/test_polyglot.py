@@ -113,7 +113,7 @@ def test_every_sentence_of_a_rare_register_holds_a_word_of_its_own(register):
 
 
 def test_the_second_language_has_its_verb_at_the_end_and_its_adjective_behind():
-    said = {form for kind in KINDS for form in REGISTERS["second"].forms[kind]}
+    said = {form for kind in KINDS for form in REGISTERS["second"].world.forms[kind]}
     in_english = [" ".join(ENGLISH.get(word, word) for word in form.split()) for form in said]
     assert (
         "S the O the V" in in_english

@@ -18,8 +18,7 @@ from svdicl_lite.tasks import grammar_tasks
 from svdicl_lite.tasks.grammar_tasks import SIZES
 from svdicl_lite.tasks.task import Task, as_splits, distinct
 from svdicl_lite.tasks.worlds import grammar
-from svdicl_lite.tasks.worlds.grammar import POLARITIES, TOPICS, Sentence, split_of
-from svdicl_lite.tasks.worlds.wider_grammar import fill, fixed_words
+from svdicl_lite.tasks.worlds.sentences import Sentence, World, by_class, is_slot
 
 SUBJECTS = {
     "world": "plenipotentiary legate nuncio consul attache suzerain ombudsman regent",
@@ -86,51 +85,39 @@ LEXICON = invent(sorted({*grammar.vocabulary(), *LABEL_WORDS}))
 
 @dataclass(frozen=True)
 class Register:
-    """One way of speaking of the same world: words for each slot of its forms."""
+    """One way of speaking of the same world."""
 
     share: float  # of the documents
-    forms: dict[str, tuple[str, ...]]  # by kind
-    words: dict[str, dict[str, list[str]]]  # S and O by topic, A and V by polarity
-    others: dict[str, list[str]]  # N, T, D, L
+    world: World  # its forms and words
 
     def vocabulary(self) -> set[str]:
         """Every word that it can say, label words apart."""
-        said = {word for table in self.words.values() for words in table.values() for word in words}
-        return (
-            said
-            | {word for words in self.others.values() for word in words}
-            | fixed_words(form for forms in self.forms.values() for form in forms)
-        )
-
-
-def _tables(*tables: dict[str, str]) -> dict[str, dict[str, list[str]]]:
-    return {
-        slot: {key: words.split() for key, words in table.items()}
-        for slot, table in zip("SOAV", tables)
-    }
+        return self.world.vocabulary()
 
 
 def _translated(form: str) -> str:
-    return " ".join(
-        word if len(word) == 1 and word.isupper() else LEXICON[word] for word in form.split()
+    return " ".join(word if is_slot(word) else LEXICON[word] for word in form.split())
+
+
+def _second_world() -> World:
+    """The grammar's words, each in translation, in forms of their own."""
+    common = grammar.WORLD
+    words = {}
+    for slot, table in common.words.items():
+        words[slot] = {key: [LEXICON[word] for word in known] for key, known in table.items()}
+    return World(
+        {kind: tuple(map(_translated, forms)) for kind, forms in SECOND_FORMS.items()},
+        words,
+        {slot: [LEXICON[word] for word in known] for slot, known in common.others.items()},
     )
 
 
-_COMMON = _tables(grammar.SUBJECTS, grammar.OBJECTS, grammar.ADJECTIVES, grammar.VERBS)
-_OTHERS = {"N": grammar.NAMES, "T": grammar.TIMES, "D": grammar.DEGREES, "L": grammar.SEEMED}
+_JARGON = by_class({"S": SUBJECTS, "O": OBJECTS, "A": ADJECTIVES, "V": VERBS})
 
 REGISTERS = {
-    "common": Register(0.88, grammar.FORMS, _COMMON, _OTHERS),
-    "second": Register(
-        0.10,
-        {kind: tuple(map(_translated, forms)) for kind, forms in SECOND_FORMS.items()},
-        {
-            slot: {key: [LEXICON[word] for word in words] for key, words in table.items()}
-            for slot, table in _COMMON.items()
-        },
-        {slot: [LEXICON[word] for word in words] for slot, words in _OTHERS.items()},
-    ),
-    "jargon": Register(0.02, grammar.FORMS, _tables(SUBJECTS, OBJECTS, ADJECTIVES, VERBS), _OTHERS),
+    "common": Register(0.88, grammar.WORLD),
+    "second": Register(0.10, _second_world()),
+    "jargon": Register(0.02, replace(grammar.WORLD, words=_JARGON)),
 }
 
 
@@ -140,24 +127,7 @@ def draw(
     """One random sentence of `split`, of one of these `kinds`; of the common register the very one
     that `grammar.draw` draws.
     """
-    words = register.words
-    anything = [word for objects in words["O"].values() for word in objects]
-    while True:
-        topic, polarity = rng.choice(TOPICS), rng.choice(POLARITIES)
-        other = POLARITIES[1 - POLARITIES.index(polarity)]
-        pools = {
-            "S": words["S"][topic],
-            "O": words["O"][topic],
-            "X": anything,
-            "A": words["A"][polarity],
-            "B": words["A"][other],
-            "V": words["V"][polarity],
-            "W": words["V"][other],
-            **register.others,
-        }
-        text = fill(rng, rng.choice(register.forms[rng.choice(kinds)]), pools)
-        if split_of(text) == split:
-            return Sentence(text, topic, polarity)
+    return register.world.draw(rng, split, kinds)
 
 
 TASKS = {

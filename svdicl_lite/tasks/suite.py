@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from svdicl_lite.tasks.task import Task, as_splits, distinct, template_fields
 from svdicl_lite.tasks.worlds import causes, emotions, sentence_pairs, wider_grammar
-from svdicl_lite.tasks.worlds.grammar import POLARITIES, TOPICS, split_of
+from svdicl_lite.tasks.worlds.sentences import POLARITIES, TOPICS, split_of
 
 KINDS = ("short", "plain", "hard", "mixed")
 MIX = ("plain", "hard", "mixed")  # what the splits are made of, unless you say otherwise

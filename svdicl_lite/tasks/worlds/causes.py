@@ -9,8 +9,8 @@ chapter 03.
 
 import random
 
-from svdicl_lite.tasks.worlds.grammar import split_of
-from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES, fixed_words
+from svdicl_lite.tasks.worlds.sentences import fixed_words, split_of
+from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES
 
 QUESTIONS = ("cause", "effect")
 # what happened; what came of it. N: a name, the same in both.

@@ -9,7 +9,8 @@ feelings, of which the first decides three times in four). Taught in chapter 03.
 import random
 
 from svdicl_lite.tasks.worlds.grammar import DEGREES
-from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES, fill, fixed_words
+from svdicl_lite.tasks.worlds.sentences import fill, fixed_words
+from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES
 
 HAPPY_SHARE = 0.2
 HAPPY = (

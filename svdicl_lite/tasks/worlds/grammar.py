@@ -7,17 +7,23 @@ asked for. Sentences are *short* or *plain* ("the goalkeeper was brilliant") or 
 ("was not brilliant"), contrasted ("seemed dull but the match was brilliant": what stands after
 `but` decides), or about two topics (the subject decides).
 
-Which split a sentence belongs to is a function of its text alone (`split_of`), so no two splits can
-share a sentence, and pre-training, which draws training sentences only, never meets one from a test
-set. Taught in chapter 03.
+Which split a sentence belongs to is a function of its text alone (`sentences.split_of`), so no two
+splits can share a sentence, and pre-training, which draws training sentences only, never meets one
+from a test set. Taught in chapter 03.
 """
 
 import random
-import zlib
-from dataclasses import dataclass
 
-TOPICS = ("world", "sports", "business", "science")
-POLARITIES = ("neg", "pos")
+from svdicl_lite.tasks.worlds.sentences import (
+    POLARITIES,
+    TOPICS,
+    Sentence,
+    World,
+    by_class,
+    split_of,
+)
+
+__all__ = ["POLARITIES", "TOPICS", "WORLD", "Sentence", "draw", "split_of", "vocabulary"]
 
 SUBJECTS = {
     "world": (
@@ -111,58 +117,18 @@ FORMS = {
     ),
 }  # fmt: skip
 
-_WORDS = {
-    kind: {key: words.split() for key, words in table.items()}
-    for kind, table in {"S": SUBJECTS, "O": OBJECTS, "A": ADJECTIVES, "V": VERBS}.items()
-}
-_ANY_OBJECT = [word for words in _WORDS["O"].values() for word in words]
-
-
-@dataclass(frozen=True)
-class Sentence:
-    text: str
-    topic: str
-    polarity: str
-
-
-def split_of(text: str) -> str:
-    """The split a sentence belongs to, from its text alone: 70 % train, 15 % validation, 15 % test."""
-    bucket = zlib.crc32(text.encode()) % 100
-    return "train" if bucket < 70 else "validation" if bucket < 85 else "test"
+WORLD = World(
+    FORMS,
+    by_class({"S": SUBJECTS, "O": OBJECTS, "A": ADJECTIVES, "V": VERBS}),
+    {"N": NAMES, "T": TIMES, "D": DEGREES, "L": SEEMED},
+)
 
 
 def draw(rng: random.Random, split: str, kinds: tuple[str, ...] = ("plain", "hard")) -> Sentence:
     """One random sentence of `split`, of one of these `kinds`, each as likely as the other."""
-    while True:
-        topic, polarity = rng.choice(TOPICS), rng.choice(POLARITIES)
-        other = POLARITIES[1 - POLARITIES.index(polarity)]
-        pools = {
-            "S": _WORDS["S"][topic],
-            "O": _WORDS["O"][topic],
-            "X": _ANY_OBJECT,
-            "A": _WORDS["A"][polarity],
-            "B": _WORDS["A"][other],
-            "V": _WORDS["V"][polarity],
-            "W": _WORDS["V"][other],
-            "N": NAMES,
-            "T": TIMES,
-            "D": DEGREES,
-            "L": SEEMED,
-        }
-        form = rng.choice(FORMS[rng.choice(kinds)])
-        text = " ".join(rng.choice(pools[slot]) if slot in pools else slot for slot in form.split())
-        if split_of(text) == split:
-            return Sentence(text, topic, polarity)
+    return WORLD.draw(rng, split, kinds)
 
 
 def vocabulary() -> list[str]:
     """Every word the grammar can say, sorted."""
-    tables = [word for table in _WORDS.values() for words in table.values() for word in words]
-    fixed = [
-        word
-        for forms in FORMS.values()
-        for form in forms
-        for word in form.split()
-        if not (len(word) == 1 and word.isupper())
-    ]
-    return sorted({*tables, *NAMES, *TIMES, *DEGREES, *SEEMED, *fixed})
+    return sorted(WORLD.vocabulary())

@@ -7,9 +7,11 @@ nobody can always be right. Taught in chapter 03.
 """
 
 import random
+from collections.abc import Sequence
 
 from svdicl_lite.tasks.worlds import grammar
-from svdicl_lite.tasks.worlds.grammar import DEGREES, POLARITIES, SEEMED, TOPICS, Sentence, split_of
+from svdicl_lite.tasks.worlds.grammar import DEGREES, SEEMED
+from svdicl_lite.tasks.worlds.sentences import TOPICS, Sentence, World, by_class, other_polarity
 
 FIRST_DECIDES = 0.75  # in mixed evidence: how often the class is that of what is said first
 
@@ -71,67 +73,52 @@ FORMS = {
         "the O L A and the X L B",
     ),
 }
-_WORDS = {
-    slot: {key: (few[key] + " " + more[key]).split() for key in few}
-    for slot, few, more in (
-        ("S", grammar.SUBJECTS, SUBJECTS), ("O", grammar.OBJECTS, OBJECTS), ("A", grammar.ADJECTIVES, ADJECTIVES), ("V", grammar.VERBS, VERBS),
-    )
-}  # fmt: skip
-_ANY_OBJECT = [word for words in _WORDS["O"].values() for word in words]
 
 
-def fill(rng: random.Random, form: str, pools: dict[str, list[str]]) -> str:
-    """The form with every capital letter replaced by a word of its pool."""
-    return " ".join(rng.choice(pools[slot]) if slot in pools else slot for slot in form.split())
+class WiderWorld(World):
+    """A world with mixed sentences, in which a second side speaks for other classes."""
+
+    def pools(
+        self, rng: random.Random, topic: str, polarity: str, kind: str
+    ) -> dict[str, Sequence[str]]:
+        """The words for each slot; of a mixed sentence, R, B, W and X are those of the second side.
+
+        Either side may be the one whose classes the sentence has: what is said first decides
+        `FIRST_DECIDES` of the time.
+        """
+        away = rng.choice([name for name in TOPICS if name != topic])
+        first, second = (topic, polarity), (away, other_polarity(polarity))
+        if kind == "mixed" and rng.random() > FIRST_DECIDES:
+            first, second = second, first
+        return super().pools(rng, *first, kind) | {
+            "R": self.words["S"][second[0]],
+            "X": self.words["O"][second[0]] if kind == "mixed" else self.objects,
+        }
+
+
+def _joined(few: dict[str, str], more: dict[str, str]) -> dict[str, str]:
+    return {key: few[key] + " " + more[key] for key in few}
+
+
+WORLD = WiderWorld(
+    FORMS,
+    by_class(
+        {
+            "S": _joined(grammar.SUBJECTS, SUBJECTS),
+            "O": _joined(grammar.OBJECTS, OBJECTS),
+            "A": _joined(grammar.ADJECTIVES, ADJECTIVES),
+            "V": _joined(grammar.VERBS, VERBS),
+        }
+    ),
+    {"N": NAMES, "T": TIMES, "D": DEGREES, "L": SEEMED, "G": GENERIC},
+)
 
 
 def draw(rng: random.Random, split: str, kinds: tuple[str, ...]) -> Sentence:
     """One random sentence of `split`, of one of these `kinds`, each as likely as the other."""
-    while True:
-        topic, polarity, kind = rng.choice(TOPICS), rng.choice(POLARITIES), rng.choice(kinds)
-        own, feels = topic, polarity
-        away, unlike = (
-            rng.choice([name for name in TOPICS if name != topic]),
-            POLARITIES[1 - POLARITIES.index(polarity)],
-        )
-        if kind == "mixed" and rng.random() > FIRST_DECIDES:
-            own, away, feels, unlike = away, own, unlike, feels
-        pools = {
-            "S": _WORDS["S"][own],
-            "O": _WORDS["O"][own],
-            "A": _WORDS["A"][feels],
-            "V": _WORDS["V"][feels],
-            "R": _WORDS["S"][away],
-            "B": _WORDS["A"][unlike],
-            "W": _WORDS["V"][unlike],
-            "X": _WORDS["O"][away] if kind == "mixed" else _ANY_OBJECT,
-            "N": NAMES,
-            "T": TIMES,
-            "D": DEGREES,
-            "L": SEEMED,
-            "G": GENERIC,
-        }
-        text = fill(rng, rng.choice(FORMS[kind]), pools)
-        if split_of(text) == split:
-            return Sentence(text, topic, polarity)
-
-
-def fixed_words(forms) -> set[str]:
-    """The words of forms that are no slots."""
-    return {
-        word for form in forms for word in form.split() if not (len(word) == 1 and word.isupper())
-    }
+    return WORLD.draw(rng, split, kinds)
 
 
 def vocabulary() -> set[str]:
     """Every word that these sentences can say."""
-    tables = {word for table in _WORDS.values() for words in table.values() for word in words}
-    return {
-        *tables,
-        *GENERIC,
-        *NAMES,
-        *TIMES,
-        *DEGREES,
-        *SEEMED,
-        *fixed_words(form for forms in FORMS.values() for form in forms),
-    }
+    return WORLD.vocabulary()
