@@ -1,4 +1,4 @@
-# make book · make test · make serve · make assignments · make slides · make zoo · make lock · make vendor · make clean      (the first two set up all they need)
+# make book · make test · make serve · make assignments · make slides · make models · make lock · make vendor · make clean      (the first two set up all they need)
 PROFILE ?= book
 SEED ?= 0
 PYTHON ?= python3
@@ -11,8 +11,10 @@ SITE := _build/$(PROFILE)
 HTML := $(SITE)/_build/html
 CHAPTERS := $(wildcard chapters/*.md)
 EXECUTED := $(CHAPTERS:%.md=$(SITE)/%.ipynb)
-MODULE := $(wildcard svdicl_lite/*.py svdicl_lite/widgets/*.* svdicl_lite/zoo/*/*)
+MODULE := $(shell find svdicl_lite -type f -not -name '*.pyc')
+ROOMS := $(shell find svdicl_lite -type d -not -name __pycache__)
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -name '*.pyc')
+DEPENDENCIES := _build/dependencies.mk
 
 # Large buffers stay with glibc's heap instead of going back to the kernel: a third less time in sweeps and in training.
 export MALLOC_MMAP_THRESHOLD_ := 4294967296
@@ -24,7 +26,7 @@ export OMP_NUM_THREADS := 1
 MAKEFLAGS += $(if $(word 2,$(MAKECMDGOALS)),,--jobs=$(JOBS))
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book html chapters test chromium serve assignments zoo lock vendor clean
+.PHONY: book html chapters test chromium serve assignments models lock vendor clean
 .DELETE_ON_ERROR:
 
 book: html
@@ -33,14 +35,22 @@ book: html
 html: $(HTML)/index.html
 chapters: $(EXECUTED)
 
-$(HTML)/index.html: $(EXECUTED) $(PAGES)
+$(HTML)/index.html: $(EXECUTED) $(PAGES) $(MODULE)
 	@cd $(SITE) && ln -sfn ../../_config.yml ../../_toc.yml ../../book .
 	@rm -rf $(SITE)/_build  # what an earlier build left would stay in the book
 	@$(BIN)/jupyter-book build $(SITE) -W -n --keep-going > $(SITE)/build.log 2>&1 || { \
 		cat $(SITE)/build.log; rm -rf $(HTML); echo "The book did not build: see the warnings above."; exit 1; }
 
-$(SITE)/%.ipynb: %.md $(MODULE) book/_ext/run_chapter.py .venv/ready
+$(SITE)/%.ipynb: %.md book/_ext/run_chapter.py requirements.lock | .venv/ready
 	@$(BIN)/python book/_ext/run_chapter.py $< $@ --profile $(PROFILE) --seed $(SEED)
+
+# What a chapter needs besides: the files that its code imports, and theirs, and the checkpoints it names.
+$(DEPENDENCIES): $(CHAPTERS) $(filter %.py,$(MODULE)) $(ROOMS) book/_ext/dependencies.py
+	@mkdir -p $(@D)
+	@$(PYTHON) book/_ext/dependencies.py > $@
+ifneq ($(MAKECMDGOALS),clean)
+-include $(DEPENDENCIES)
+endif
 
 test: .venv/ready chromium
 	$(BIN)/python -m pytest
@@ -58,7 +68,7 @@ serve: html
 assignments: .venv/ready
 	@$(BIN)/python book/_ext/assignments.py _build/assignments
 
-zoo: .venv/ready
+models: .venv/ready
 	$(BIN)/python -m svdicl_lite.training all
 
 .venv/ready: requirements.lock pyproject.toml
