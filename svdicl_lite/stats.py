@@ -9,14 +9,17 @@ after it say what follows. Taught in chapter 07.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class Interval(NamedTuple):
+    """Both ends, for what the function that gives it says."""
+
     low: float
     high: float
 
 
-def wilson_interval(n_correct: int, n: int, confidence: float = 0.95) -> Interval:
+def wilson_interval(n_correct: int | np.integer, n: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval for an accuracy of n_correct / n (Wilson 1927): sound near 0 and 1,
     where ±1.96 s.e. is not.
     """
@@ -28,7 +31,7 @@ def wilson_interval(n_correct: int, n: int, confidence: float = 0.95) -> Interva
     return Interval(interval.low, interval.high)
 
 
-def mcnemar(before: np.ndarray, after: np.ndarray) -> float:
+def mcnemar(before: ArrayLike, after: ArrayLike) -> float:
     """The exact two-sided p-value of McNemar's test that two classifiers, judged on the same
     examples, are equally good.
 
@@ -43,8 +46,8 @@ def mcnemar(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def paired_bootstrap(
-    before: np.ndarray,
-    after: np.ndarray,
+    before: ArrayLike,
+    after: ArrayLike,
     confidence: float = 0.95,
     n_resamples: int = 9999,
     seed: int = 0,
@@ -70,16 +73,17 @@ def paired_bootstrap(
     return Interval(result.confidence_interval.low, result.confidence_interval.high)
 
 
-def holm(p_values) -> np.ndarray:
+def holm(p_values: ArrayLike) -> np.ndarray:
     """Holm's step-down correction (Holm 1979): p-values (m,) adjusted so that calling those ≤ α
-    holds the chance of any false call among all m at α."""
+    holds the chance of any false call among all m at α.
+    """
     p = np.asarray(p_values, dtype=float)
     order = p.argsort()
     adjusted = np.maximum.accumulate(np.minimum(1, p[order] * np.arange(len(p), 0, -1)))
     return adjusted[order.argsort()]
 
 
-def label_entropy(predictions, n_classes: int) -> float:
+def label_entropy(predictions: ArrayLike, n_classes: int) -> float:
     """The entropy of the answers given, as a share of its maximum log2(C) bits: 1 if all classes
     are answered equally often, 0 if one always is.
 
@@ -105,15 +109,18 @@ def label_entropy(predictions, n_classes: int) -> float:
 # each.
 
 
-def cluster_means(outcomes, clusters) -> np.ndarray:
+def cluster_means(outcomes: ArrayLike, clusters: ArrayLike) -> np.ndarray:
     """(G,) the mean outcome of each cluster, in the order of the sorted names: accuracies, or gains
     of `after - before`.
     """
     totals, sizes = _by_cluster(outcomes, clusters)
-    return totals / sizes
+    means: np.ndarray = totals / sizes
+    return means
 
 
-def cluster_interval(outcomes, clusters, confidence: float = 0.95) -> Interval:
+def cluster_interval(
+    outcomes: ArrayLike, clusters: ArrayLike, confidence: float = 0.95
+) -> Interval:
     """The t interval for a mean outcome over *new* clusters, G − 1 degrees of freedom; it need not
     stay within the outcomes' range.
 
@@ -131,8 +138,41 @@ def cluster_interval(outcomes, clusters, confidence: float = 0.95) -> Interval:
     return Interval(float(mean - half), float(mean + half))
 
 
+SETS_NEEDED = 4
+"""Sets of demonstrations from which an interval over sets is given: of three, Student's t takes 4.3
+standard errors, each of them known from two degrees of freedom."""
+
+
+def interval_over_sets(
+    outcomes: ArrayLike,
+    sets: ArrayLike | None,
+    confidence: float = 0.95,
+    within: tuple[float, float] | None = None,
+) -> Interval | None:
+    """`cluster_interval` over sets of demonstrations, or None if there are fewer than SETS_NEEDED.
+
+    `sets` None means that one set stood before all examples. Outcomes that are NaN (a measure that
+    a set does not have) are left out. `within` are bounds of the quantity; the interval ends there.
+    """
+    if sets is None:
+        return None
+    outcomes, sets = np.asarray(outcomes, dtype=float), np.asarray(sets)
+    known = ~np.isnan(outcomes)
+    if len(np.unique(sets[known])) < SETS_NEEDED:
+        return None
+    low, high = cluster_interval(outcomes[known], sets[known], confidence)
+    if within is None:
+        return Interval(low, high)
+    return Interval(max(within[0], low), min(within[1], high))
+
+
 def cluster_bootstrap(
-    before, after, clusters, confidence: float = 0.95, n_resamples: int = 9999, seed: int = 0
+    before: ArrayLike,
+    after: ArrayLike,
+    clusters: ArrayLike,
+    confidence: float = 0.95,
+    n_resamples: int = 9999,
+    seed: int = 0,
 ) -> Interval:
     """A percentile bootstrap interval for the gain that resamples whole clusters, never the
     examples within them.
@@ -161,7 +201,7 @@ def cluster_bootstrap(
     return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
 
 
-def sign_flip_test(gains_by_cluster, n_resamples: int = 65536, seed: int = 0) -> float:
+def sign_flip_test(gains_by_cluster: ArrayLike, n_resamples: int = 65536, seed: int = 0) -> float:
     """The two-sided p-value of the sign-flip permutation test (Fisher 1935) that gains (G,) are
     symmetric about 0.
 
@@ -186,7 +226,7 @@ def sign_flip_test(gains_by_cluster, n_resamples: int = 65536, seed: int = 0) ->
     return float(as_far.mean() if exact else (as_far.sum() + 1) / (n_resamples + 1))
 
 
-def _by_cluster(outcomes, clusters) -> tuple[np.ndarray, np.ndarray]:
+def _by_cluster(outcomes: ArrayLike, clusters: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Totals and sizes, (G,) each."""
     outcomes, clusters = np.asarray(outcomes, dtype=float), np.asarray(clusters)
     if outcomes.shape != clusters.shape or outcomes.ndim != 1:
@@ -202,7 +242,7 @@ def _by_cluster(outcomes, clusters) -> tuple[np.ndarray, np.ndarray]:
     return np.bincount(index, outcomes), sizes
 
 
-def _paired(before, after) -> tuple[np.ndarray, np.ndarray]:
+def _paired(before: ArrayLike, after: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     before, after = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)
     if before.shape != after.shape or before.ndim != 1 or len(before) == 0:
         raise ValueError(

@@ -4,36 +4,31 @@ A way to gain without damage. If a clip helps because it shifts that preference,
 should do as well. Taught in chapter 08.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from string import Formatter
-from typing import Callable
+from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
+from transformers import PreTrainedTokenizerBase
 
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.prompts import Prompts, encode
+from svdicl_lite.scoring.reading import batch_bias
 from svdicl_lite.tasks.task import Task
 
-
-def batch_bias(scores: np.ndarray) -> np.ndarray:
-    """(C,) the mean log-probability of each label word over examples (N, C) without their labels
-    (batch calibration, Zhou et al. 2023).
-
-    The preference belongs to the prompt, so take it from examples behind the same demonstrations as
-    those it is for.
-    """
-    return log_softmax(np.asarray(scores, dtype=float), axis=1).mean(0)
+__all__ = ["CONTENT_FREE", "batch_bias", "calibrate", "contextual_bias"]
 
 
 CONTENT_FREE = ("N/A", "", "[MASK]")
 
 
 def contextual_bias(
-    tokenizer,
+    tokenizer: PreTrainedTokenizerBase,
     task: Task,
     words: tuple[str, ...],
-    demonstrations: list[dict],
+    demonstrations: list[dict[str, Any]],
     score: Callable[[Prompts], np.ndarray],
 ) -> np.ndarray:
     """(C,) the log of the mean probability of each label word where there is nothing to judge
@@ -47,7 +42,8 @@ def contextual_bias(
         {**dict.fromkeys(columns, text), "label": 0} for text in CONTENT_FREE
     ]  # a label that nobody reads
     scores = score(encode(tokenizer, task, words, demonstrations, blanks))
-    return np.log(softmax(np.asarray(scores, dtype=float), axis=1).mean(0))
+    bias: np.ndarray = np.log(softmax(np.asarray(scores, dtype=float), axis=1).mean(0))
+    return bias
 
 
 def calibrate(evaluation: Evaluation, bias: np.ndarray) -> Evaluation:
