@@ -33,12 +33,13 @@ def keep(texts: dict[str, list[tuple[str, str]]], folder: Path) -> None:
     import pyarrow
     import pyarrow.parquet
 
+    seen = {language: set() for language in LANGUAGES}  # in all domains: `domain` joins them
     for domain in DOMAINS:
         by_language = {
             language: _aligned(texts[f"{domain}_sentence_{language}"], domain, language)
             for language in LANGUAGES
         }
-        table = pyarrow.Table.from_pylist(_selected(by_language, domain))
+        table = pyarrow.Table.from_pylist(_selected(by_language, domain, seen))
         file = folder / f"{domain}.parquet"
         pyarrow.parquet.write_table(table, file, compression="zstd", compression_level=12)
 
@@ -68,7 +69,9 @@ def _aligned(pairs, domain: str, language: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _selected(by_language: dict[str, list[tuple[str, str]]], domain: str) -> list[dict]:
+def _selected(
+    by_language: dict[str, list[tuple[str, str]]], domain: str, seen: dict[str, set[str]]
+) -> list[dict]:
     """The rows that are positive or negative, fit in every language and new in every language."""
     answers = [answer for _, answer in by_language["pl"]]
     for language, pairs in by_language.items():
@@ -77,7 +80,6 @@ def _selected(by_language: dict[str, list[tuple[str, str]]], domain: str) -> lis
                 f"the {domain} reviews of MultiEmo in {language!r} are not those in Polish; fetch"
                 " the package again"
             )
-    seen = {language: set() for language in LANGUAGES}
     found = []
     for i, answer in enumerate(answers):
         texts = {language: " ".join(by_language[language][i][0].split()) for language in LANGUAGES}
