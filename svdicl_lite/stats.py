@@ -138,6 +138,16 @@ def cluster_interval(
     return Interval(float(mean - half), float(mean + half))
 
 
+def mean_interval(outcomes: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Student's t interval for the mean of independent outcomes (n,). One outcome alone leaves
+    everything open.
+    """
+    outcomes = np.asarray(outcomes, dtype=float)
+    if len(outcomes) < 2:
+        return Interval(-np.inf, np.inf)
+    return cluster_interval(outcomes, np.arange(len(outcomes)), confidence)
+
+
 SETS_NEEDED = 4
 """Sets of demonstrations from which an interval over sets is given: of three, Student's t takes 4.3
 standard errors, each of them known from two degrees of freedom."""
@@ -224,6 +234,11 @@ def sign_flip_test(gains_by_cluster: ArrayLike, n_resamples: int = 65536, seed: 
     # Gains are shares of few examples, so equal sums are common; rounding must not tell them apart.
     as_far = np.abs((1 - 2 * flips) @ gains) >= abs(gains.sum()) - 1e-12 * np.abs(gains).sum()
     return float(as_far.mean() if exact else (as_far.sum() + 1) / (n_resamples + 1))
+
+
+def least_sign_flip_p(n_clusters: int, n_resamples: int = 65536) -> float:
+    """The smallest p-value that `sign_flip_test` can give: 2/2^G, or one in all that are drawn."""
+    return 2 / 2**n_clusters if n_clusters <= 16 else 1 / (n_resamples + 1)
 
 
 def _by_cluster(outcomes: ArrayLike, clusters: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

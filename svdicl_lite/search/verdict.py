@@ -1,0 +1,179 @@
+"""What a search's result says in words, and how far it can be said. Taught in chapter 07."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from svdicl_lite.stats import SETS_NEEDED, Interval, least_sign_flip_p
+
+if TYPE_CHECKING:
+    from svdicl_lite.scoring.evaluation import Evaluation
+    from svdicl_lite.search.results import Comparison
+
+WHAT_P_COUNTS = (
+    "p and intervals are of one test on examples that had no part in the choice; they do not count"
+    " other searches, tasks or models that were tried"
+)
+
+
+# By the signs of reading and of lean: the kind of a change, and a sentence on it.
+KINDS = {
+    (1, 1): ("both", "the gain is both: better reading, and a threshold that moved"),
+    (1, 0): ("reading", "the gain is reading: the scores tell the classes apart better"),
+    (1, -1): ("reading", "reading rises, while the threshold moved the wrong way"),
+    (0, 1): ("lean", "the gain is lean: the threshold moved, and no better reading is shown"),
+    (-1, 1): ("lean", "the gain is lean, and hides a loss of reading"),
+    (0, -1): (
+        "loss",
+        "a loss by lean: the threshold moved the wrong way; no change of reading is shown",
+    ),
+    (-1, 0): ("loss", "a loss of reading: the scores tell the classes apart less well"),
+    (-1, -1): ("loss", "a loss of both: worse reading, and a threshold that moved the wrong way"),
+}
+
+
+def kind(result: Comparison) -> str:
+    """What the change on test is, by the 95 % intervals of the gain and its parts, over sets of
+    demonstrations where there are enough.
+
+    "collapse": after it one label is answered nearly always, whatever else is so. "reading", "lean"
+    or "both": which part is shown to rise. "loss": a part is shown to fall, and none to rise.
+    "unclear": accuracy is shown to change, neither part is. "none": nothing is shown.
+    """
+    if result.test_after.collapsed:
+        return "collapse"
+    signs = _sign(_reading(result)), _sign(_lean(result))
+    if signs in KINDS:
+        return KINDS[signs][0]
+    return "unclear" if _sign(_gain(result)) else "none"
+
+
+def text(result: Comparison) -> str:
+    """All that is to be said of a comparison, a line a thought."""
+    lines = [_accuracies(result), _balanced(result), *_gains(result), _parts(result)]
+    lines += [_measures(result), _sentence(result), _promised(result), WHAT_P_COUNTS]
+    return re.sub(r"(?<![\w-])-(?=[\d.])", "−", "\n".join(lines))
+
+
+def _reading(result: Comparison) -> Interval:
+    return result.reading_over_sets or result.reading_interval
+
+
+def _lean(result: Comparison) -> Interval:
+    return result.lean_over_sets or result.lean_interval
+
+
+def _gain(result: Comparison) -> Interval:
+    return result.gain_over_sets or result.gain_interval
+
+
+def _sign(interval: Interval) -> int:
+    """1 or −1 if the interval lies on that side of 0, else 0."""
+    return int(interval.low > 0) - int(interval.high < 0)
+
+
+def _accuracies(result: Comparison) -> str:
+    before, after = (
+        "{:.3f} [{:.3f}, {:.3f}]".format(outcome.accuracy, *outcome.interval)
+        for outcome in (result.test_before, result.test_after)
+    )
+    return f"test accuracy {before} → {after}, n = {result.test_after.n:,}"
+
+
+def _balanced(result: Comparison) -> str:
+    before, after = result.test_before, result.test_after
+    return (
+        f"balanced accuracy {before.balanced_accuracy:.3f} → {after.balanced_accuracy:.3f}, chance"
+        f" {1 / after.n_classes:.3g}; always the commonest label {after.majority_accuracy:.3f}"
+    )
+
+
+def _gains(result: Comparison) -> list[str]:
+    low, high = result.gain_interval
+    n_sets = len(result.gain_by_set)
+    here = f"[{low:+.3f}, {high:+.3f}], McNemar p = {result.p_value:.2g}"
+    if result.gain_over_sets is None:
+        few = "one set says" if n_sets == 1 else f"{n_sets} sets say"
+        return [
+            f"gain {result.test_gain:+.3f} {here}, for these demonstrations only",
+            f"{few} nothing reliable about other demonstrations; that takes {SETS_NEEDED} sets,"
+            " better 8 or more",
+        ]
+    low, high = result.gain_over_sets
+    return [
+        f"gain {result.test_gain:+.3f} [{low:+.3f}, {high:+.3f}] over {n_sets} sets of"
+        f" demonstrations, sign-flip p = {result.p_value_by_set:.2g} (the least possible is"
+        f" {least_sign_flip_p(n_sets):.2g})",
+        f"for these demonstrations only {here}",
+    ]
+
+
+def _parts(result: Comparison) -> str:
+    """As in: gain +5.0 points = reading +0.4 [−0.9, +1.7] + lean +4.6 [+3.0, +6.2]."""
+    gain, reading = round(100 * result.test_gain, 1), round(100 * result.reading, 1)
+    parts = [  # the lean as the rest of what is shown, so that the line adds up for a reader
+        f"{name} {_points(part)} [{_points(100 * low)}, {_points(100 * high)}]"
+        for name, part, (low, high) in (
+            ("reading", reading, _reading(result)),
+            ("lean", gain - reading, _lean(result)),
+        )
+    ]
+    return f"gain {_points(gain)} points = {' + '.join(parts)}"
+
+
+def _points(points: float) -> str:
+    """With a sign; 0 without a minus."""
+    return f"{round(points, 1) + 0.0:+.1f}"
+
+
+def _measures(result: Comparison) -> str:
+    before, after = result.test_before, result.test_after
+    shares = " ".join(f"{share:.2f}" for share in before.shares)
+    shares_after = " ".join(f"{share:.2f}" for share in after.shares)
+    return (
+        f"discrimination {before.discrimination:.3f} → {after.discrimination:.3f}, calibrated"
+        f" accuracy {before.calibrated_accuracy:.3f} → {after.calibrated_accuracy:.3f}, lean"
+        f" {before.lean:.3f} → {after.lean:.3f} (labels' shares {shares} → {shares_after})"
+    )
+
+
+def _sentence(result: Comparison) -> str:
+    found = kind(result)
+    if found == "collapse":
+        return _collapse(result.test_before, result.test_after)
+    if found == "none" and (result.test_before.scores == result.test_after.scores).all():
+        return "nothing changed on test, so there is no gain to judge"
+    if found == "none":
+        sentence = f"no gain is shown, neither in reading nor in lean{_missed(result)}"
+    elif found == "unclear":
+        sentence = "accuracy changed, but the data cannot tell whether by reading or by lean"
+    else:
+        sentence = KINDS[_sign(_reading(result)), _sign(_lean(result))][1]
+    return sentence if result.gain_over_sets else f"{sentence} (for these demonstrations only)"
+
+
+def _missed(result: Comparison) -> str:
+    seen = result.smallest_gain_seen
+    if seen is None:
+        return ""
+    return (
+        f"; with n = {result.test_after.n:,} a gain under {100 * seen:.1f} points would be missed"
+        " more often than not"
+    )
+
+
+def _collapse(before: Evaluation, after: Evaluation) -> str:
+    label = int(after.shares.argmax())
+    already = ", as it was before" if before.collapsed else ""
+    return (
+        f"collapse: label {label} gets {after.shares[label]:.0%} of the answers{already}; accuracy"
+        " says nothing of a model that hardly gives another answer"
+    )
+
+
+def _promised(result: Comparison) -> str:
+    return (
+        f"validation promised {result.validation_gain:+.3f}, n ="
+        f" {result.validation_after.n:,}; optimism {result.optimism:+.3f}"
+    )
