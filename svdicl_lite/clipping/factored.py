@@ -46,7 +46,7 @@ def load_factored(folder: str, **kwargs) -> nn.Module:
 
     `kwargs` go to `from_pretrained`. Raises ValueError if weights are missing in the folder.
     """
-    config = transformers.AutoConfig.from_pretrained(folder)
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
     known = getattr(transformers, (config.architectures or ["AutoModelForCausalLM"])[0])
     ranks = getattr(config, KEY, {})
 
@@ -66,7 +66,9 @@ def load_factored(folder: str, **kwargs) -> nn.Module:
         if ranks
         else known
     )
-    model, info = factored.from_pretrained(folder, output_loading_info=True, **kwargs)
+    model, info = factored.from_pretrained(
+        folder, trust_remote_code=False, output_loading_info=True, **kwargs
+    )
     if info["missing_keys"]:
         raise ValueError(
             f"the checkpoint in {folder} is damaged or incomplete: it lacks"

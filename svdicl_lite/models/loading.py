@@ -5,9 +5,11 @@ weights.
 """
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 from svdicl_lite.models import gguf, smollm2
+from svdicl_lite.models.checks import Refused, check_config, check_files, check_fit, the_files_own
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 READ_NUMBERS = {"linreg-gpt2": "linreg.load(stage)", "tab-gpt2": "tabular.load()"}
@@ -34,60 +36,128 @@ def load_model(name: str, device: str = "cpu"):
     Raises ValueError for a checkpoint that is incomplete or damaged and for a model that takes no
     text, OSError when the hub does not have the name or cannot be reached.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    from svdicl_lite.clipping.factored import KEY, load_factored
-
     if name in READ_NUMBERS:
         raise ValueError(
             f"{name} reads numbers, not text, and has no tokenizer; load it with"
             f" svdicl_lite.training.{READ_NUMBERS[name]}"
         )
     local = _local(name)
-    offline = local is not None or not _hub_has(name)
+    source = local or name
+    how = {"local_files_only": local is not None or not _hub_has(name)}
+    if local is not None:
+        check_files(local)
+    with _without_bars():
+        try:
+            config = _config(source, how)
+            check_config(source, config)
+            tokenizer = _tokenizer(source, how)
+            model, report = _weights(source, config, how)
+        except Refused:
+            raise
+        except Exception as error:
+            raise _told(source, error) from error
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise Refused(
+            f"the checkpoint in {source} is damaged or incomplete (it has no tokenizer);"
+            " fetch or train it again"
+        )
+    missing = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
+    if missing:
+        raise Refused(
+            f"the checkpoint in {source} lacks {len(missing)} weights, {missing[0]} for one;"
+            " fetch or train it again"
+        )
+    check_fit(source, model, tokenizer)
+    return model.eval().to(device), tokenizer
+
+
+def _config(source: str | Path, how: dict) -> dict:
+    """The config as it is written, before transformers makes anything of it."""
+    file = _file(source, "config.json", how)
+    if file is None:
+        raise OSError("it has no config.json")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _tokenizer(source: str | Path, how: dict):
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **how)
+    file = _file(source, "tokenizer.json", how)
+    if file is None:
+        return tokenizer
+    return the_files_own(
+        tokenizer,
+        file,
+        lambda: PreTrainedTokenizerFast.from_pretrained(source, trust_remote_code=False, **how),
+    )
+
+
+def _weights(source: str | Path, config: dict, how: dict):
+    """The model and which of its weights were missing."""
+    from transformers import AutoModelForCausalLM
+
+    from svdicl_lite.clipping.factored import KEY, load_factored
+
+    if config.get(KEY):
+        return load_factored(source, **how), {"missing_keys": (), "mismatched_keys": ()}
+    return AutoModelForCausalLM.from_pretrained(
+        source, trust_remote_code=False, output_loading_info=True, **how
+    )
+
+
+def _file(source: str | Path, name: str, how: dict) -> Path | None:
+    """A file of the checkpoint, None if it has no such file."""
+    if isinstance(source, Path):
+        return source / name if (source / name).is_file() else None
+    from transformers.utils import cached_file
+
+    found = cached_file(
+        source,
+        name,
+        local_files_only=how["local_files_only"],
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    return None if found is None else Path(found)
+
+
+def _told(source: str | Path, error: Exception) -> Exception:
+    """The sentence for what transformers could not do."""
+    if str(error).startswith("the checkpoint in"):
+        return ValueError(str(error))  # it says so already
+    if "trust_remote_code" in str(error):
+        return Refused(
+            f"the checkpoint in {source} needs Python code out of its own folder (auto_map), which"
+            " svdicl_lite never runs; load a model of a type that transformers knows"
+        )
+    return ValueError(
+        f"the checkpoint in {source} is damaged or incomplete ({_first_line(error)});"
+        " fetch or train it again"
+    )
+
+
+@contextmanager
+def _without_bars():
+    from transformers.utils import logging
+
     bar = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(local or name, local_files_only=offline)
-        if getattr(AutoConfig.from_pretrained(local or name, local_files_only=offline), KEY, None):
-            model, report = (
-                load_factored(local or name, local_files_only=offline),
-                {
-                    "missing_keys": (),
-                    "mismatched_keys": (),
-                },
-            )
-        else:
-            model, report = AutoModelForCausalLM.from_pretrained(
-                local or name, local_files_only=offline, output_loading_info=True
-            )
-    except Exception as error:
-        if str(error).startswith("the checkpoint in"):
-            raise  # it says so already
-        raise ValueError(
-            f"the checkpoint in {local or name} is damaged or incomplete ({_first_line(error)});"
-            " fetch or train it again"
-        ) from error
+        yield
     finally:
         if bar:
             logging.enable_progress_bar()
-    if len(tokenizer) <= len(tokenizer.all_special_tokens):
-        raise ValueError(
-            f"the checkpoint in {local or name} is damaged or incomplete (it has no tokenizer);"
-            " fetch or train it again"
-        )
-    if report["missing_keys"] or report["mismatched_keys"]:
-        missing = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
-        raise ValueError(
-            f"the checkpoint in {local or name} lacks {len(missing)} weights, {missing[0]} for one;"
-            " fetch or train it again"
-        )
-    return model.eval().to(device), tokenizer
 
 
 def _local(name: str) -> Path | None:
     """The folder that holds the model, None if only the hub can have it."""
+    known = name in shipped_models() or name == smollm2.NAME
+    if known and Path(name).is_dir():
+        raise ValueError(
+            f"{name!r} is a model that svdicl_lite knows and a folder here; write ./{name} for the"
+            " folder, or rename it"
+        )
     if name in shipped_models():
         return CHECKPOINTS / name
     if name == smollm2.NAME:
