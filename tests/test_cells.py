@@ -41,7 +41,7 @@ ax.title( 'width' );
 Between.
 
 ```{code-cell} ipython3
-print(width, height)  # a comment that goes on and on, and on, until nobody can see its end any more
+text = f"{height} on {width}, and a sentence that goes on and on, until nobody sees its end, never"
 ```
 """
 
@@ -66,19 +66,19 @@ def test_each_fault_is_told_by_its_line_in_the_chapter(chapter):
     status, found = run(chapter)
     assert status == 1
     told = {tuple(line.split()[:2]) for line in found}
-    comment = CHAPTER.split("\n")[-3]
+    long_line = CHAPTER.split("\n")[-3]
     assert told == {
         (f"{line_of('import sys')}:", "I001"),
         (f"{line_of(UNFORMATTED)}:", "the"),  # cell is not formatted
-        (f"{line_of(comment)}:", "E501"),
-        (f"{line_of(comment)}:", "F821"),  # `height`; `width` comes from an earlier cell
+        (f"{line_of(long_line)}:", "E501"),
+        (f"{line_of(long_line)}:", "F821"),  # `height`; `width` comes from an earlier cell
     }
     assert chapter.read_text() == CHAPTER  # without --fix it only tells
 
 
 def test_fix_repairs_the_code_and_leaves_all_else_alone(chapter):
     status, found = run(chapter, "--fix")
-    assert status == 1 and len(found) == 2  # a name and a comment, which only a person can mend
+    assert status == 1 and len(found) == 2  # a name and a text, which only a person can mend
     expected = (
         CHAPTER.replace("import sys\nimport os", "import os\nimport sys")
         .replace(UNFORMATTED, 'ax = os.fspath("p") + sys.platform')
