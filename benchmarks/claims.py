@@ -32,7 +32,8 @@ from svdicl_lite.tasks import grammar_tasks
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.suite import SUITE
 from svdicl_lite.tasks.task import LABEL_SETTINGS
-from svdicl_lite.training.recall import RecallEvaluator, best_clip
+from svdicl_lite.training.recall import RecallEvaluator
+from svdicl_lite.training.recall_recipe import best_clip
 
 N_VALIDATION, N_TEST, SEEDS = 400, 1000, tuple(range(12))
 N_RECALL = 1000, 2000

@@ -14,9 +14,8 @@ from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.task import LABEL_SETTINGS
-from svdicl_lite.training import pretrain
-from svdicl_lite.training.pretrain import train
-from svdicl_lite.training.recipes import Phase, Recipe
+from svdicl_lite.training import language
+from svdicl_lite.training.recipes import LanguageRecipe, Phase
 
 MIXED = ("plain", "hard")
 SETTINGS = {  # every = steps between rows
@@ -49,7 +48,7 @@ for name, (every, phase) in SETTINGS.items():
         for setting in LABEL_SETTINGS
     }
 
-    def look(model):
+    def look():
         """The row of one moment: accuracies without a clip, and the best clip of flipped words."""
         plain = {setting: evaluate().accuracy for setting, evaluate in evaluators.items()}
         best = (0.0, "none", plain)
@@ -78,5 +77,5 @@ for name, (every, phase) in SETTINGS.items():
         f"{name}, every {every} steps\n   canon. flipped arbit.  |           clip | canon. flipped"
         " arbit.  | flipped"
     )
-    pretrain.PROBE_EVERY = every
-    train(model, tokenizer, Recipe((phase,)), look)
+    language.PROBE_EVERY = every
+    language.train(model, tokenizer, LanguageRecipe((phase,)), look)

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from svdicl_lite.clipping.clip import Clip
-from svdicl_lite.training import loop, recall
-from svdicl_lite.training.recall import RECIPE, TRIGGER, RecallEvaluator, best_clip, draw, new_model
+from svdicl_lite.training import loop
+from svdicl_lite.training.recall import RECIPE, SYMBOLS, TRIGGER, RecallEvaluator, draw
+from svdicl_lite.training.recall_recipe import best_clip, new_model
 
 # embeddings and head stay random?, weight of symbols that follow no trigger, α, width, seed
 SETTINGS = {
@@ -32,7 +33,7 @@ for name in sys.argv[1:] or SETTINGS:
     model, generator = new_model(recipe), torch.Generator().manual_seed(recipe.seed)
     if not frozen:
         model.transformer.wte.requires_grad_(True)
-        model.lm_head = nn.Linear(width, len(recall.SYMBOLS), bias=False)
+        model.lm_head = nn.Linear(width, len(SYMBOLS), bias=False)
         model.lm_head.weight = model.transformer.wte.weight  # tied, as GPT-2's
 
     def loss(step):
@@ -41,9 +42,10 @@ for name in sys.argv[1:] or SETTINGS:
             model(sequences[:, :-1]).logits.transpose(1, 2), sequences[:, 1:], reduction="none"
         )
         weights = torch.where(sequences[:, :-1] == TRIGGER, 1.0, ordinary)
-        return (losses * weights).sum() / weights.sum()
+        value = (losses * weights).sum() / weights.sum()
+        return value, value
 
-    loop.fit(model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, dict, every=300)
+    loop.fit(model, [loop.Stage(loss, loop.rates([recipe]))], dict, every=300)
     layer, module, rate = best_clip(model, n=400)
     test = RecallEvaluator(model, "test", 1000)
     before = test()

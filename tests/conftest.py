@@ -10,7 +10,7 @@ from hypothesis import settings
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from svdicl_lite.tasks.loading import load_task
-from svdicl_lite.training import pretrain
+from svdicl_lite.training.tokenizer import train_tokenizer
 
 torch.set_num_threads(1)  # on matrices this small a second thread only costs
 settings.register_profile("unit", deadline=None, derandomize=True, database=None, max_examples=50)
@@ -28,7 +28,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    return pretrain.train_tokenizer()
+    return train_tokenizer()
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.stats import wilson_interval
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.training import architectures
-from svdicl_lite.training.pretrain import train_tokenizer
-from svdicl_lite.training.recipes import RECIPES, Recipe
+from svdicl_lite.training.recipes import RECIPES, LanguageRecipe
+from svdicl_lite.training.tokenizer import train_tokenizer
 
 BUILDERS = {"icl-llama": architectures.llama, "icl-moe": architectures.mixtral}
 SHIPPED = [name for name in BUILDERS if name in RECIPES]
@@ -163,7 +163,7 @@ def test_fast_scores_are_the_plain_ones(name):
 def test_an_upcycled_mixture_has_the_neurons_of_its_llama_scaled_by_the_share_that_is_left_out(
     tokenizer,
 ):
-    recipe = Recipe((), layers=1, width=16, heads=2, positions=32, seed=3)
+    recipe = LanguageRecipe((), layers=1, width=16, heads=2, positions=32, seed=3)
     dense = architectures.llama(recipe, tokenizer)
     model = architectures.upcycled(dense, recipe, tokenizer)
     same = {name: weight for name, weight in model.state_dict().items() if ".mlp." not in name}

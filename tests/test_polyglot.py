@@ -211,7 +211,7 @@ def test_one_document_is_of_one_register_and_of_training_sentences():
 
 @pytest.fixture(scope="module")
 def wider():
-    return polyglot.train_tokenizer()
+    return polyglot.polyglot_tokenizer()
 
 
 def test_every_word_of_every_register_is_one_token_behind_a_space(wider):

@@ -11,22 +11,25 @@ from svdicl_lite.scoring.prompts import encode
 from svdicl_lite.tasks.grammar_tasks import TASKS
 from svdicl_lite.tasks.task import ARBITRARY_WORDS
 from svdicl_lite.tasks.worlds import grammar
-from svdicl_lite.training import pretrain
-from svdicl_lite.training.pretrain import LABEL_WEIGHT, draw_batch, draw_document, new_model, train
-from svdicl_lite.training.recipes import RECIPES, Phase, Recipe
+from svdicl_lite.training import documents, language
+from svdicl_lite.training.architectures import new_model
+from svdicl_lite.training.documents import LABEL_WEIGHT, draw_batch, draw_document
+from svdicl_lite.training.language import train
+from svdicl_lite.training.recipes import RECIPES, LanguageRecipe, Phase
+from svdicl_lite.training.tokenizer import train_tokenizer
 
 PHASE = Phase(3, shots=(0, 2), canonical=0.5, flipped=0.2, kinds=("short", "hard"))
-RECIPE = Recipe(phases=(PHASE,), layers=1, width=16, heads=2, positions=128)
+RECIPE = LanguageRecipe(phases=(PHASE,), layers=1, width=16, heads=2, positions=128)
 
 
 @pytest.fixture
 def small_steps(monkeypatch):
-    monkeypatch.setattr(pretrain, "TOKENS_PER_STEP", 360)
+    monkeypatch.setattr(documents, "TOKENS_PER_STEP", 360)
 
 
 def trained(recipe, tokenizer):
     model = new_model(recipe, tokenizer)
-    return model, train(model, tokenizer, recipe)
+    return model, train(model, tokenizer, recipe)["curve"]
 
 
 def words_of(documents):
@@ -114,7 +117,7 @@ def test_label_weight_lies_on_exactly_the_label_tokens(tokenizer, shots):
     tokens, weights = draw_batch(random.Random(1), phase, tokenizer)
     rng = random.Random(1)
     n_pairs = rng.choice(phase.shots) + 1
-    assert tokens.shape == weights.shape and len(tokens) == pretrain.TOKENS_PER_STEP // (
+    assert tokens.shape == weights.shape and len(tokens) == documents.TOKENS_PER_STEP // (
         12 * n_pairs
     )
     for row, weight in zip(tokens, weights):
@@ -152,18 +155,18 @@ def test_training_and_prompting_cut_a_text_into_the_same_tokens(tokenizer):
         ]
         prompt = encode(tokenizer, task, task.words(), rows[:-1], rows[-1:])
         seen = row[weight > 0].tolist()
-        assert seen[:-2] == prompt.tokens[0]  # all but the last label and its line end
+        assert seen[:-2] == prompt.contexts[0]  # all but the last label and its line end
         assert seen[-2] == prompt.label_tokens[0][rows[-1]["label"]]
 
 
 def test_three_steps_run_and_change_every_weight(tokenizer, small_steps):
     untrained, model, probed = new_model(RECIPE, tokenizer), new_model(RECIPE, tokenizer), []
 
-    def probe(*_):
+    def probe():
         probed.append(model.training)
         return {"probe": 0.25}
 
-    curve = train(model, tokenizer, RECIPE, probe)
+    curve = train(model, tokenizer, RECIPE, probe)["curve"]
     assert [row["step"] for row in curve] == [3] and curve[0]["probe"] == 0.25 and probed == [False]
     assert not model.training
     same = [
@@ -184,7 +187,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     other, other_curve = trained(RECIPE, tokenizer)
     assert fingerprint(one) == fingerprint(other) and curve == other_curve
     third, _ = trained(
-        Recipe(phases=(PHASE,), layers=1, width=16, heads=2, positions=128, seed=1), tokenizer
+        LanguageRecipe(phases=(PHASE,), layers=1, width=16, heads=2, positions=128, seed=1),
+        tokenizer,
     )
     assert fingerprint(third) != fingerprint(one)
 
@@ -193,20 +197,23 @@ def test_phases_follow_each_other(tokenizer, small_steps, monkeypatch):
     second = Phase(2, shots=(1,), canonical=1, flipped=0, kinds=("plain",))
     seen = []
     monkeypatch.setattr(
-        pretrain,
+        language,
         "draw_batch",
         lambda rng, phase, tokenizer: seen.append(phase) or draw_batch(rng, phase, tokenizer),
     )
-    trained(Recipe(phases=(PHASE, second), layers=1, width=16, heads=2, positions=128), tokenizer)
+    trained(
+        LanguageRecipe(phases=(PHASE, second), layers=1, width=16, heads=2, positions=128),
+        tokenizer,
+    )
     assert seen == [PHASE] * 3 + [second] * 2
 
 
 def test_the_curve_has_a_row_every_so_many_steps_and_one_at_the_end(
     tokenizer, small_steps, monkeypatch
 ):
-    monkeypatch.setattr(pretrain, "PROBE_EVERY", 2)
+    monkeypatch.setattr(language, "PROBE_EVERY", 2)
     _, curve = trained(
-        Recipe(phases=(PHASE, PHASE), layers=1, width=16, heads=2, positions=128), tokenizer
+        LanguageRecipe(phases=(PHASE, PHASE), layers=1, width=16, heads=2, positions=128), tokenizer
     )
     assert [row["step"] for row in curve] == [2, 4, 6]
     _, curve = trained(RECIPE, tokenizer)
@@ -229,7 +236,7 @@ def test_the_reported_loss_is_the_mean_cross_entropy_of_the_labels(
     tokenizer, small_steps, fingerprint
 ):
     frozen = Phase(3, shots=(0, 2), canonical=0.5, flipped=0.2, kinds=("short",), learning_rate=0.0)
-    recipe = Recipe(phases=(frozen,), layers=1, width=16, heads=2, positions=128)
+    recipe = LanguageRecipe(phases=(frozen,), layers=1, width=16, heads=2, positions=128)
     untrained = new_model(recipe, tokenizer)
     model, curve = trained(recipe, tokenizer)
     assert fingerprint(model) == fingerprint(
@@ -242,9 +249,9 @@ def test_the_reported_loss_is_the_mean_cross_entropy_of_the_labels(
 
 
 def test_training_learns(tokenizer, monkeypatch):
-    monkeypatch.setattr(pretrain, "TOKENS_PER_STEP", 600)
+    monkeypatch.setattr(documents, "TOKENS_PER_STEP", 600)
     phase = Phase(40, shots=(2,), canonical=1, flipped=0, kinds=("short",), learning_rate=5e-2)
-    recipe = Recipe(phases=(phase,), layers=1, width=16, heads=2, positions=128)
+    recipe = LanguageRecipe(phases=(phase,), layers=1, width=16, heads=2, positions=128)
     untrained, (model, _) = new_model(recipe, tokenizer), trained(recipe, tokenizer)
     before, after = (
         mean_label_loss(m, tokenizer, phase, seed=9, steps=4) for m in (untrained, model)
@@ -255,7 +262,9 @@ def test_training_learns(tokenizer, monkeypatch):
 
 
 def test_a_new_model_has_the_shape_of_its_recipe_and_positions_that_are_sinusoids(tokenizer):
-    model = new_model(Recipe(phases=(), layers=2, width=16, heads=4, positions=64), tokenizer)
+    model = new_model(
+        LanguageRecipe(phases=(), layers=2, width=16, heads=4, positions=64), tokenizer
+    )
     config = model.config
     assert (
         config.n_layer,
@@ -304,4 +313,4 @@ def test_the_tokenizer_gives_every_text_back(tokenizer):
 
 
 def test_the_tokenizer_is_the_same_each_time(tokenizer):
-    assert pretrain.train_tokenizer().get_vocab() == tokenizer.get_vocab()
+    assert train_tokenizer().get_vocab() == tokenizer.get_vocab()

@@ -1,6 +1,7 @@
 import copy
 import json
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model, model_card
 from svdicl_lite.stats import mcnemar
-from svdicl_lite.training import pretrain, recall
+from svdicl_lite.training import __main__ as command
+from svdicl_lite.training import recall, recall_recipe
 from svdicl_lite.training.recall import NOISE, RECIPE, SYMBOLS, TRIGGER, Recall, RecallEvaluator
+from svdicl_lite.training.recipes import RECIPES
 
 TINY = replace(RECIPE, width=16, heads=2, batch=4, steps=3, length=64)
 
@@ -24,7 +27,7 @@ def drawn():
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(recall, "CURVE_N", 8)
+    monkeypatch.setattr(recall_recipe, "CURVE_N", 8)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def test_no_sequence_is_asked_twice_nor_in_two_splits():
 
 
 def test_scores_are_what_the_model_says_when_the_sequence_stops_at_the_trigger():
-    model = recall.new_model(TINY).eval()
+    model = recall_recipe.new_model(TINY).eval()
     evaluator = RecallEvaluator(model, "validation", 8)
     scores = evaluator().scores
     for row, sequence, asked in zip(scores, evaluator.sequences, evaluator.asked):
@@ -123,7 +126,7 @@ def test_outcomes_count_answers_and_noise():
 
 
 def test_training_moves_every_weight_but_embeddings_and_head(quick):
-    untrained, (model, made) = recall.new_model(TINY), recall.train(TINY)
+    untrained, (model, made) = recall_recipe.new_model(TINY), recall_recipe.train(TINY)
     same = [
         name
         for (name, p), q in zip(model.named_parameters(), untrained.parameters())
@@ -136,13 +139,14 @@ def test_training_moves_every_weight_but_embeddings_and_head(quick):
 def test_the_same_seed_trains_the_same_weights_and_another_others(quick, fingerprint):
     torch.manual_seed(7)
     one, other, third = (
-        fingerprint(recall.train(recipe)[0]) for recipe in (TINY, TINY, replace(TINY, seed=1))
+        fingerprint(recall_recipe.train(recipe)[0])
+        for recipe in (TINY, TINY, replace(TINY, seed=1))
     )
     assert one == other != third
 
 
 def test_training_lowers_the_loss(quick):
-    curve = recall.train(replace(TINY, steps=200, learning_rate=1e-2, trigger_share=0.3))[1][
+    curve = recall_recipe.train(replace(TINY, steps=200, learning_rate=1e-2, trigger_share=0.3))[1][
         "curve"
     ]
     # knowing nothing costs ln 64 = 4.2, knowing α but no answer H(0.6) + 0.4 ln 62 = 2.3; more than
@@ -151,8 +155,8 @@ def test_training_lowers_the_loss(quick):
 
 
 def test_the_best_clip_is_the_best_of_all_copies_clipped_one_by_one(monkeypatch):
-    monkeypatch.setattr(recall, "CLIP_RATES", (0.0, 0.5, 0.9))
-    model = recall.new_model(TINY).eval()
+    monkeypatch.setattr(recall_recipe, "CLIP_RATES", (0.0, 0.5, 0.9))
+    model = recall_recipe.new_model(TINY).eval()
     with torch.no_grad():
         for parameter in model.transformer.h.parameters():
             parameter.mul_(8)  # so that a clip changes answers
@@ -165,7 +169,9 @@ def test_the_best_clip_is_the_best_of_all_copies_clipped_one_by_one(monkeypatch)
                 accuracies[layer, module, rate] = RecallEvaluator(
                     copied, "validation", 60
                 )().accuracy
-    assert recall.best_clip(model, ("mlp", "attn"), 60) == max(accuracies, key=accuracies.get)
+    assert recall_recipe.best_clip(model, ("mlp", "attn"), 60) == max(
+        accuracies, key=accuracies.get
+    )
     assert len(set(accuracies.values())) > 1
 
 
@@ -259,11 +265,19 @@ def test_the_rate_that_validation_picks_for_the_whole_last_feed_forward_layer_ga
     assert gains[0][0] < 0.03
 
 
-def test_pretrain_trains_it_by_name(monkeypatch):
+def test_training_trains_one_by_name_or_all_in_an_order_in_which_each_has_what_it_starts_from(
+    monkeypatch,
+):
     made = []
-    monkeypatch.setattr(recall, "make", lambda: made.append("recall"))
-    pretrain.make("recall-gpt2")
-    assert made == ["recall"]
+    makers = {name: partial(made.append, name) for name in command.MAKERS}
+    monkeypatch.setattr(command, "MAKERS", makers)
+    for name in ("recall-gpt2", "all"):
+        monkeypatch.setattr("sys.argv", ["training", name])
+        command.main()
+    assert made == ["recall-gpt2", *makers]
+    for name, recipe in RECIPES.items():
+        start = recipe.start_from
+        assert start is None or [*makers].index(start) < [*makers].index(name)
 
 
 def test_noise_that_leaves_too_few_questions_is_refused():

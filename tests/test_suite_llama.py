@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -15,7 +16,16 @@ from svdicl_lite.tasks.suite import SUITE
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
 from svdicl_lite.tasks.worlds import sentence_pairs
 from svdicl_lite.training import suite_llama
-from svdicl_lite.training.suite_llama import Phase, draw_batch, grown, train
+from svdicl_lite.training.suite_documents import (
+    ONE_PAIR,
+    OTHERS,
+    RELATIONS,
+    TOKENS_PER_STEP,
+    SuitePhase,
+    draw_batch,
+    draw_words,
+)
+from svdicl_lite.training.suite_llama import SuiteRecipe, grown, train
 
 CONTENT = {
     *sentence_pairs.AGENTS,
@@ -27,7 +37,7 @@ CONTENT = {
 
 @pytest.fixture(scope="module")
 def words():
-    return suite_llama.train_tokenizer()
+    return suite_llama.suite_tokenizer()
 
 
 def test_every_word_of_the_suite_is_one_token_behind_a_space(words):
@@ -62,7 +72,7 @@ def test_a_grown_model_begins_as_the_small_one(words):
 
 @pytest.mark.parametrize("length", [34, 96, 384])
 def test_answers_weigh_one_and_documents_fit(words, length):
-    phase = Phase(1, (length,), 0.4, 0.3, ("short",))
+    phase = SuitePhase(1, (length,), 0.4, 0.3, ("short",))
     tokens, weights = draw_batch(random.Random(1), phase, words)
     assert tokens.shape == weights.shape and tokens.shape[1] <= max(length, 40)
     labels = {*ARBITRARY_WORDS, *(word for task in SUITE.values() for word in task.label_words)}
@@ -82,17 +92,16 @@ def test_answers_weigh_one_and_documents_fit(words, length):
 
 
 def test_a_relation_is_always_called_by_its_own_words_and_the_other_tasks_by_any():
-    rng, phase = random.Random(0), Phase(1, (96,), 0.3, 0.2, ("short",))
+    rng, phase = random.Random(0), SuitePhase(1, (96,), 0.3, 0.2, ("short",))
     drawn = {
-        name: {suite_llama.draw_words(rng, task, phase) for _ in range(50)}
-        for name, task in SUITE.items()
+        name: {draw_words(rng, task, phase) for _ in range(50)} for name, task in SUITE.items()
     }
-    assert all(
-        drawn[name] == {SUITE[name].words("canonical")} for name in suite_llama.RELATIONS
-    ) and drawn["choice"] == {()}
+    assert all(drawn[name] == {SUITE[name].words("canonical")} for name in RELATIONS) and drawn[
+        "choice"
+    ] == {()}
     assert all(
         SUITE[name].words("flipped") in drawn[name] and len(drawn[name]) > 10
-        for name in suite_llama.OTHERS
+        for name in OTHERS
         if name != "choice"
     )
 
@@ -100,21 +109,19 @@ def test_a_relation_is_always_called_by_its_own_words_and_the_other_tasks_by_any
 def test_single_pairs_are_one_example_each_with_canonical_words_and_easy_ones_have_all_or_nothing_in_common(
     words,
 ):
-    phase = Phase(10, (64,), 0.0, 0.0, ("short",), single=1.0, easy=(1.0, 0.0))
+    phase = SuitePhase(10, (64,), 0.0, 0.0, ("short",), single=1.0, easy=(1.0, 0.0))
     shared = []
     for i in (0, 9):  # all easy, next to none
         tokens, weights = draw_batch(random.Random(2), phase, words, i)
-        assert len(tokens) == suite_llama.TOKENS_PER_STEP // suite_llama.ONE_PAIR and (
-            weights == 1
-        ).sum(1).tolist() == [1] * len(tokens)
+        assert len(tokens) == TOKENS_PER_STEP // ONE_PAIR and (weights == 1).sum(1).tolist() == [
+            1
+        ] * len(tokens)
         for row, weight in zip(tokens, weights):
             text, answer = (
                 words.decode(row[row != words.pad_token_id]),
                 words.decode(row[weight == 1]).strip(),
             )
-            (task,) = (
-                SUITE[name] for name in suite_llama.RELATIONS if answer in SUITE[name].label_words
-            )
+            (task,) = (SUITE[name] for name in RELATIONS if answer in SUITE[name].label_words)
             one, two = (
                 {*part.split()} & CONTENT
                 for part in text.split(
@@ -130,15 +137,13 @@ def test_single_pairs_are_one_example_each_with_canonical_words_and_easy_ones_ha
     assert sum(n == 2 for i, n in shared if i == 9) > 0.5 * sum(i == 9 for i, _ in shared)
 
 
-def test_two_steps_change_every_weight_and_the_same_seed_gives_the_same_model(
-    words, monkeypatch, fingerprint
-):
-    monkeypatch.setattr(suite_llama, "TOKENS_PER_STEP", 128)
+def test_two_steps_change_every_weight_and_the_same_seed_gives_the_same_model(words, fingerprint):
+    recipe = SuiteRecipe(((SuitePhase(2, (64,), 0.5, 0.2, ("short",)),),), tokens_per_step=128)
     small, few_words = load_model("icl-llama")
     models = [grown(small, few_words, words) for _ in range(2)]
     before = {name: p.detach().clone() for name, p in models[0].named_parameters()}
-    losses = [train(model, words, (Phase(2, (64,), 0.5, 0.2, ("short",)),)) for model in models]
-    assert losses[0] == losses[1] and fingerprint(models[0]) == fingerprint(models[1])
+    curves = [train(model, words, recipe)["curve"] for model in models]
+    assert curves[0] == curves[1] and fingerprint(models[0]) == fingerprint(models[1])
     # a new block's first half has no gradient in step 1, its second half being 0, and the learning
     # rate is small in step 2
     assert [name for name, p in models[0].named_parameters() if torch.equal(p, before[name])] == []
@@ -147,9 +152,12 @@ def test_two_steps_change_every_weight_and_the_same_seed_gives_the_same_model(
 def test_the_shipped_weights_are_small_and_the_card_tells_the_recipe():
     card = model_card("suite-llama")
     assert (loading.CHECKPOINTS / "suite-llama" / "model.safetensors").stat().st_size <= 8_000_000
-    assert card["recipe"] == json.loads(json.dumps(suite_llama.RECIPE)) and card["seconds"] <= 3600
+    assert (
+        card["recipe"] == json.loads(json.dumps(asdict(suite_llama.RECIPE)))
+        and card["seconds"] <= 3600
+    )
     assert card["curve"][-1]["step"] == sum(
-        phase.steps for phases in suite_llama.STAGES for phase in phases
+        phase.steps for phases in suite_llama.RECIPE.stages for phase in phases
     )
 
 

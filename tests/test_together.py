@@ -17,13 +17,14 @@ from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.algorithm1 import search_clip_rate
 from svdicl_lite.search.sweeps import sweep
-from svdicl_lite.training import pretrain
-from svdicl_lite.training.pretrain import new_model, train
-from svdicl_lite.training.recipes import RECIPES, Phase, Recipe
+from svdicl_lite.training import documents, language
+from svdicl_lite.training.architectures import new_model
+from svdicl_lite.training.language import train
+from svdicl_lite.training.recipes import RECIPES, LanguageRecipe, Phase
 
 RATES = (0.0, 0.5, 0.9, 0.99)
 PHASE = Phase(3, shots=(0, 1, 2), canonical=0.4, flipped=0.3, kinds=("plain", "hard"))
-TINY = Recipe(phases=(PHASE,), layers=1, width=16, heads=2)
+TINY = LanguageRecipe(phases=(PHASE,), layers=1, width=16, heads=2)
 
 
 def algorithm_1(model, make_validation, make_test, module, top_k):
@@ -89,15 +90,15 @@ def test_make_writes_a_model_that_loads_with_its_card_and_can_be_gone_on_with(
     tokenizer, fingerprint, monkeypatch, tmp_path
 ):
     row = {"task": "topic", "labels": "flipped", "accuracy": 0.5}
-    monkeypatch.setattr(pretrain, "PROBE_N", 5)
+    monkeypatch.setattr(language, "PROBE_N", 5)
     monkeypatch.setattr(loading, "CHECKPOINTS", tmp_path)
-    monkeypatch.setattr(pretrain, "TOKENS_PER_STEP", 300)
-    monkeypatch.setattr(pretrain, "figures", lambda *args, **kwargs: [row])
+    monkeypatch.setattr(documents, "TOKENS_PER_STEP", 300)
+    monkeypatch.setattr(language, "figures", lambda *args, **kwargs: [row])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setitem(RECIPES, "tiny", TINY)
-    monkeypatch.setitem(RECIPES, "tiny-more", Recipe((PHASE,), start_from="tiny", seed=1))
-    pretrain.make("tiny")
-    pretrain.make("tiny-more")
+    monkeypatch.setitem(RECIPES, "tiny-more", LanguageRecipe((PHASE,), start_from="tiny", seed=1))
+    language.make("tiny")
+    language.make("tiny-more")
     assert shipped_models() == ["tiny", "tiny-more"]
     (tiny, loaded_tokenizer), (more, _) = load_model("tiny"), load_model("tiny-more")
     by_hand = new_model(TINY, tokenizer)
@@ -117,7 +118,7 @@ def test_make_writes_a_model_that_loads_with_its_card_and_can_be_gone_on_with(
 
 
 def test_figures_say_how_many_examples_stand_behind_each(model, tokenizer):
-    rows = pretrain.figures(model, tokenizer, "validation", n=6, shots=(0, 2), seeds=(0, 1))
+    rows = language.figures(model, tokenizer, "validation", n=6, shots=(0, 2), seeds=(0, 1))
     assert (
         len({(row["task"], row["labels"], row["shots"]) for row in rows}) == len(rows) == 2 * 3 * 2
     )

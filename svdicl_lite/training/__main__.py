@@ -2,11 +2,20 @@
 
 import argparse
 
-from svdicl_lite.training.pretrain import make
-from svdicl_lite.training.recipes import OTHERS, RECIPES
+from svdicl_lite.training.shipped import MAKERS
 
-parser = argparse.ArgumentParser(description="Trains a shipped model; `all` trains every one.")
-parser.add_argument("name", choices=[*RECIPES, *OTHERS, "all"])
-chosen = parser.parse_args().name
-for name in [*RECIPES, *OTHERS] if chosen == "all" else [chosen]:
-    make(name)
+
+def main() -> None:
+    """Trains what the command line names."""
+    parser = argparse.ArgumentParser(
+        prog="python -m svdicl_lite.training",
+        description="Trains a shipped model; `all` trains every one.",
+    )
+    parser.add_argument("name", choices=[*MAKERS, "all"])
+    chosen = parser.parse_args().name
+    for name in MAKERS if chosen == "all" else [chosen]:
+        MAKERS[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ Taught in chapter 11.
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from safetensors.torch import save_file
@@ -23,16 +23,12 @@ from svdicl_lite.training import loop
 
 NAME = "linreg-gpt2"
 CURVE_N = 512  # prompts behind each row of the training curve
-SEEDS = (
-    100,
-    101,
-    102,
-    103,
-)  # of the prompts on which it is judged; training draws from the recipe's seed
+# of the prompts on which it is judged; training draws from the recipe's seed
+SEEDS = (100, 101, 102, 103)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class LinregRecipe:
     """What makes the shipped model at all its stages."""
 
     dims: int = 5
@@ -43,25 +39,26 @@ class Recipe:
     batch: int = 64
     learning_rate: float = 1e-3
     cool_down: float = 0.3
-    stages: tuple[int, ...] = (
-        400,
-        1200,
-        3200,
-        8000,
-    )  # steps after which weights are kept; the last one ends training
+    # steps after which weights are kept; the last one ends training
+    stages: tuple[int, ...] = (400, 1200, 3200, 8000)
     # steps after which a prompt gets one more dimension and two more pairs, until it has all
     grow_every: int = 200
     seed: int = 0
     threads: int = 1
 
+    @property
+    def steps(self) -> int:
+        """Of the whole training."""
+        return self.stages[-1]
 
-RECIPE = Recipe()
+
+RECIPE = LinregRecipe()
 
 
 class Regressor(nn.Module):
     """A GPT-2 between a linear map that reads numbers in and one that reads predictions out."""
 
-    def __init__(self, recipe: Recipe = RECIPE):
+    def __init__(self, recipe: LinregRecipe = RECIPE):
         super().__init__()
         self.transformer = GPT2Model(
             loop.config(recipe.layers, recipe.width, recipe.heads, 2 * recipe.points)
@@ -76,10 +73,8 @@ class Regressor(nn.Module):
         """
         ys = nn.functional.pad(ys[..., None], (0, xs.shape[-1] - 1))  # (B, N, d): y, then zeros
         tokens = torch.stack((xs, ys), dim=2).flatten(1, 2)  # (B, 2N, d): x₁ y₁ x₂ y₂ …
-        hidden = self.transformer(
-            inputs_embeds=self.read_in(tokens)
-        ).last_hidden_state  # (B, 2N, width)
-        return self.read_out(hidden[:, ::2]).squeeze(-1)
+        hidden = self.transformer(inputs_embeds=self.read_in(tokens)).last_hidden_state
+        return self.read_out(hidden[:, ::2]).squeeze(-1)  # of (B, 2N, width) the places of x
 
 
 def draw(
@@ -123,7 +118,7 @@ def squared_errors(
     predict: Callable[[Tensor, Tensor], Tensor],
     n: int = 2048,
     seeds: tuple[int, ...] = SEEDS,
-    recipe: Recipe = RECIPE,
+    recipe: LinregRecipe = RECIPE,
 ) -> Tensor:
     """(n, N): normalised squared errors (ŷ − y)²/d behind 0, 1, … N − 1 examples, on `n` prompts
     dealt out to the seeds.
@@ -174,50 +169,38 @@ def load(stage: int = len(RECIPE.stages)) -> Regressor:
     return loop.restore(Regressor(), loading.CHECKPOINTS / NAME / f"stage-{stage}.safetensors")
 
 
-def train(recipe: Recipe = RECIPE) -> tuple[list[dict], dict]:
-    """The weights at each stage, and what the card says of the training; on a GPU if there is one."""
+def train(recipe: LinregRecipe = RECIPE) -> tuple[list[dict[str, Tensor]], dict]:
+    """The weights at each stage, and what the card says of the training; on a GPU if there is
+    one.
+    """
     torch.manual_seed(recipe.seed)
-    device, generator, stages = loop.device(), torch.Generator().manual_seed(recipe.seed), []
+    device, generator = loop.device(), torch.Generator().manual_seed(recipe.seed)
     model = Regressor(recipe).to(device)
+    stages: list[dict[str, Tensor]] = []
 
-    def loss(step: int) -> Tensor:
+    def loss(step: int) -> tuple[Tensor, Tensor]:
         dims = min(recipe.dims, 2 + step // recipe.grow_every)
         points = min(recipe.points, 6 + 2 * (step // recipe.grow_every))
-        xs, ys = (
-            numbers.to(device)
-            for numbers in draw(recipe.batch, generator, dims, points, recipe.dims)
-        )
-        return (model(xs, ys) - ys).square().mean() / dims
+        xs, ys = draw(recipe.batch, generator, dims, points, recipe.dims)
+        xs, ys = xs.to(device), ys.to(device)
+        value = (model(xs, ys) - ys).square().mean() / dims
+        return value, value
 
-    def probe() -> dict:
-        errors = squared_errors(
-            lambda xs, ys: model(xs.to(device), ys.to(device)).cpu(),
-            CURVE_N,
-            seeds=(1, 2),
-            recipe=recipe,
-        ).mean(0)
-        return {
-            f"error behind {k}": round(errors[k].item(), 4)
-            for k in (2, 5, 8, 11)
-            if k < recipe.points
-        }
+    def predict(xs: Tensor, ys: Tensor) -> Tensor:
+        return model(xs.to(device), ys.to(device)).cpu()
+
+    def probe() -> dict[str, float]:
+        errors = squared_errors(predict, CURVE_N, seeds=(1, 2), recipe=recipe).mean(0)
+        behind = [k for k in (2, 5, 8, 11) if k < recipe.points]
+        return {f"error behind {k}": round(errors[k].item(), 4) for k in behind}
 
     def keep(step: int) -> None:
         if step in recipe.stages:
-            stages.append(
-                {name: weight.cpu().clone() for name, weight in model.state_dict().items()}
-            )
+            weights = model.state_dict().items()
+            stages.append({name: weight.cpu().clone() for name, weight in weights})
 
-    made = loop.fit(
-        model,
-        loss,
-        recipe.stages[-1],
-        recipe.learning_rate,
-        recipe.cool_down,
-        probe,
-        every=500,
-        keep=keep,
-    )
+    stage = loop.Stage(loss, loop.rates([recipe]))
+    made = loop.fit(model, [stage], probe, every=500, keep=keep)
     return stages, made
 
 
@@ -230,18 +213,7 @@ def make() -> None:
         save_file(weights, folder / f"stage-{i}.safetensors")
     load().transformer.config.save_pretrained(folder)
     test = {f"stage {i}": curve(squared_errors(load(i))) for i in range(1, len(stages) + 1)}
-    test |= {
-        baseline.__name__: curve(squared_errors(baseline))
-        for baseline in (least_squares, averaging)
-    }
+    for baseline in (least_squares, averaging):
+        test[baseline.__name__] = curve(squared_errors(baseline))
     parameters = sum(weight.numel() for weight in stages[-1].values())
-    card = {
-        "name": NAME,
-        "parameters": parameters,
-        "recipe": asdict(RECIPE),
-        **made,
-        "curve_n": CURVE_N,
-        "test_seeds": SEEDS,
-        "test": test,
-    }
-    loop.write_card(folder, card)
+    loop.write_card(folder, parameters, RECIPE, made, curve_n=CURVE_N, test_seeds=SEEDS, test=test)

@@ -1,23 +1,29 @@
-"""What the recipes of the shipped models share: an untrained GPT-2, the loop that trains it,
-careful loading, the card.
+"""The one training loop of all shipped models, and what else their recipes share: careful loading
+and the card.
 
-`recall`, `linreg` and `tabular` each bring their own world and their own way of judging. Inside all
-three is a `GPT2Model` called `transformer`, so that clipping finds the same matrices as in a
-language model. The recipes that read text take single parts. Taught in chapter 03.
+Every recipe brings its own world, its loss and its way of judging. `fit` trains: a run of steps
+with AdamW (`descend`), and every so many steps a row of the training curve (`Curve`). Taught in
+chapter 03.
 """
 
 import json
 import math
 import sys
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2Model
+
+M = TypeVar("M", bound=nn.Module)
+WARM_UP = 100  # steps over which the learning rate rises
 
 
 def config(layers: int, width: int, heads: int, positions: int, vocab_size: int = 1) -> GPT2Config:
@@ -54,55 +60,126 @@ def sinusoids_(transformer: GPT2Model) -> None:
     angle = torch.arange(positions)[:, None] * torch.exp(
         -math.log(10_000) * torch.arange(0, width, 2) / width
     )
-    weight[:, 0::2], weight[:, 1::2] = 0.06 * torch.sin(angle), 0.06 * torch.cos(angle)
+    weight[:, 0::2] = 0.06 * torch.sin(angle)
+    weight[:, 1::2] = 0.06 * torch.cos(angle)
+
+
+class Rated(Protocol):
+    """Steps with a learning rate: a phase, or a recipe that is one phase."""
+
+    @property
+    def steps(self) -> int: ...  # noqa: D102
+
+    @property
+    def learning_rate(self) -> float: ...  # noqa: D102
+
+    @property
+    def cool_down(self) -> float: ...  # noqa: D102
+
+
+def rates(phases: Iterable[Rated]) -> list[float]:
+    """The learning rate of each step of phases that follow each other.
+
+    It rises over the first `WARM_UP` steps of all, and falls to zero over the last `cool_down`
+    share of each phase.
+    """
+    found: list[float] = []
+    for phase in phases:
+        for i in range(phase.steps):
+            left = (phase.steps - i) / phase.steps
+            cool = min(1.0, left / phase.cool_down) if phase.cool_down else 1.0
+            found.append(phase.learning_rate * cool * min(1.0, (len(found) + 1) / WARM_UP))
+    return found
+
+
+class Stage(NamedTuple):
+    """A part of a training that has an optimiser of its own."""
+
+    loss: Callable[[int], tuple[Tensor, Tensor]]
+    """Of step 1, 2, …: what is minimised, and what the curve shows."""
+    rates: list[float]  # the learning rate of each step
+
+
+def descend(
+    model: nn.Module, stage: Stage, after: Callable[[int, float], None] | None = None
+) -> None:
+    """Trains `model` in place with AdamW, one step for each learning rate of the stage.
+
+    `after(step, loss)` is called after each step. The model ends in evaluation mode.
+    """
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
+    model.train()
+    for step, rate in enumerate(tqdm(stage.rates, unit="step", disable=None), start=1):
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        minimised, shown = stage.loss(step)
+        optimiser.zero_grad()
+        minimised.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        if after:
+            after(step, shown.item())
+    model.eval()
+
+
+class Curve:
+    """The rows of a training curve: step, mean loss since the last row, and what `probe()` says.
+
+    There is one every `every` steps and one at the end. The model is in evaluation mode while it is
+    judged, and in training mode again afterwards.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        n_steps: int,
+        probe: Callable[[], dict],
+        every: int,
+        column: str = "loss",
+    ):
+        self.model, self.n_steps, self.probe = model, n_steps, probe
+        self.every, self.column = every, column
+        self.rows: list[dict] = []
+        self._step = 0
+        self._losses: list[float] = []
+
+    def add(self, loss: float) -> None:
+        """Takes the loss of the next step."""
+        self._step += 1
+        self._losses.append(loss)
+        if self._step % self.every and self._step < self.n_steps:
+            return
+        self.model.eval()
+        mean = round(sum(self._losses) / len(self._losses), 4)
+        self.rows.append({"step": self._step, self.column: mean, **self.probe()})
+        tqdm.write(str(self.rows[-1]), file=sys.stderr)
+        self._losses = []
+        self.model.train()
 
 
 def fit(
     model: nn.Module,
-    loss,
-    steps: int,
-    learning_rate: float,
-    cool_down: float,
-    probe,
+    stages: list[Stage],
+    probe: Callable[[], dict],
     every: int,
-    keep=None,
+    column: str = "loss",
+    keep: Callable[[int], None] | None = None,
 ) -> dict:
-    """Trains `model` in place with AdamW: `steps` steps on `loss(step)`, 1 the first; returns what
-    the card says of it.
+    """Trains `model` in place, stage after stage; returns what the card says of it.
 
-    The learning rate rises over 100 steps and falls to zero over the last `cool_down` share. Every
-    `every` steps, and at the end, the curve gets a row: step, mean training loss since the last
-    row, and what `probe()` says. `keep(step)` is called after each step.
+    The curve has a row every `every` steps, counted over all stages, with the loss as `column`.
+    `keep(step)` is called after each step.
     """
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
-    )
     wall, cpu = time.perf_counter(), time.process_time()
-    curve, losses = [], []
-    model.train()
-    for step in tqdm(range(1, steps + 1), unit="step", disable=None):
-        left = (steps - step + 1) / steps
-        for group in optimiser.param_groups:
-            group["lr"] = (
-                learning_rate
-                * min(1.0, step / 100)
-                * (min(1.0, left / cool_down) if cool_down else 1.0)
-            )
-        value = loss(step)
-        optimiser.zero_grad()
-        value.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        losses.append(value.item())
+    curve = Curve(model, sum(len(stage.rates) for stage in stages), probe, every, column)
+
+    def after(step: int, loss: float) -> None:
         if keep:
             keep(step)
-        if step % every == 0 or step == steps:
-            model.eval()
-            curve.append({"step": step, "loss": round(sum(losses) / len(losses), 4), **probe()})
-            tqdm.write(str(curve[-1]), file=sys.stderr)
-            losses = []
-            model.train()
-    model.eval()
+        curve.add(loss)
+
+    for stage in stages:
+        descend(model, stage, after)
     return {
         "device": next(model.parameters()).device.type,
         "threads": torch.get_num_threads(),
@@ -110,20 +187,25 @@ def fit(
         "cpu_seconds": round(time.process_time() - cpu),
         "torch": version("torch"),
         "transformers": version("transformers"),
-        "curve": curve,
+        "curve": curve.rows,
     }
 
 
-def restore(model: nn.Module, path: Path) -> nn.Module:
+def moved(model: M, where: str) -> M:
+    """`model` itself, moved to a device."""
+    nn.Module.to(model, where)  # transformers' own `to` says too little of its types
+    return model
+
+
+def restore(model: M, path: Path) -> M:
     """Fills `model` from a safetensors file; in evaluation mode. Raises ValueError, one sentence,
     unless every weight is there.
     """
     try:
         model.load_state_dict(load_file(path))
     except Exception as error:
-        said = " ".join(" ".join(str(error).strip().splitlines()[:2]).split())[
-            :160
-        ]  # of many missing weights torch names one a line
+        # of many missing weights torch names one a line
+        said = " ".join(" ".join(str(error).strip().splitlines()[:2]).split())[:160]
         raise ValueError(
             f"the checkpoint {path} is damaged or incomplete ({type(error).__name__}: {said});"
             " fetch or train it again"
@@ -131,6 +213,9 @@ def restore(model: nn.Module, path: Path) -> nn.Module:
     return model.eval()
 
 
-def write_card(folder: Path, card: dict) -> None:
-    """Writes card.json, which `model_card` reads."""
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+def write_card(folder: Path, parameters: int, recipe: Any, made: dict, **measured) -> None:
+    """Writes card.json, which `model_card` reads: the model's name, which is the folder's, the
+    recipe, what `fit` said of the training, and what was measured afterwards.
+    """
+    card = {"name": folder.name, "parameters": parameters, "recipe": asdict(recipe)}
+    (folder / "card.json").write_text(json.dumps({**card, **made, **measured}, indent=1) + "\n")

@@ -6,12 +6,14 @@ of documents, each of one register and one task: 88 % common, 10 % second, 2 % j
 """
 
 import random
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import torch
 from torch import Tensor, nn
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from svdicl_lite.models import loading
 from svdicl_lite.models.loading import load_model
@@ -20,15 +22,19 @@ from svdicl_lite.tasks import grammar_tasks
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.registers import REGISTERS, TASKS, draw, task_name
 from svdicl_lite.tasks.task import LABEL_SETTINGS
-from svdicl_lite.training import loop, pretrain
+from svdicl_lite.training import loop
+from svdicl_lite.training.documents import Document, document_of, draw_batch
 from svdicl_lite.training.recipes import Mix
+from svdicl_lite.training.tokenizer import train_tokenizer
 
 NAME = "icl-gpt2-polyglot"
+NAMES = [task_name(question, reg) for reg in REGISTERS for question in grammar_tasks.TASKS]
+"""The tasks on which it is judged."""
 PROBE_EVERY, PROBE_N = 100, 60  # steps; validation prompts of each register, task and label setting
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PolyglotRecipe:
     """What makes the shipped model: what the new words mean comes first, reading the demonstrations
     second, as for `icl-gpt2`.
     """
@@ -47,19 +53,30 @@ class Recipe:
     seed: int = 0
     threads: int = 1
 
+    @property
+    def steps(self) -> int:
+        """Of all phases."""
+        return sum(phase.steps for phase in self.phases)
 
-RECIPE = Recipe()
+
+RECIPE = PolyglotRecipe()
 
 
-def train_tokenizer():
+def polyglot_tokenizer() -> PreTrainedTokenizerFast:
     """The common tokenizer with the words of all registers, each one token behind a space."""
-    words = {word for register in REGISTERS.values() for word in register.vocabulary()} | {
-        word for task in TASKS.values() for word in task.label_words
-    }
-    return pretrain.train_tokenizer(sorted(words))
+    words: set[str] = set()
+    for register in REGISTERS.values():
+        words |= register.vocabulary()
+    for task in TASKS.values():
+        words.update(task.label_words)
+    return train_tokenizer(sorted(words))
 
 
-def with_words(small: GPT2LMHeadModel, small_tokenizer, tokenizer) -> GPT2LMHeadModel:
+def with_words(
+    small: GPT2LMHeadModel,
+    small_tokenizer: PreTrainedTokenizerFast,
+    tokenizer: PreTrainedTokenizerFast,
+) -> GPT2LMHeadModel:
     """`small` with the vocabulary of `tokenizer`: words that it knew keep their embeddings, new
     ones get random ones; drawn by torch's global seed.
     """
@@ -68,106 +85,95 @@ def with_words(small: GPT2LMHeadModel, small_tokenizer, tokenizer) -> GPT2LMHead
         GPT2Config(**{**small.config.to_dict(), "vocab_size": len(tokenizer), **kernel})
     )
     words, old = model.transformer.wte.weight, small_tokenizer.get_vocab()
-    rows, old_rows = map(
-        list,
-        zip(*((row, old[token]) for token, row in tokenizer.get_vocab().items() if token in old)),
-    )
     with torch.no_grad():
         for ours, theirs in zip(model.parameters(), small.parameters()):
             if ours is not words:
                 ours.copy_(theirs)
-        words[rows] = small.transformer.wte.weight[old_rows]
+        for token, row in tokenizer.get_vocab().items():
+            if token in old:
+                words[row] = small.transformer.wte.weight[old[token]]
     return model.eval()
 
 
-def draw_document(rng: random.Random, phase: Mix, n_pairs: int) -> list[tuple[str, str]]:
-    """One document of one register and one task: `n_pairs` of a context, which ends where a label
-    is due, and the label word.
-    """
+def draw_document(rng: random.Random, phase: Mix, n_pairs: int) -> Document:
+    """One document of `n_pairs`, of one register and one task."""
     (register,) = rng.choices(list(REGISTERS), [register.share for register in REGISTERS.values()])
     name = task_name(rng.choice(list(grammar_tasks.TASKS)), register)
     task = TASKS[name] if name in TASKS else grammar_tasks.TASKS[name]
-    return pretrain.document_of(rng, phase, n_pairs, task, partial(draw, REGISTERS[register]))
+    return document_of(rng, phase, n_pairs, task, partial(draw, REGISTERS[register]))
 
 
-def train(recipe: Recipe = RECIPE):
+def train(
+    recipe: PolyglotRecipe = RECIPE,
+) -> tuple[GPT2LMHeadModel, PreTrainedTokenizerFast, dict]:
     """The trained model, its tokenizer, and what the card says of its training; on a GPU if there
     is one.
     """
     torch.manual_seed(recipe.seed)
-    rng, tokenizer = random.Random(recipe.seed), train_tokenizer()
-    model = with_words(*load_model(recipe.start_from), tokenizer).to(loop.device())
-    evaluators = {
-        task_name(question, register): [
-            ICLEvaluator(
-                model, tokenizer, load_task(task_name(question, register), setting), n=PROBE_N
-            )
-            for setting in LABEL_SETTINGS
-        ]
-        for register in REGISTERS
-        for question in grammar_tasks.TASKS
-    }
-
+    rng, tokenizer = random.Random(recipe.seed), polyglot_tokenizer()
+    small, small_tokenizer = load_model(recipe.start_from)
+    model = loop.moved(with_words(small, small_tokenizer, tokenizer), loop.device())
     schedule = [phase for phase in recipe.phases for _ in range(phase.steps)]
 
-    def loss(step: int) -> Tensor:
-        tokens, weights = (
-            tensor.to(model.device)
-            for tensor in pretrain.draw_batch(
-                rng, schedule[step - 1], tokenizer, draw_document, recipe.tokens_per_step
-            )
+    def loss(step: int) -> tuple[Tensor, Tensor]:
+        batch = draw_batch(
+            rng, schedule[step - 1], tokenizer, draw_document, recipe.tokens_per_step
         )
-        due = (
-            weights[:, 1:] == 1
-            # labels alone: a logit for every word would cost a third of the step, and blur what the
-            # few
-            # rare words are taught
-        )
+        tokens, weights = (tensor.to(model.device) for tensor in batch)
+        # labels alone: a logit for every word would cost a third of the step, and blur what the few
+        # rare words are taught
+        due = weights[:, 1:] == 1
         hidden = model.transformer(tokens, use_cache=False).last_hidden_state[:, :-1][due]
-        return nn.functional.cross_entropy(model.lm_head(hidden), tokens[:, 1:][due])
+        value = nn.functional.cross_entropy(model.lm_head(hidden), tokens[:, 1:][due])
+        return value, value
 
-    def probe() -> dict:  # the mean over the label settings
+    stage = loop.Stage(loss, loop.rates([recipe]))
+    made = loop.fit(model, [stage], probe_of(model, tokenizer), PROBE_EVERY)
+    return loop.moved(model, "cpu"), tokenizer, made
+
+
+def probe_of(
+    model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast
+) -> Callable[[], dict[str, float]]:
+    """What judges the model along the way: the mean over the label settings, on validation."""
+    evaluators = {}
+    for name in NAMES:
+        tasks = [load_task(name, setting) for setting in LABEL_SETTINGS]
+        evaluators[name] = [ICLEvaluator(model, tokenizer, task, n=PROBE_N) for task in tasks]
+
+    def probe() -> dict[str, float]:
         return {
             name: round(sum(evaluate().accuracy for evaluate in three) / len(three), 4)
             for name, three in evaluators.items()
         }
 
-    made = loop.fit(
-        model, loss, len(schedule), recipe.learning_rate, recipe.cool_down, probe, every=PROBE_EVERY
-    )
-    return model.to("cpu"), tokenizer, made
+    return probe
 
 
 def figures(
-    model, tokenizer, n: int = 1000, shots: tuple[int, ...] = (0, 8), seeds=range(20)
+    model: GPT2LMHeadModel,
+    tokenizer: PreTrainedTokenizerFast,
+    n: int = 1000,
+    shots: tuple[int, ...] = (0, 8),
+    seeds: Sequence[int] = range(20),
 ) -> list[dict]:
     """Test accuracy with n and interval on both tasks in every register and label setting."""
     rows = []
-    for register in REGISTERS:
-        for question in grammar_tasks.TASKS:
-            for setting in LABEL_SETTINGS:
-                for n_shots in shots:
-                    outcome = ICLEvaluator(
-                        model,
-                        tokenizer,
-                        load_task(task_name(question, register), setting),
-                        "test",
-                        n,
-                        n_shots,
-                        seeds,
-                    )()
-                    measured = {
-                        "accuracy": outcome.accuracy,
-                        "low": outcome.interval.low,
-                        "high": outcome.interval.high,
-                    }
-                    case = {
-                        "task": task_name(question, register),
-                        "labels": setting,
-                        "shots": n_shots,
-                        "n": outcome.n,
-                    }
-                    rows.append(case | {key: round(value, 4) for key, value in measured.items()})
+    for name, setting, n_shots in product(NAMES, LABEL_SETTINGS, shots):
+        task = load_task(name, setting)
+        outcome = ICLEvaluator(model, tokenizer, task, "test", n, n_shots, seeds)()
+        low, high = outcome.interval
+        rows.append(
+            {
+                "task": name,
+                "labels": setting,
+                "shots": n_shots,
+                "n": outcome.n,
+                "accuracy": round(outcome.accuracy, 4),
+                "low": round(low, 4),
+                "high": round(high, 4),
+            }
+        )
     return rows
 
 
@@ -177,7 +183,6 @@ def make() -> None:
     (model, tokenizer, made), folder = train(), loading.CHECKPOINTS / NAME
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    card = {"name": NAME, "parameters": model.num_parameters(), "recipe": asdict(RECIPE), **made}
-    loop.write_card(
-        folder, card | {"curve_n": PROBE_N * len(LABEL_SETTINGS), "test": figures(model, tokenizer)}
-    )
+    test = figures(model, tokenizer)
+    curve_n = PROBE_N * len(LABEL_SETTINGS)
+    loop.write_card(folder, model.num_parameters(), RECIPE, made, curve_n=curve_n, test=test)

@@ -4,7 +4,7 @@ seed.
 A recipe is a list of phases, easy ones first: with short documents and canonical words the model
 learns what the sentences mean, with longer ones and all label maps to read the demonstrations, then
 hard sentences. Some models go on from there for some dozen steps, in which the prompt is worth
-less: on canonical documents, or on noisy labels. `pretrain` follows a recipe. Taught in chapter 03.
+less: on canonical documents, or on noisy labels. `language` follows a recipe. Taught in chapter 03.
 """
 
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ class Phase(Mix):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class LanguageRecipe:
     """What makes one shipped model."""
 
     phases: tuple[Phase, ...]
@@ -66,7 +66,7 @@ def _noisy(steps: int) -> Phase:
 
 
 RECIPES = {
-    "icl-gpt2": Recipe(
+    "icl-gpt2": LanguageRecipe(
         phases=(
             Phase(200, shots=(0, 1, 2), canonical=0.8, flipped=0.0, kinds=("short",)),
             Phase(700, shots=(8,), canonical=0.4, flipped=0.2, kinds=("short",)),
@@ -82,7 +82,8 @@ RECIPES = {
             ),
         )
     ),
-    "icl-gpt2-prior": Recipe(  # words mean what they say: a prior that talks over the prompt
+    # words mean what they say: a prior that talks over the prompt
+    "icl-gpt2-prior": LanguageRecipe(
         phases=(
             Phase(
                 70,
@@ -97,13 +98,13 @@ RECIPES = {
         start_from="icl-gpt2",
         threads=1,
     ),
-    "icl-gpt2-noisy": Recipe((_noisy(56),), start_from="icl-gpt2", threads=1),
+    "icl-gpt2-noisy": LanguageRecipe((_noisy(56),), start_from="icl-gpt2", threads=1),
     # the same run stopped sooner, and later: how much noise has got into the weights (the paper's
     # Figure 5 asks this of training)
-    "icl-gpt2-noisy-early": Recipe(
+    "icl-gpt2-noisy-early": LanguageRecipe(
         (_noisy(28),), start_from="icl-gpt2", threads=1, dtype="float32"
     ),
-    "icl-gpt2-noisy-late": Recipe(
+    "icl-gpt2-noisy-late": LanguageRecipe(
         (_noisy(168),), start_from="icl-gpt2", threads=1, dtype="float32"
     ),
 }
@@ -113,8 +114,8 @@ _SHORTER = tuple(
     for phase, steps in zip(RECIPES["icl-gpt2"].phases, (200, 700, 200, 400, 300))
 )
 RECIPES |= {  # the same documents, other architectures
-    "icl-llama": Recipe(_SHORTER, family="llama", threads=1, dtype="float32"),
-    "icl-moe": Recipe(
+    "icl-llama": LanguageRecipe(_SHORTER, family="llama", threads=1, dtype="float32"),
+    "icl-moe": LanguageRecipe(
         (replace(RECIPES["icl-gpt2"].phases[-1], steps=300),),
         start_from="icl-llama",
         family="mixtral",
@@ -122,12 +123,3 @@ RECIPES |= {  # the same documents, other architectures
         dtype="float32",
     ),
 }
-
-OTHERS = {
-    "recall-gpt2": "recall",
-    "linreg-gpt2": "linreg",
-    "tab-gpt2": "tabular",
-    "icl-gpt2-polyglot": "polyglot",
-    "suite-llama": "suite_llama",
-}
-"""Models that bring their own world: the module of each one's corpus and recipe."""

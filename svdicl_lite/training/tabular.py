@@ -8,7 +8,8 @@ themselves. The model is trained on the random tables of `tables` and judged on 
 `python -m svdicl_lite.training tab-gpt2` trains it. Taught in chapter 12.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -30,10 +31,12 @@ from svdicl_lite.tasks.worlds.tables import (
 from svdicl_lite.training import loop
 
 NAME = "tab-gpt2"
+Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""(rows shown, their labels, rows asked) → labels (Q,)."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TabularRecipe:
     """What makes the shipped model."""
 
     layers: int = 4
@@ -50,13 +53,13 @@ class Recipe:
     threads: int = 1
 
 
-RECIPE = Recipe()
+RECIPE = TabularRecipe()
 
 
 class TableClassifier(nn.Module):
     """A GPT-2 that reads rows as tokens."""
 
-    def __init__(self, recipe: Recipe = RECIPE):
+    def __init__(self, recipe: TabularRecipe = RECIPE):
         super().__init__()
         self.transformer = GPT2Model(
             loop.config(recipe.layers, recipe.width, recipe.heads, positions=1)
@@ -71,13 +74,10 @@ class TableClassifier(nn.Module):
         """
         (batch, length), shots = rows.shape[:2], labels.shape[1]
         asked = labels.new_full((batch, length - shots), self.read_label.num_embeddings - 1)
-        tokens = self.read_row(rows) + self.read_label(
-            torch.cat((labels, asked), 1)
-        )  # (B, K + Q, width)
+        tokens = self.read_row(rows) + self.read_label(torch.cat((labels, asked), 1))
+        # (K + Q, K + Q): every token sees the demonstrations, a query also itself
         sees = torch.eye(length, dtype=torch.bool, device=rows.device)
-        sees[:, :shots] = (
-            True  # (K + Q, K + Q): every token the demonstrations, a query also itself
-        )
+        sees[:, :shots] = True
         positions = torch.zeros(1, length, dtype=torch.long, device=rows.device)
         hidden = self.transformer(
             inputs_embeds=tokens,
@@ -88,7 +88,7 @@ class TableClassifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class Outcome(Answers):
+class TableAnswers(Answers):
     """What a classifier answered on one table, query by query. The interval is for "test", where no
     row is asked twice.
     """
@@ -97,13 +97,15 @@ class Outcome(Answers):
     labels: np.ndarray  # (Q,)
 
 
-def judge(predict, asked: list[Prompt]) -> Outcome:
+def judge(predict: Predict, asked: list[Prompt]) -> TableAnswers:
     """Runs `predict(shots, shot_labels, queries) -> (Q,)` on each prompt and joins the answers."""
     answers = [predict(prompt.shots, prompt.shot_labels, prompt.queries) for prompt in asked]
-    return Outcome(np.concatenate(answers), np.concatenate([prompt.labels for prompt in asked]))
+    return TableAnswers(
+        np.concatenate(answers), np.concatenate([prompt.labels for prompt in asked])
+    )
 
 
-def in_context(model: TableClassifier):
+def in_context(model: TableClassifier) -> Predict:
     """The model as a `predict`: no weight changes, the demonstrations are in the prompt. A class it
     was not shown is never its answer.
     """
@@ -112,9 +114,8 @@ def in_context(model: TableClassifier):
     def predict(shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
         device = model.read_out.weight.device
         rows = torch.from_numpy(np.concatenate((shots, queries)))[None].to(device)
-        scores = (
-            model(rows, torch.from_numpy(shot_labels)[None].to(device))[0].cpu().numpy()
-        )  # (Q, classes)
+        known_labels = torch.from_numpy(shot_labels)[None].to(device)
+        scores = model(rows, known_labels)[0].cpu().numpy()  # (Q, classes)
         known = np.unique(shot_labels)
         return known[scores[:, known].argmax(1)]
 
@@ -125,7 +126,7 @@ def logistic_regression(
     shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray
 ) -> np.ndarray:
     """scikit-learn's logistic regression as it comes, trained on the demonstrations."""
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
     return LogisticRegression(max_iter=1000).fit(shots, shot_labels).predict(queries)
 
@@ -136,7 +137,7 @@ def nearest_neighbour(
     """The label of the closest demonstration; with 4 rows of a class, more neighbours than one do
     no better.
     """
-    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.neighbors import KNeighborsClassifier  # type: ignore[import-untyped]
 
     return KNeighborsClassifier(1).fit(shots, shot_labels).predict(queries)
 
@@ -152,20 +153,22 @@ def figures(model: TableClassifier) -> list[dict]:
     """Test accuracy with n and interval on each real table: the model, and the two baselines on the
     same rows.
     """
+    ways = {
+        NAME: in_context(model),
+        "logistic_regression": logistic_regression,
+        "nearest_neighbour": nearest_neighbour,
+    }
     rows = []
     for name in SETS:
         asked = prompts(name)
-        for way in (in_context(model), logistic_regression, nearest_neighbour):
-            outcome = judge(way, asked)
+        for way, predict in ways.items():
+            outcome = judge(predict, asked)
             low, high = outcome.interval
-            row = {
-                "table": name,
-                "by": "tab-gpt2" if way.__name__ == "predict" else way.__name__,
-                "n": outcome.n,
-            }
             rows.append(
-                row
-                | {
+                {
+                    "table": name,
+                    "by": way,
+                    "n": outcome.n,
                     "accuracy": round(outcome.accuracy, 4),
                     "low": round(low, 4),
                     "high": round(high, 4),
@@ -174,34 +177,30 @@ def figures(model: TableClassifier) -> list[dict]:
     return rows
 
 
-def train(recipe: Recipe = RECIPE) -> tuple[TableClassifier, dict]:
+def train(recipe: TabularRecipe = RECIPE) -> tuple[TableClassifier, dict]:
     """The trained model, and what the card says of its training; on a GPU if there is one."""
     torch.manual_seed(recipe.seed)
     device, generator = loop.device(), torch.Generator().manual_seed(recipe.seed)
     model = TableClassifier(recipe).to(device)
     validation = {name: prompts(name, "validation") for name in SETS}
 
-    def loss(step: int) -> Tensor:
-        rows, labels = (
-            numbers.to(device)
-            for numbers in draw_tables(
-                recipe.batch, recipe.shots, recipe.queries, recipe.label_noise, generator
-            )
+    def loss(step: int) -> tuple[Tensor, Tensor]:
+        tables = draw_tables(
+            recipe.batch, recipe.shots, recipe.queries, recipe.label_noise, generator
         )
+        rows, labels = (numbers.to(device) for numbers in tables)
         shots = labels.shape[1] - recipe.queries
-        return nn.functional.cross_entropy(
-            model(rows, labels[:, :shots]).flatten(0, 1), labels[:, shots:].flatten()
-        )
+        scores = model(rows, labels[:, :shots])  # (B, Q, classes)
+        value = nn.functional.cross_entropy(scores.flatten(0, 1), labels[:, shots:].flatten())
+        return value, value
 
-    def probe() -> dict:
+    def probe() -> dict[str, float]:
+        predict = in_context(model)
         return {
-            name: round(judge(in_context(model), asked).accuracy, 4)
-            for name, asked in validation.items()
+            name: round(judge(predict, asked).accuracy, 4) for name, asked in validation.items()
         }
 
-    made = loop.fit(
-        model, loss, recipe.steps, recipe.learning_rate, recipe.cool_down, probe, every=250
-    )
+    made = loop.fit(model, [loop.Stage(loss, loop.rates([recipe]))], probe, every=250)
     return model.to("cpu"), made
 
 
@@ -213,12 +212,5 @@ def make() -> None:
     model.transformer.config.save_pretrained(folder)
     save_file(model.state_dict(), folder / "model.safetensors")
     parameters = sum(p.numel() for p in model.parameters())
-    card = {
-        "name": NAME,
-        "parameters": parameters,
-        "recipe": asdict(RECIPE),
-        **made,
-        "context_seeds": SEEDS,
-        "test": figures(model),
-    }
-    loop.write_card(folder, card)
+    test = figures(model)
+    loop.write_card(folder, parameters, RECIPE, made, context_seeds=SEEDS, test=test)
