@@ -70,10 +70,9 @@ def test_without_a_path_a_journal_only_remembers():
 def test_a_line_is_on_the_disk_as_soon_as_it_is_added(tmp_path):
     with Journal(tmp_path / "j", IDENTITY) as journal:
         journal.add({"a": 1}, np.eye(2))
-        assert [json.loads(line) for line in (tmp_path / "j").read_text().splitlines()] == [
-            IDENTITY,
-            {"key": {"a": 1}, "scores": [[1, 0], [0, 1]]},
-        ]
+        first, line = map(json.loads, (tmp_path / "j").read_text().splitlines())
+        assert first == IDENTITY and len(line.pop("digest")) == 16
+        assert line == {"key": {"a": 1}, "scores": [[1, 0], [0, 1]]}
 
 
 def test_cut_off_at_any_byte_a_journal_holds_the_whole_lines_and_goes_on(tmp_path):
@@ -309,3 +308,75 @@ def test_kill_9_and_the_same_command_again(tmp_path, tiny):
     lines = (tmp_path / "j").read_bytes()
     assert lines.startswith(kept) and lines.count(b"\n") == 1 + 3 * 2 * 8
     assert sorted(lines.splitlines()) == sorted((tmp_path / "another").read_bytes().splitlines())
+
+
+def test_a_line_that_was_changed_is_not_believed(tmp_path):
+    """A column less, another number, another key, no digest: none of it is what was written."""
+    scores = np.array([[1, -0.0, np.inf], [-np.float32(np.nan), 2, 3]], dtype=np.float32)
+    with Journal(tmp_path / "j", IDENTITY) as journal:
+        journal.add({"a": 1}, scores)
+        journal.add({"a": 2}, scores)
+    first, line, last = (tmp_path / "j").read_text().splitlines()
+
+    def without_a_column(entry):
+        entry["scores"] = [row[:-1] for row in entry["scores"]]
+
+    def another_number(entry):
+        entry["scores"][0][0] = 1.5
+
+    def another_key(entry):
+        entry["key"] = {"a": 3}
+
+    def without_its_digest(entry):
+        del entry["digest"]
+
+    for change in (without_a_column, another_number, another_key, without_its_digest):
+        entry = json.loads(line)
+        change(entry)
+        (tmp_path / "j").write_text("\n".join([first, json.dumps(entry), last, ""]))
+        with pytest.raises(ValueError, match="j is no journal of a search, or is damaged"):
+            Journal(tmp_path / "j", IDENTITY)
+    (tmp_path / "j").write_text("\n".join([first, line, last, ""]))
+    with Journal(tmp_path / "j", IDENTITY) as journal:
+        assert len(journal.scores) == 2
+
+
+@pytest.mark.parametrize("path", ["/dev/full", "/dev/zero"])
+def test_a_device_is_no_journal(path):
+    with pytest.raises(ValueError, match=f"the journal {path} is a device or a pipe; name a file"):
+        Journal(path, IDENTITY)
+
+
+def test_a_pipe_is_no_journal(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is a device or a pipe; name a file"):
+        Journal(tmp_path / "pipe", IDENTITY)
+
+
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+from svdicl_lite.search.journal import Journal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # bytes a file may have
+try:
+    with Journal(sys.argv[1], {"model": "m"}) as journal:
+        for number in range(100):
+            journal.add({"a": number}, np.full((8, 2), number / 3))
+except OSError as error:
+    print(len(journal.scores) - 1, error)
+"""
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_journal_which_goes_on_later(tmp_path):
+    path = tmp_path / "j"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, check=True
+    )
+    n, _, reason = done.stdout.strip().partition(" ")
+    assert done.stderr == "" and str(path) in reason and int(n) > 0
+    with Journal(path, {"model": "m"}) as journal:
+        assert len(journal.scores) == int(n)
+        journal.add({"a": int(n)}, np.eye(2))
+    with Journal(path, {"model": "m"}) as journal:
+        assert len(journal.scores) == int(n) + 1

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +226,36 @@ def test_workers_end_with_their_parent_even_in_the_middle_of_work(tmp_path, end)
             return  # dead, and nobody has asked how it went
         assert time.monotonic() < deadline, "the worker outlived its parent"
         time.sleep(0.05)
+
+
+INTERRUPTED = """
+import time
+from svdicl_lite.search.workers import workers
+if __name__ == "__main__":
+    try:
+        with workers(2) as map:
+            print("started", flush=True)
+            list(map(time.sleep, [60, 60]))
+    except KeyboardInterrupt:
+        print("broken off", flush=True)
+"""
+
+
+def test_a_ctrl_c_while_workers_import_is_for_their_parent_alone(tmp_path):
+    (tmp_path / "parent.py").write_text(INTERRUPTED)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background shell ignores it
+    parent = subprocess.Popen(
+        [sys.executable, tmp_path / "parent.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=heard,
+        start_new_session=True,
+    )
+    assert parent.stdout.readline() == "started\n"
+    time.sleep(0.3)  # they are at their imports, which take seconds
+    os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
+    stdout, stderr = parent.communicate(timeout=60)
+    assert (parent.returncode, stdout, stderr) == (0, "broken off\n", "")

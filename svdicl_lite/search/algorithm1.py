@@ -1,5 +1,4 @@
-"""Algorithm 1: which layer to clip, how much, and whether it was worth it; and the sweep that shows
-what there is to find.
+"""Algorithm 1: which layer to clip, how much, and whether it was worth it.
 
 Follows appendix C.2 of Yao et al. 2024: condition numbers of all layers, the deepest of the k worst
 conditioned, the candidate rates in order, a rate kept when validation improves strictly, one test
@@ -7,33 +6,34 @@ at the end. Two things the paper leaves open are parameters here: k, and how the
 of a module's matrices become one. Taught in chapter 07.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
+from torch import nn
 from tqdm import tqdm
 
 from svdicl_lite.clipping.spectra import layer_of
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search.cells import Cell, judged
+from svdicl_lite.search.cells import Cell, Map, judged
 from svdicl_lite.search.checks import check_cells, check_clip_rates, check_evaluators
 from svdicl_lite.search.journal import Journal
 from svdicl_lite.search.results import SearchResult
 
 
 def search_clip_rate(
-    model,
+    model: nn.Module,
     validation: ICLEvaluator,
     test: ICLEvaluator,
     module: str = "mlp",
     layer: int | str | None = None,
     top_k: int = 2,
     reduction: str = "max",
-    clip_rates=CLIP_RATES,
-    expert: int | None = None,
+    clip_rates: Iterable[float] = CLIP_RATES,
+    expert: int | str | None = None,
     method: str = "svd",
     seed: int = 0,
     journal: Journal | None = None,
-    map: Callable | None = None,
+    map: Map | None = None,
 ) -> SearchResult:
     """Algorithm 1. `layer` None lets the condition numbers choose it, "random" lets `seed`. The
     model is left as it was.
@@ -48,26 +48,19 @@ def search_clip_rate(
     layer = layer_of(model, module, layer, top_k, reduction, expert, seed)
     cells = [Cell(layer, module, rate, expert, method, seed) for rate in rates]
     check_cells(model, cells)
-    bar = tqdm(
-        judged(validation, cells, journal, map),
-        total=len(cells),
-        desc="validation",
-        unit="rate",
-        disable=None,
-    )
+    work = judged(validation, cells, journal, map)
+    bar = tqdm(work, "validation", len(cells), unit="rate", disable=None)
     outcomes = [outcome for _, outcome in bar]
-    best = max(
-        range(len(cells)), key=lambda i: outcomes[i].accuracy
-    )  # max returns the first of equals
-    tested = [
-        outcome for _, outcome in judged(test, [cells[i] for i in sorted({0, best})], journal, map)
-    ]
+    # max returns the first of equals, and the first of all is the model as it is
+    best = max(range(len(cells)), key=lambda i: outcomes[i].accuracy)
+    candidates = [cells[i] for i in sorted({0, best})]
+    tested = [outcome for _, outcome in judged(test, candidates, journal, map)]
     return SearchResult(
-        outcomes[0],
-        outcomes[best],
-        tested[0],
-        tested[-1],
-        tuple(cells),
-        tuple(outcomes),
-        cells[best],
+        validation_before=outcomes[0],
+        validation_after=outcomes[best],
+        test_before=tested[0],
+        test_after=tested[-1],
+        cells=tuple(cells),
+        validation=tuple(outcomes),
+        chosen_cell=cells[best],
     )

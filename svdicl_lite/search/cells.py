@@ -6,19 +6,24 @@ layer is run once; it can keep a journal, and it can hand whole layers to the wo
 executor. Taught in chapter 07.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
 from threading import Lock
+from typing import Any
 
-import numpy as np
+from torch import nn
 
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.controls import how_of
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search.journal import Journal
+from svdicl_lite.search.experiment import Experiment, digests, evaluator_by
+from svdicl_lite.search.journal import Journal, Scores
+
+Map = Callable[..., Iterable[Any]]
+"""An executor's `map`: what the function says of each item, in the order of the items."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +33,17 @@ class Cell:
     layer: int
     module: str
     clip_rate: float
-    expert: int | None = None
+    expert: int | str | None = None
     method: str = "svd"
     seed: int = 0
 
     @property
-    def place(self) -> tuple:
+    def place(self) -> tuple[int, str, int | str | None, str, int]:
         """What one `Clip` serves: all but the rate."""
         return self.layer, self.module, self.expert, self.method, self.seed
 
-    def clip(self, model) -> Clip:
+    def clip(self, model: nn.Module) -> Clip:
+        """The `Clip` of this place, factored once for all rates."""
         return Clip(model, self.layer, self.module, self.expert, how_of(self.method, self.seed))
 
 
@@ -45,45 +51,51 @@ def judged(
     evaluator: ICLEvaluator,
     cells: Iterable[Cell],
     journal: Journal | None = None,
-    map: Callable | None = None,
+    map: Map | None = None,
 ) -> Iterator[tuple[Cell, Evaluation]]:
     """Yields each cell with what the model answered; layers in order, the model left as it was
     after each.
 
     What `journal` holds is not computed again, and what is computed is written there. `map` (an
     executor's) shares the layers out to workers, which make their own model and prompts by the
-    evaluator's `experiment`; of one layer there is nothing to share. A layer comes back, and into
-    the journal, as a whole. Threads take turns, since a clip is a change of the one model they
-    have.
+    evaluator's `experiment`, and refuse to work if theirs are not the evaluator's own; of one layer
+    there is nothing to share. A layer comes back, and into the journal, as a whole. Threads take
+    turns, since a clip is a change of the one model they have.
     """
     cells = sorted(cells, key=lambda cell: cell.layer)  # stable: within a layer the order given
-    known = (
-        {} if journal is None else {cell: journal.get(cell_key(evaluator, cell)) for cell in cells}
-    )
-    todo = [cell for cell in dict.fromkeys(cells) if known.get(cell) is None]
+    known = _remembered(evaluator, cells, journal)
+    todo = [cell for cell in dict.fromkeys(cells) if cell not in known]
     layers = [list(group) for _, group in groupby(todo, key=lambda cell: cell.layer)]
     fresh = _here(evaluator, layers) if map is None else _elsewhere(evaluator, layers, map)
     for cell in cells:
-        if known.get(cell) is None:
+        if cell not in known:
             known[cell] = next(fresh)
             if journal is not None:
                 journal.add(cell_key(evaluator, cell), known[cell])
         yield cell, evaluator.outcome(known[cell])
 
 
-def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[np.ndarray]:
-    judge, known = (
-        None,
-        {},
-        # what leaves the same model is judged once: no clip, whatever the place, and rates that
-        # leave
-        # the same ranks
-    )
+def _remembered(
+    evaluator: ICLEvaluator, cells: list[Cell], journal: Journal | None
+) -> dict[Cell, Scores]:
+    """The scores of those cells that the journal holds."""
+    if journal is None:
+        return {}
+    found = {cell: journal.get(cell_key(evaluator, cell)) for cell in cells}
+    return {cell: scores for cell, scores in found.items() if scores is not None}
+
+
+def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[Scores]:
+    """The scores of every cell, judged in this process, layer by layer."""
+    judge = None
+    # What leaves the same model is judged once: no clip, whatever the place, and rates that leave
+    # the same ranks.
+    known: dict[Hashable, Scores] = {}
     for cells in layers:
         judge = evaluator.from_layer(cells[0].layer, below=judge)
-        for place, same in groupby(cells, key=lambda cell: cell.place):
+        for place, same_place in groupby(cells, key=lambda cell: cell.place):
             clip = None
-            for cell in same:
+            for cell in same_place:
                 clip = clip or cell.clip(evaluator.model)
                 left = (place, clip.ranks(cell.clip_rate)) if cell.clip_rate else "all"
                 if left not in known:
@@ -92,26 +104,29 @@ def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[np.ndar
                 yield known[left]
 
 
-def _elsewhere(
-    evaluator: ICLEvaluator, layers: list[list[Cell]], map: Callable
-) -> Iterator[np.ndarray]:
+def _elsewhere(evaluator: ICLEvaluator, layers: list[list[Cell]], map: Map) -> Iterator[Scores]:
+    """The scores of every cell, judged by workers, who take whole layers."""
     if evaluator.experiment is None:
         raise ValueError(
             "workers must make their own model and prompts, so map= needs evaluators made by an"
             " Experiment"
         )
-    for scores in map(partial(_one_layer, evaluator.experiment, evaluator.split), layers):
+    work = partial(_one_layer, evaluator.experiment, evaluator.split, digests(evaluator))
+    for scores in map(work, layers):
         yield from scores
 
 
-_turn = Lock()
+_turn = Lock()  # of threads, which share one model
 
 
-def _one_layer(experiment, split: str, cells: list[Cell]) -> list[np.ndarray]:
+def _one_layer(
+    experiment: Experiment, split: str, wanted: dict[str, str], cells: list[Cell]
+) -> list[Scores]:
+    """A worker's part: the cells of one layer, on the very model and prompts of who asks."""
     with _turn:
-        return list(_here(experiment.evaluator(split), [cells]))
+        return list(_here(evaluator_by(experiment, split, wanted), [cells]))
 
 
-def cell_key(evaluator: ICLEvaluator, cell: Cell) -> dict:
+def cell_key(evaluator: ICLEvaluator, cell: Cell) -> dict[str, Any]:
     """What a journal knows the cell by."""
     return {"split": evaluator.split, "prompts": evaluator.digest, **asdict(cell)}

@@ -1,18 +1,29 @@
 """A search as a recipe, from which any process can make the same model and the same prompts.
 
 What is here is names and numbers, so it can be sent to a worker, written into a journal, or typed
-on a command line. Each process loads a model once. Taught in chapter 13.
+on a command line. Each process loads a model once, and again when its files have changed. Taught in
+chapter 13.
 """
 
-import hashlib
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import torch
+import transformers
 
+from svdicl_lite import __version__
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.search.digests import (
+    config_digest,
+    model_source,
+    task_source,
+    tokenizer_digest,
+    weights_digest,
+)
 from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.task import Task
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -43,41 +54,81 @@ class Experiment:
         device, dtype = placed(self.device, self.dtype)
         return replace(self, device=device, dtype=dtype)
 
-    def load(self):
-        """(model, tokenizer), loaded once in each process."""
-        return _load(self.model, *placed(self.device, self.dtype))[:2]
+    def load(self) -> tuple[Any, Any]:
+        """(model, tokenizer), loaded once in each process, and again when the files change."""
+        return loaded(self.model, self.device, self.dtype)
+
+    def load_task(self) -> Task:
+        """The task, loaded once in each process, and again when its files change."""
+        return _task(self.task, self.labels, task_source(self.task))
 
     def evaluator(self, split: str) -> ICLEvaluator:
-        """The evaluator of "validation" or "test", made once in each process. Workers get its
-        `experiment` with this machine's device and dtype.
+        """The evaluator of "validation" or "test", made once in each process, and again when the
+        files of model or task change. Workers get its `experiment` with this machine's device and
+        dtype.
         """
         here = self.here()
-        made = _load(here.model, here.device, here.dtype)[2]
-        if (here, split) not in made:
-            made[here, split] = _evaluator(here, split)
-        return made[here, split]
+        made = _load(here.model, here.device, here.dtype, model_source(here.model))[2]
+        source = task_source(here.task)
+        if (here, split) not in made or made[here, split][0] != source:
+            made[here, split] = source, _evaluator(here, split)
+        return made[here, split][1]
 
-    def identity(self) -> dict:
-        """What a journal must agree on: every field, and a digest of the weights (a second for each
-        GB) and of validation's prompts.
+    def identity(self) -> dict[str, Any]:
+        """What a journal must agree on: the numbers, the digests of weights (a second for each GB),
+        config, tokenizer and validation's prompts, and the versions of what computes.
 
+        Not the names of model and task: the same weights and prompts may lie elsewhere tomorrow.
         Not `n_test`: nothing is chosen by test, so a sweep needs no test rows, and a search that
         follows it may have any number. What is judged on test stands in the journal under the
         digest of test's own prompts.
         """
-        digest = hashlib.sha256()
-        for name, tensor in self.load()[0].state_dict().items():
-            digest.update(f"{name} {tuple(tensor.shape)}".encode())
-            digest.update(
-                tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
-            )
-        fields = {name: value for name, value in asdict(self.here()).items() if name != "n_test"}
+        fields = asdict(self.here())
+        for name in ("model", "task", "n_test"):
+            del fields[name]
+        model, tokenizer = self.load()
         return {
             **fields,
             "seeds": list(self.seeds),
-            "weights": digest.hexdigest()[:16],
+            "weights": weights_digest(model),
+            "config": config_digest(model),
+            "tokenizer": tokenizer_digest(tokenizer),
             "prompts": self.evaluator("validation").digest,
+            "svdicl_lite": __version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
         }
+
+
+def digests(evaluator: ICLEvaluator) -> dict[str, str]:
+    """What an evaluator judges, and on what. A tokenizer shows in the prompts' tokens."""
+    return {
+        "weights": weights_digest(evaluator.model),
+        "config": config_digest(evaluator.model),
+        "prompts": evaluator.digest,
+    }
+
+
+def evaluator_by(experiment: Experiment, split: str, wanted: dict[str, str]) -> ICLEvaluator:
+    """The experiment's evaluator, for a worker whose caller's has the digests `wanted`.
+
+    Raises ValueError if it judges another model or other prompts, as it would where the model's
+    name or the task's means something else than it does to the caller.
+    """
+    evaluator = experiment.evaluator(split)
+    if digests(evaluator) != wanted:  # the hub, say, has another by now
+        _load.cache_clear()
+        _task.cache_clear()
+        evaluator = experiment.evaluator(split)
+    found = digests(evaluator)
+    differ = [name for name in wanted if found[name] != wanted[name]]
+    if differ:
+        raise ValueError(
+            f"a worker's {' and '.join(differ)} are not the caller's, though model"
+            f" {experiment.model!r} and task {experiment.task!r} have the same names there; give"
+            " both the same files, and leave the model as its files have it"
+        )
+    return evaluator
 
 
 def placed(device: str = "auto", dtype: str = "auto") -> tuple[str, str]:
@@ -90,10 +141,7 @@ def placed(device: str = "auto", dtype: str = "auto") -> tuple[str, str]:
         raise ValueError(f"dtype is {dtype!r}, but must be one of auto, {', '.join(DTYPES)}")
     try:
         torch.zeros(1, device=device).item()
-    except (
-        RuntimeError,
-        AssertionError,
-    ) as error:  # which one, and how many lines long, depends on how torch was built
+    except (RuntimeError, AssertionError) as error:  # which one depends on how torch was built
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"device is {device!r}, which cannot be used here ({reason}); take cpu, or auto"
@@ -106,24 +154,36 @@ def placed(device: str = "auto", dtype: str = "auto") -> tuple[str, str]:
     return device, dtype
 
 
+def loaded(model: str, device: str = "auto", dtype: str = "auto") -> tuple[Any, Any]:
+    """(model, tokenizer) of this name on this device, in this dtype; the last one is kept."""
+    return _load(model, *placed(device, dtype), model_source(model))[:2]
+
+
+Made = dict[tuple[Experiment, str], tuple[tuple[str, ...], ICLEvaluator]]
+"""(experiment, split) → what its task was made from, and its evaluator."""
+
+
 @lru_cache(maxsize=1)
-def _load(model: str, device: str, dtype: str):
-    loaded, tokenizer = load_model(model, device)
-    for parameter in (
-        loaded.parameters()
-    ):  # not `loaded.to(…)`, which would round the frequencies of rotary positions too
+def _load(model: str, device: str, dtype: str, source: tuple[str, ...]) -> tuple[Any, Any, Made]:
+    kept, tokenizer = load_model(model, device)
+    # Not `kept.to(…)`, which would round the frequencies of rotary positions too.
+    for parameter in kept.parameters():
         parameter.data = parameter.data.to(DTYPES[dtype])
-    return loaded, tokenizer, {}  # its evaluators, which go when it goes
+    return kept, tokenizer, {}  # its evaluators, which go when it goes
+
+
+@lru_cache(maxsize=2)  # that which is clipped for, and a guard's
+def _task(task: str, labels: str, source: tuple[str, ...]) -> Task:
+    return load_task(task, labels)
 
 
 def _evaluator(experiment: Experiment, split: str) -> ICLEvaluator:
     model, tokenizer = experiment.load()
-    task = load_task(experiment.task, experiment.labels)
     n = {"validation": experiment.n_validation, "test": experiment.n_test}[split]
     evaluator = ICLEvaluator(
         model,
         tokenizer,
-        task,
+        experiment.load_task(),
         split,
         n,
         experiment.n_shots,

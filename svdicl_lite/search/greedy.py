@@ -5,10 +5,13 @@ known of them is lost when it is kept. The paper clips one layer (Yao et al. 202
 the composing script of LASER (Sharma et al. 2023) searches several. Taught in chapter 07.
 """
 
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
+from torch import nn
 from tqdm import tqdm
 
 from svdicl_lite.clipping.matrices import n_layers, roles_of
@@ -18,43 +21,29 @@ from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.cells import Cell
 from svdicl_lite.search.checks import check_cells, check_clip_rates, check_evaluators
 from svdicl_lite.search.journal import Journal
+from svdicl_lite.search.kept import KeptClip, KeptClips
 from svdicl_lite.search.results import Comparison
-
-
-@dataclass(frozen=True)
-class Step:
-    """A clip that was kept, and where it led."""
-
-    cell: Cell
-    validation: Evaluation
-    guard: Evaluation | None
 
 
 @dataclass(frozen=True)
 class GreedyResult(Comparison):
     """What the greedy search kept, in order, and the one test before and after all of it."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[KeptClip, ...]
     n_tried: int  # clips judged on validation
 
     def __str__(self) -> str:
-        kept = [
-            f"{s.cell.module} of layer {s.cell.layer} at ξ = {s.cell.clip_rate:g}: validation"
-            f" {s.validation.accuracy:.3f}"
-            for s in self.steps
-        ]
-        return "\n".join(
-            [*(kept or ["no clip kept"]), f"of {self.n_tried} clips tried", self.verdict()]
-        )
+        kept = [str(step) for step in self.steps] or ["no clip kept"]
+        return "\n".join([*kept, f"of {self.n_tried} clips tried", self.verdict()])
 
 
 def greedy_search(
-    model,
+    model: nn.Module,
     validation: ICLEvaluator,
     test: ICLEvaluator,
-    modules=("mlp", "attn"),
-    layers=None,
-    clip_rates=CLIP_RATES,
+    modules: Sequence[str] = ("mlp", "attn"),
+    layers: Iterable[int] | None = None,
+    clip_rates: Iterable[float] = CLIP_RATES,
     guard: ICLEvaluator | None = None,
     max_loss: float = 0.02,
     journal: Journal | None = None,
@@ -64,14 +53,78 @@ def greedy_search(
 
     In each, the rate of the best validation accuracy is kept if that is strictly better than what
     there was; of equals the earliest. `guard`, an evaluator of another task, vetoes a rate at which
-    its accuracy falls more than `max_loss` below that of the unclipped model. `journal` keeps what
-    is finished. The model is left as it was.
+    its accuracy falls more than `max_loss` below that of the unclipped model (below 0, it must
+    rise). `journal` keeps what is finished. The model is left as it was.
     """
     rates = check_clip_rates(clip_rates)[1:]
     check_evaluators(model, validation, test)
     if guard is not None:
         check_evaluators(model, guard)
+        if math.isnan(max_loss):
+            raise ValueError("max_loss is nan, but must be a number, such as 0.02")
     layers = sorted(set(range(n_layers(model)) if layers is None else layers), reverse=True)
+    _check_places(model, layers, modules)
+    n_tried = len(layers) * len(modules) * len(rates)
+    with KeptClips(model, journal) as kept:
+        unclipped = Cell(layers[0], modules[0], 0.0)
+        before = current = kept.judge("validation", validation, unclipped)
+        veto = _Veto(kept, guard, max_loss, unclipped)
+        bar: tqdm[Any]
+        with tqdm(total=n_tried, desc="greedy", unit="clip", disable=None) as bar:
+            for layer in layers:
+                for module in modules:
+                    cells = [Cell(layer, module, rate) for rate in rates]
+                    better = _best(kept, validation, veto, cells, current, bar)
+                    if better is not None:
+                        kept.keep(better)
+                        current = better.validation
+                kept.leave(layer)
+        test_after, steps = kept.test(test), tuple(kept.clips)
+    test_before = kept.test(test)
+    return GreedyResult(before, current, test_before, test_after, steps, n_tried)
+
+
+class _Veto:
+    """What the guard says of a cell, and whether it lets it pass."""
+
+    def __init__(
+        self, kept: KeptClips, guard: ICLEvaluator | None, max_loss: float, unclipped: Cell
+    ):
+        self.kept, self.guard, self.floor = kept, guard, -math.inf
+        if guard is not None:
+            self.floor = kept.judge("guard", guard, unclipped).accuracy - max_loss
+
+    def asks(self, cell: Cell) -> tuple[Evaluation | None, bool]:
+        """(the guard's outcome, whether the cell may be kept)."""
+        if self.guard is None:
+            return None, True
+        outcome = self.kept.judge("guard", self.guard, cell)
+        return outcome, outcome.accuracy >= self.floor
+
+
+def _best(
+    kept: KeptClips,
+    validation: ICLEvaluator,
+    veto: _Veto,
+    cells: list[Cell],
+    current: Evaluation,
+    bar: "tqdm[Any]",
+) -> KeptClip | None:
+    """The first of the best cells of one place, if it is better than `current` and not vetoed."""
+    better = None
+    for cell in cells:
+        outcome = kept.judge("validation", validation, cell)
+        best = current if better is None else better.validation
+        if outcome.accuracy > best.accuracy:
+            guarded, may_pass = veto.asks(cell)
+            if may_pass:
+                better = KeptClip(cell, outcome, guarded)
+        bar.update()
+    return better
+
+
+def _check_places(model: nn.Module, layers: list[int], modules: Sequence[str]) -> None:
+    """Raises ValueError unless there is something to clip, and nothing twice."""
     if not layers or not modules:
         raise ValueError(
             f"layers are {layers} and modules {tuple(modules)}, but a greedy search needs one of"
@@ -79,74 +132,9 @@ def greedy_search(
         )
     check_cells(model, [Cell(layer, module, 0.0) for layer in layers for module in modules])
     for one, other in combinations(modules, 2):
-        if both := set(roles_of(one)) & set(roles_of(other)):
+        both = set(roles_of(one)) & set(roles_of(other))
+        if both:
             raise ValueError(
                 f"modules {one!r} and {other!r} share {', '.join(sorted(both))}, but a greedy"
                 " search clips each matrix once; name one of the two"
             )
-    steps: list[Step] = []
-    replays, clips = {}, {}
-
-    def judge(evaluator: ICLEvaluator, name: str, cell: Cell) -> Evaluation:
-        key = {
-            "judge": name,
-            "prompts": evaluator.digest,
-            "after": [asdict(step.cell) for step in steps],
-            **asdict(cell),
-        }
-        if journal is None or (scores := journal.get(key)) is None:
-            if (name, cell.layer) not in replays:  # made before the clip is on
-                replays[name, cell.layer] = evaluator.from_layer(cell.layer)
-            clipped_here = any(step.cell.layer == cell.layer for step in steps)
-            with clip_of(cell).at(cell.clip_rate, factored=True):
-                scores = replays[name, cell.layer]("all" if clipped_here else cell.module).scores
-            if journal is not None:
-                journal.add(key, scores)
-        return evaluator.outcome(scores)
-
-    def tested(steps: list[Step]) -> Evaluation:  # those in force
-        key = {
-            "judge": "test",
-            "prompts": test.digest,
-            "after": [asdict(step.cell) for step in steps],
-        }
-        if journal is None or (scores := journal.get(key)) is None:
-            scores = test().scores
-            if journal is not None:
-                journal.add(key, scores)
-        return test.outcome(scores)
-
-    def clip_of(cell: Cell):
-        if cell.place not in clips:
-            clips.clear()
-            clips[cell.place] = cell.clip(model)
-        return clips[cell.place]
-
-    first = Cell(layers[0], modules[0], 0.0)
-    before = current = judge(validation, "validation", first)
-    floor = judge(guard, "guard", first).accuracy - max_loss if guard is not None else None
-    bar = tqdm(
-        total=len(layers) * len(modules) * len(rates), desc="greedy", unit="clip", disable=None
-    )
-    with ExitStack() as kept:
-        for layer in layers:
-            for module in modules:
-                better = None
-                for cell in (Cell(layer, module, rate) for rate in rates):
-                    outcome = judge(validation, "validation", cell)
-                    if outcome.accuracy > (better.validation if better else current).accuracy:
-                        guarded = judge(guard, "guard", cell) if guard is not None else None
-                        if guarded is None or guarded.accuracy >= floor:
-                            better = Step(cell, outcome, guarded)
-                    bar.update()
-                if better:
-                    kept.enter_context(
-                        clip_of(better.cell).at(better.cell.clip_rate, factored=True)
-                    )
-                    steps.append(better)
-                    current = better.validation
-            for name in ("validation", "guard"):
-                replays.pop((name, layer), None)
-        bar.close()
-        test_after = tested(steps)
-    return GreedyResult(before, current, tested([]), test_after, tuple(steps), bar.total)

@@ -1,56 +1,53 @@
 """The sweep that shows what there is to find: every layer × module × rate. Taught in chapter 04."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
+from torch import nn
 from tqdm import tqdm
 
 from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.clipping.svd import CLIP_RATES, check_clip_rate
+from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search.cells import Cell, judged
+from svdicl_lite.search.cells import Cell, Map, judged
 from svdicl_lite.search.checks import check_cells, check_evaluators
 from svdicl_lite.search.journal import Journal
 
 
 def sweep(
-    model,
+    model: nn.Module,
     evaluator: ICLEvaluator,
-    layers=None,
-    modules=("mlp", "attn"),
-    clip_rates=CLIP_RATES,
-    expert: int | None = None,
+    layers: Iterable[int] | None = None,
+    modules: str | Sequence[str] = ("mlp", "attn"),
+    clip_rates: Iterable[float] = CLIP_RATES,
+    expert: int | str | None = None,
     method: str = "svd",
     seed: int = 0,
     journal: Journal | None = None,
-    map: Callable | None = None,
+    map: Map | None = None,
 ) -> pd.DataFrame:
     """Every layer × module × rate, as in the paper's Figure 1; the model is left as it was.
 
     One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %),
-    balanced_accuracy, and the `Evaluation` itself.
+    balanced_accuracy, and the `Evaluation` itself. `method`, `seed`, `journal` and `map` as for
+    `search_clip_rate`.
     """
     cells = sweep_cells(model, layers, modules, clip_rates, expert, method, seed)
     check_evaluators(model, evaluator)
     check_cells(model, cells)
-    bar = tqdm(
-        judged(evaluator, cells, journal, map),
-        total=len(cells),
-        desc="sweep",
-        unit="cell",
-        disable=None,
-    )
-    return sweep_table(bar)
+    work = judged(evaluator, cells, journal, map)
+    return sweep_table(tqdm(work, "sweep", len(cells), unit="cell", disable=None))
 
 
 def sweep_cells(
-    model,
-    layers=None,
-    modules=("mlp", "attn"),
-    clip_rates=CLIP_RATES,
-    expert=None,
-    method="svd",
-    seed=0,
+    model: nn.Module,
+    layers: Iterable[int] | None = None,
+    modules: str | Sequence[str] = ("mlp", "attn"),
+    clip_rates: Iterable[float] = CLIP_RATES,
+    expert: int | str | None = None,
+    method: str = "svd",
+    seed: int = 0,
 ) -> list[Cell]:
     """The cells of a sweep, module by module, or of one module given as a string; `layers` None
     means all.
@@ -66,22 +63,22 @@ def sweep_cells(
     ]
 
 
-def sweep_table(judged) -> pd.DataFrame:
-    """The rows of a sweep, whole or broken off, from pairs of a cell and its outcome."""
-    rows = []
+def sweep_table(judged: Iterable[tuple[Cell, Evaluation]]) -> pd.DataFrame:
+    """The rows of a sweep, whole or broken off, from pairs of a cell and its outcome; module by
+    module, in the order in which they come.
+    """
+    by_module: dict[str, list[dict[str, object]]] = {}
     for cell, outcome in judged:
-        rows.append(
-            {
-                "layer": cell.layer,
-                "module": cell.module,
-                "clip_rate": cell.clip_rate,
-                "n": outcome.n,
-                "accuracy": outcome.accuracy,
-                "low": outcome.interval.low,
-                "high": outcome.interval.high,
-                "balanced_accuracy": outcome.balanced_accuracy,
-                "evaluation": outcome,
-            }
-        )
-    modules = list(dict.fromkeys(row["module"] for row in rows))
-    return pd.DataFrame(sorted(rows, key=lambda row: modules.index(row["module"])))
+        row = {
+            "layer": cell.layer,
+            "module": cell.module,
+            "clip_rate": cell.clip_rate,
+            "n": outcome.n,
+            "accuracy": outcome.accuracy,
+            "low": outcome.interval.low,
+            "high": outcome.interval.high,
+            "balanced_accuracy": outcome.balanced_accuracy,
+            "evaluation": outcome,
+        }
+        by_module.setdefault(cell.module, []).append(row)
+    return pd.DataFrame([row for rows in by_module.values() for row in rows])

@@ -3,25 +3,32 @@ calibration. Taught in chapter 08.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 
 from svdicl_lite.clipping.controls import dropped
 from svdicl_lite.clipping.spectra import layer_of
 from svdicl_lite.scoring.calibration import batch_bias, calibrate
+from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.checks import check_evaluators
 from svdicl_lite.search.results import Comparison
 
 
-def compare(validation: ICLEvaluator, test: ICLEvaluator, change: Callable) -> Comparison:
+def compare(
+    validation: ICLEvaluator,
+    test: ICLEvaluator,
+    change: Callable[[], AbstractContextManager[Any]],
+) -> Comparison:
     """Before and after any change of the model: `change()` is a context in which it is in force,
     such as `controls.dropped`.
     """
     check_evaluators(validation.model, validation, test)
-    before = validation(), test()
+    validation_before, test_before = validation(), test()
     with change():
-        return Comparison(before[0], validation(), before[1], test())
+        return Comparison(validation_before, validation(), test_before, test())
 
 
 def calibration(validation: ICLEvaluator, test: ICLEvaluator) -> Comparison:
@@ -37,13 +44,21 @@ def calibration(validation: ICLEvaluator, test: ICLEvaluator) -> Comparison:
             " a bias belongs to its demonstrations"
         )
     check_evaluators(validation.model, validation, test)
-    before = validation(), test()
-    sets = before[0].demonstration_sets
+    validation_before, test_before = validation(), test()
+    sets = validation_before.demonstration_sets
     bias = np.stack(
-        [batch_bias(before[0].scores[sets == number]) for number in range(len(validation.seeds))]
+        [
+            batch_bias(validation_before.scores[sets == number])
+            for number in range(len(validation.seeds))
+        ]
     )  # (sets, C)
-    after = (calibrate(outcome, bias[outcome.demonstration_sets]) for outcome in before)
-    return Comparison(before[0], next(after), before[1], next(after))
+
+    def calibrated(outcome: Evaluation) -> Evaluation:
+        return calibrate(outcome, bias[outcome.demonstration_sets])
+
+    return Comparison(
+        validation_before, calibrated(validation_before), test_before, calibrated(test_before)
+    )
 
 
 WITHOUT_RATE = ("drop-block", "calibration")

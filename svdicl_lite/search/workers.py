@@ -9,19 +9,22 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 import torch
+
+from svdicl_lite.search.cells import Map
 
 SECONDS_TO_CONNECT = 5
 
 
 @contextmanager
-def workers(spec: int | str | None) -> Iterator[Callable | None]:
+def workers(spec: int | str | None) -> Iterator[Map | None]:
     """A context that yields the `map=` of a search.
 
     None: none, the work is done here. A number N: N processes on this machine, each with its own
@@ -48,11 +51,14 @@ def workers(spec: int | str | None) -> Iterator[Callable | None]:
 
 
 @contextmanager
-def _processes(n: int):
+def _processes(n: int) -> Iterator[Map]:
     context = get_context("spawn")  # a fork would take over locks that threads of torch may hold
-    ours, theirs = context.Pipe(duplex=False)[::-1]
-    pool = ProcessPoolExecutor(n, context, _begin, (theirs, max(1, torch.get_num_threads() // n)))
+    theirs, ours = context.Pipe(duplex=False)
+    share = max(1, torch.get_num_threads() // n)
+    pool = ProcessPoolExecutor(n, context, _begin, (theirs, share))
     try:
+        with _without_ctrl_c():
+            pool.submit(int)  # nothing to do, but it starts all of them
         yield pool.map
     except BrokenProcessPool:
         raise ChildProcessError(
@@ -67,14 +73,28 @@ def _processes(n: int):
         ours.close()
 
 
-def _begin(parent, n_threads: int) -> None:
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Processes that are started within never hear a ctrl-C, which a terminal sends to all: it is
+    for the parent, which then closes their pipe. (They could ignore it themselves only after they
+    have imported what says so.) One that comes within reaches the parent afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(parent: Connection, n_threads: int) -> None:
     """A worker's first act: to see to it that it ends when its parent does, even by `kill -9`."""
     torch.set_num_threads(n_threads)
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a ctrl-C is for the parent, which then ends the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
 
-    def end():
+    def end() -> None:
         parent.poll(None)  # returns when the other end of the pipe is closed, by whatever cause
         os._exit(1)
 
@@ -82,7 +102,7 @@ def _begin(parent, n_threads: int) -> None:
 
 
 @contextmanager
-def _cluster(address: str):
+def _cluster(address: str) -> Iterator[Map]:
     try:
         from distributed import Client
     except ImportError:
@@ -91,10 +111,11 @@ def _cluster(address: str):
         ) from None
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection(
-            (host, int(port)), SECONDS_TO_CONNECT
-        ).close()  # a Client of nobody may wait for ever
-        client = Client(f"tcp://{address}", timeout=SECONDS_TO_CONNECT, set_as_default=False)
+        # a Client of nobody may wait for ever
+        socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()
+        client = Client(  # type: ignore[no-untyped-call]
+            f"tcp://{address}", timeout=SECONDS_TO_CONNECT, set_as_default=False
+        )
     except (OSError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0][:120]
         raise ConnectionError(
@@ -102,4 +123,4 @@ def _cluster(address: str):
             " scheduler`, or leave workers out"
         ) from None
     with client:
-        yield client.get_executor(pure=False).map
+        yield client.get_executor(pure=False).map  # type: ignore[no-untyped-call]
