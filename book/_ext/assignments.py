@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import io
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -23,6 +24,16 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "svdicl_lite"
+RUN = '''"""Marks a submission on Gradescope, by svdicl_lite.classroom.gradescope."""
+
+import sys
+
+sys.path.insert(0, "/autograder/source")
+
+from svdicl_lite.classroom.gradescope import main  # noqa: E402
+
+main("/autograder")
+'''
 
 
 def build(master: Master, out: Path) -> Path:
@@ -49,9 +60,10 @@ def build(master: Master, out: Path) -> Path:
         with zipfile.ZipFile(next((made / "autograder").glob("*.zip"))) as generated:
             autograder = {name: generated.read(name).decode() for name in generated.namelist()}
     folder.mkdir(parents=True)
+    autograder["run_otter.py"] = RUN
     autograder |= {
         "assignment.json": (
-            json.dumps(_manifest(master, student), indent=1, ensure_ascii=False) + "\n"
+            json.dumps(_manifest(master, solution), indent=1, ensure_ascii=False) + "\n"
         )
     }
     autograder |= {
@@ -133,7 +145,7 @@ def _tidied(path, name):
 
 
 def _models(master):
-    """The files of the shipped models that a master loads by name: Gradescope has none of its own."""
+    """The files of the shipped models that a master loads by name: Gradescope has none."""
     text = (master.folder / "master.md").read_text()
     return sorted(
         path
@@ -142,24 +154,45 @@ def _models(master):
     )
 
 
-def _manifest(master, student):
-    """What `svdicl grade` and the guard must know besides the tests."""
-    given = [
-        cell.source
-        for cell in nbformat.reads(student, as_version=4).cells
-        if cell.cell_type == "code"
-    ]
+def _manifest(master, solution):
+    """What the marker must know besides the tests."""
     rows = [
         {
             "name": q.name,
             "title": q.title,
             "points": q.possible,
             "manual": q.manual,
+            "builds_on": q.builds_on,
             "rubric": [f"{points} point{'s' * (points != 1)}: {text}" for points, text in q.rubric],
         }
         for q in master.questions
     ]
-    return {"name": master.name, "title": master.title, "questions": rows, "given": given}
+    return {
+        "name": master.name,
+        "title": master.title,
+        "questions": rows,
+        "cells": _cells(solution),
+    }
+
+
+def _cells(solution):
+    """The code cells of a solution: what each is for (setup, answer, check), of which question."""
+    cells, pending = [], []
+    for cell in nbformat.reads(solution, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        check = re.search(r'grader\.check(_all)?\((?:"(\w+)")?', cell.source)
+        kind = (
+            "check" if check else "answer" if ANSWER in cell.metadata.get("tags", []) else "setup"
+        )
+        cells.append({"kind": kind, "source": cell.source, "question": check and check[2]})
+        if kind == "answer":
+            pending.append(cells[-1])
+        elif check:
+            for answer in pending:
+                answer["question"] = check[2]
+            pending = []
+    return cells
 
 
 def _zip(path, files):

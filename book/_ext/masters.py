@@ -43,6 +43,7 @@ class Question:
     name: str
     manual: bool = False
     points: float = 0
+    builds_on: list[str] = field(default_factory=list)  # questions whose answers this one calls
     title: str = ""
     solution: list[str] = field(default_factory=list)  # code, or the rubric of a short answer
     tests: list[Test] = field(default_factory=list)

@@ -1,26 +1,21 @@
-"""Grades what learners handed in, on this machine, one submission at a time: each in a fresh
-directory and processes of its own.
+"""Grades what learners handed in, on this machine: one result for each learner, whatever happens.
 
-`python -m svdicl_lite.classroom.grade NOTEBOOK AUTOGRADER RESULT` grades one (the process that
-`grade_all` starts and, with all it started, ends); otter runs the notebook, under `guard.Guard`.
-How to hand out and collect stands in book/assignments/README.md.
+The marks are made by `marker`, a process apart; this file finds the submissions, hands them over,
+and keeps the results. How to hand out and collect stands in book/assignments/README.md.
 """
 
 import hashlib
 import json
-import os
-import secrets
-import subprocess
-import sys
-import tempfile
-import time
-import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
-from svdicl_lite.classroom.submissions import find, read, short_answers
+from svdicl_lite.classroom.assignment import manifest
+from svdicl_lite.classroom.marker import ACCIDENT, Marker, stopped
+from svdicl_lite.classroom.submissions import Submission, find, read, short_answers
 
-POLL_SECONDS, DISK_MB = 0.2, 1000
-ACCIDENT = "the grader itself ended"
+KEPT = 2  # the form of a kept result; one of another form is made again
 
 
 def built(folder: Path, number: str) -> Path:
@@ -37,240 +32,106 @@ def built(folder: Path, number: str) -> Path:
     return wanted[0]
 
 
-def manifest(autograder: Path) -> dict:
-    """name, title, and per question name, title, points, manual and rubric."""
-    try:
-        with zipfile.ZipFile(autograder) as archive:
-            return json.loads(archive.read("assignment.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError):
-        raise ValueError(
-            f"{str(autograder)!r} is not an autograder that make assignments has built"
-        ) from None
-
-
 def grade_all(
-    folder: Path, autograder: Path, out: Path, limits: dict, seconds: float, progress=iter
-):
-    """Yields (submission, result) for each learner; results are kept in OUT/results and used again
-    while neither submission nor grader changed.
+    folder: Path,
+    autograder: Path,
+    out: Path,
+    limits: dict,
+    seconds: float,
+    jobs: int = 1,
+    again: tuple[str, ...] = (),
+) -> Iterator[tuple[Submission, dict]]:
+    """Yields (submission, result) for each learner, in their order; results are kept in OUT/results
+    and used again while neither submission nor grader changed.
 
     A result holds status (graded, stopped, refused), reason, seconds, file, questions, answers,
-    flags, stopped and errors. `limits` are those of `guard.LIMITS`; `seconds` is the most that one
-    submission may take.
+    flags, stopped, errors and have. `limits` are some of `marking.LIMITS`; `seconds` is the most
+    that one submission may take; `jobs` are marked at a time; learners in `again` (names or keys)
+    are marked anew. Raises ValueError for a name in `again` that nobody has.
     """
-    try:
-        import otter  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            "grading needs otter-grader, which is not installed: pip install -e '.[assignments]' in"
-            " the repository"
-        ) from None
     assignment, submissions = manifest(autograder), find(folder)
     if out.resolve().is_relative_to(folder.resolve()):
         raise ValueError(
             f"{str(out)!r} lies among the submissions, and would be taken for one; name a folder"
             " beside them"
         )
-    kept = out / "results"
-    kept.mkdir(parents=True, exist_ok=True)
-    manual = [question["name"] for question in assignment["questions"] if question["manual"]]
-    for submission in progress(submissions):
-        result = {
-            "status": "refused",
-            "reason": "",
-            "seconds": 0,
-            "questions": {},
-            "answers": {},
-            "flags": [],
-            "stopped": [],
-            "errors": [],
-        }
-        result["file"] = str(submission.paths[-1].relative_to(folder)) if submission.paths else ""
-        if len(submission.paths) > 1:
-            result["flags"].append(
-                f"{len(submission.paths)} files were found; the newest was graded"
-            )
+    known = {name for one in submissions for name in (one.learner, one.key)}
+    if unknown := [name for name in again if name not in known]:
+        raise ValueError(
+            f"nobody among the submissions is called {unknown[0]!r}; names are as in the column"
+            " learner of grades.csv"
+        )
+    (out / "results").mkdir(parents=True, exist_ok=True)
+    batch = Batch(folder, autograder, assignment, out / "results", limits, seconds)
+    with batch, ThreadPoolExecutor(jobs) as pool:
+        anew = [one.learner in again or one.key in again for one in submissions]
+        yield from zip(submissions, pool.map(batch.grade, submissions, anew), strict=True)
+
+
+class Batch:
+    """What all submissions of one run share: the kept results, and markers that are free."""
+
+    def __init__(self, folder, autograder, assignment, kept, limits, seconds):
+        self.folder, self.autograder, self.assignment = folder, autograder, assignment
+        self.kept, self.limits, self.seconds = kept, limits, seconds
+        self.bytes = autograder.read_bytes()
+        self.free: SimpleQueue = SimpleQueue()
+
+    def grade(self, submission: Submission, anew: bool = False) -> dict:
+        """The result of one submission. No error of its notebook gets out of here."""
+        result = stopped("") | {"status": "refused", "seconds": 0, "answers": {}}
         try:
-            notebook = read(submission, assignment["name"])
-        except ValueError as error:
-            yield submission, result | {"reason": str(error)}
-            continue
-        key = hashlib.sha256(
-            json.dumps([notebook, limits, seconds]).encode() + autograder.read_bytes()
-        ).hexdigest()
-        file = kept / f"{submission.key}.json"
-        found = json.loads(file.read_text()) if file.exists() else {"key": ""}
-        if found["key"] != key or found["reason"].startswith(
-            ACCIDENT
-        ):  # an accident is tried again
-            found = {"key": key} | grade_one(
-                notebook, assignment["name"], autograder, limits, seconds
-            )
-            file.write_text(json.dumps(found, ensure_ascii=False, indent=1))
-        yield (
-            submission,
-            result
-            | found
-            | {
-                "flags": result["flags"] + found["flags"],
-                "answers": short_answers(notebook, manual),
-            },
-        )
+            return result | self._graded(submission, anew)
+        except Exception as error:
+            words = " ".join(str(error).split())[:300]
+            told = words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}"
+            return result | {"file": self._file(submission), "reason": told}
 
+    def _file(self, submission):
+        return str(submission.paths[-1].relative_to(self.folder)) if submission.paths else ""
 
-def grade_one(notebook, name: str, autograder: Path, limits: dict, seconds: float) -> dict:
-    """Grades a notebook in a fresh directory; whatever happens in it becomes a status and a reason."""
-    import nbformat
-
-    mark, start = secrets.token_hex(16), time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="svdicl-grade-", ignore_cleanup_errors=True) as fresh:
-        fresh = Path(fresh)
-        nbformat.write(notebook, fresh / f"{name}.ipynb")
-        for folder in ("tmp", "quick"):
-            (fresh / folder).mkdir()
-        # Importing otter imports jsonschema, which would compile a grammar of web addresses: most
-        # of what grading a small notebook takes.
-        (fresh / "quick/rfc3987_syntax.py").write_text(
-            "raise ImportError('nobody checks web addresses here')\n"
-        )
-        env = {
-            key: os.environ[key]
-            for key in ("PATH", "LANG", "LD_LIBRARY_PATH", "OMP_WAIT_POLICY")
-            if key in os.environ
+    def _graded(self, submission, anew):
+        notebook = read(submission, self.assignment["name"])
+        questions = self.assignment["questions"]
+        answers = short_answers(notebook, [row["name"] for row in questions if row["manual"]])
+        file = self.kept / f"{submission.key}.json"
+        asked = json.dumps([KEPT, notebook, self.limits, self.seconds]).encode()
+        key = hashlib.sha256(asked + self.bytes).hexdigest()
+        found = _kept(file)
+        # An accident of the grader's own is tried again.
+        if anew or found.get("key") != key or found["reason"].startswith(ACCIDENT):
+            found = {"key": key} | self._mark(notebook)
+            part = file.with_suffix(".part")
+            part.write_text(json.dumps(found, ensure_ascii=True, indent=1))
+            part.replace(file)
+        several = len(submission.paths)
+        flags = [f"{several} files were found; the newest was graded"] if several > 1 else []
+        return found | {
+            "file": self._file(submission),
+            "flags": flags + found["flags"],
+            "answers": answers,
         }
-        path = os.pathsep.join([str(fresh / "quick"), str(Path(__file__).parents[1])])
-        env |= {
-            "HOME": str(fresh),
-            "TMPDIR": str(fresh / "tmp"),
-            "PYTHONPATH": path,
-            "SVDICL_GUARD": json.dumps(limits),
-            "SVDICL_RUN": mark,
-        }
-        command = [
-            sys.executable,
-            "-m",
-            "svdicl_lite.classroom.grade",
-            str(fresh / f"{name}.ipynb"),
-            str(autograder.resolve()),
-            str(fresh / "result.json"),
-        ]
-        with open(fresh / "log", "w") as log:
-            worker = subprocess.Popen(
-                command,
-                cwd=fresh,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-            try:
-                reason = _wait(worker, fresh, start + seconds, seconds)
-            finally:
-                _end(worker, mark)
-        found = {
-            "status": "stopped",
-            "reason": reason,
-            "questions": {},
-            "flags": [],
-            "stopped": [],
-            "errors": [],
-        }
-        if not reason:
-            try:
-                found |= {"status": "graded"} | json.loads((fresh / "result.json").read_text())
-            except (OSError, ValueError):
-                last = (fresh / "log").read_text(errors="replace").strip().rpartition("\n")[2]
-                found["reason"] = f"{ACCIDENT}: {last[-200:]}"
-    return found | {"seconds": round(time.monotonic() - start, 1)}
+
+    def _mark(self, notebook):
+        marker = Marker(self.autograder) if self.free.empty() else self.free.get()
+        result = marker.mark(notebook, self.limits, self.seconds)
+        if result["reason"].startswith(ACCIDENT):  # a marker that had one is not asked again
+            marker.close()
+        else:
+            self.free.put(marker)
+        return result
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        while not self.free.empty():
+            self.free.get().close()
 
 
-def _wait(worker, fresh, end, seconds):
-    """Until the worker is done: "", or why it was not waited for."""
-    while worker.poll() is None:
-        if time.monotonic() > end:
-            return f"it took longer than {seconds:g} s in all"
-        if _size(fresh) > DISK_MB * 2**20:
-            return f"it wrote more than {DISK_MB} MB"
-        time.sleep(POLL_SECONDS)
-    return ""
-
-
-def _size(folder):
-    total = 0
-    for root, _, files in os.walk(folder):
-        for name in files:
-            try:
-                total += os.lstat(os.path.join(root, name)).st_blocks * 512
-            except OSError:  # gone since
-                pass
-    return total
-
-
-def _end(worker, mark):
-    """Kills the worker's group and, since kernels are leaders of groups of their own, every process
-    that carries its mark.
-    """
-    import psutil
-
+def _kept(file):
     try:
-        os.killpg(worker.pid, 9)
-    except ProcessLookupError:
-        pass
-    worker.wait()
-    for _ in range(5):  # one may have started another meanwhile
-        alive = []
-        for process in psutil.process_iter():
-            try:
-                if (
-                    process.environ().get("SVDICL_RUN") == mark
-                    and process.status() != psutil.STATUS_ZOMBIE
-                ):
-                    process.kill()
-                    alive.append(process)
-            except psutil.Error:
-                pass
-        if not alive:
-            return
-        psutil.wait_procs(alive, timeout=2)
-
-
-def _work(notebook: str, autograder: str, result: str) -> None:
-    """One submission, in this process: otter runs it under the guard, and what came out is written
-    as JSON.
-    """
-    from otter.run import main as otter_run
-
-    results = otter_run(notebook, autograder=autograder, output_dir=None, no_logo=True)
-    seen = results.get_plugin_data("svdicl_lite.classroom.guard", {})
-    if results.catastrophic_error is not None:
-        document = {
-            "status": "stopped",
-            "reason": (
-                "otter could not read its own results"
-                f" ({type(results.catastrophic_error).__name__})"
-            ),
-        } | seen
-    else:
-        document = {
-            "questions": {name: _question(test) for name, test in sorted(results.results.items())}
-        } | seen
-    Path(result).write_text(json.dumps(document, ensure_ascii=False))
-
-
-def _question(test):
-    rows = [
-        {
-            "hidden": r.test_case.hidden,
-            "points": r.test_case.points,
-            "passed": r.passed,
-            "message": r.message,
-            "hint": r.test_case.failure_message,
-        }
-        for r in test.test_case_results
-    ]
-    return {"score": test.score, "possible": test.possible, "tests": rows}
-
-
-if __name__ == "__main__":
-    _work(*sys.argv[1:])
+        found = json.loads(file.read_text())
+        return found if isinstance(found, dict) and "reason" in found else {}
+    except (OSError, ValueError):
+        return {}

@@ -5,6 +5,8 @@ one sheet of short answers to grade by hand.
 import csv
 from pathlib import Path
 
+from svdicl_lite.classroom.feedback import feedback
+
 SHEET = "short_answers.csv"
 
 
@@ -149,56 +151,6 @@ def write(out: Path, assignment: dict, graded: list[tuple]) -> list[dict]:
         moodle,
     )
     return rows
-
-
-def feedback(title, questions, submission, result, given, row) -> str:
-    """What a learner is told: points, public checks in words, and of hidden checks only how many
-    passed.
-    """
-    lines = [f"# {title}: {submission.learner}", ""]
-    if result["status"] != "graded":
-        return "\n".join([*lines, f"This could not be graded: {result['reason']}."]) + "\n"
-    lines.append(
-        f"**{row['total']:g} of {row['possible']:g} points**"
-        + (", short answers still to be graded" if row["answers_to_grade"] else "")
-    )
-    lines += [
-        "",
-        *(
-            f"- {what[0].upper()}{what[1:]}."
-            for what in (*result["errors"], *result["stopped"])
-            if what.startswith("cell")
-        ),
-    ]
-    for question in questions:
-        name = question["name"]
-        if question["manual"]:
-            points, comment = given[name]["points"] or "?", given[name]["comment"]
-            lines += [
-                "",
-                f"## {question['title']}: {points} of {question['points']:g}",
-                *(["", comment] if comment else []),
-            ]
-            continue
-        found = result["questions"].get(name, {"score": 0, "tests": []})
-        public, hidden = (
-            [test for test in found["tests"] if test["hidden"] is kind] for kind in (False, True)
-        )
-        lines += ["", f"## {question['title']}: {found['score']:g} of {question['points']:g}", ""]
-        for test in public:
-            # An error's text comes from the learner's code; where that looks at the grader it might
-            # carry a hidden test out.
-            said = "" if result["flags"] else f" ({test['message']})"
-            lines.append(
-                "- A check you have passed."
-                if test["passed"]
-                else f"- A check you have failed: {test['hint'] or ''}{said}"
-            )
-        lines.append(
-            f"- Checks you do not have: {sum(test['passed'] for test in hidden)} of {len(hidden)}"
-            " passed."
-        )
-    return "\n".join(lines) + "\n"
 
 
 def _csv(path, head, rows):

@@ -40,9 +40,12 @@ def grade(
     test_seconds: Annotated[int, Option(min=1, help="The most that one test may take.")] = 10,
     memory_gb: Annotated[float, Option(min=0.5, help="Of its own that one process may have.")] = 4,
     file_mb: Annotated[int, Option(min=1, help="The size of one file that may be written.")] = 100,
+    jobs: Annotated[int, Option(min=1, help="How many submissions are marked at a time.")] = 1,
+    again: Annotated[
+        list[str] | None, Option(help="A learner to mark anew, though nothing changed; repeatable.")
+    ] = None,
 ) -> None:
-    """Grades submissions on this machine, one at a time, each in a fresh directory; learners' code
-    runs, so use a container you can throw away.
+    """Grades submissions on this machine, each in a sandbox of its own; marks are made outside it.
 
     Writes grades.csv (a row for each learner, with a reason where nothing could be graded), drafts
     for Canvas and Moodle, feedback for each learner, and short_answers.csv: fill in its points and
@@ -52,6 +55,7 @@ def grade(
 
     from svdicl_lite.classroom import grade as grading
     from svdicl_lite.classroom import gradebook
+    from svdicl_lite.classroom.assignment import manifest
 
     limits = {
         "cell_seconds": cell_seconds,
@@ -61,20 +65,19 @@ def grade(
     }
     try:
         autograder = grading.built(built, assignment)
-        described = grading.manifest(autograder)
+        described = manifest(autograder)
         gradebook.by_hand(
             out, described["questions"]
         )  # complains about impossible points before anything is run
-        graded = list(
-            grading.grade_all(
-                submissions,
-                autograder,
-                out,
-                limits,
-                seconds,
-                lambda all: tqdm(all, "grading", disable=not sys.stderr.isatty()),
-            )
+        graded = []
+        results = grading.grade_all(
+            submissions, autograder, out, limits, seconds, jobs, tuple(again or ())
         )
+        with tqdm(desc="grading", disable=not sys.stderr.isatty()) as bar:
+            for submission, result in results:
+                graded.append((submission, result))
+                bar.set_postfix_str(submission.learner)
+                bar.update()
         rows = gradebook.write(out, described, graded)
     except (ValueError, OSError, ImportError) as error:
         print(f"svdicl grade: {' '.join(str(error).split())}", file=sys.stderr)
