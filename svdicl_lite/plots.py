@@ -44,50 +44,45 @@ def accuracy_by_rate(table: pd.DataFrame, baseline: float, chance: float) -> plt
         squeeze=False,
     )
     colours = sns.color_palette("viridis", len(layers))
-    markers = "osD^vP*X"
     for ax, module in zip(axes[0], modules):
         for layer, colour in zip(layers, colours):
-            line = table[(table["module"] == module) & (table["layer"] == layer)].sort_values(
-                "clip_rate"
-            )
-            x = np.arange(len(rates)) + 0.06 * (layer - (len(layers) - 1) / 2)
-            spread = [line["accuracy"] - line["low"], line["high"] - line["accuracy"]]
-            ax.errorbar(
-                x,
-                line["accuracy"],
-                spread,
-                color=colour,
-                marker=markers[layer % len(markers)],
-                ms=5,
-                lw=1.5,
-                capsize=2,
-                label=f"layer {layer}",
-            )
+            chosen = (table["module"] == module) & (table["layer"] == layer)
+            # beside each other, so that no interval hides another
+            shift = 0.06 * (layer - (len(layers) - 1) / 2)
+            _line(ax, table[chosen].sort_values("clip_rate"), shift, layer, colour)
         ax.axhline(baseline, color="0.2", ls="--", lw=1)
         ax.axhline(chance, color="0.6", ls=":", lw=1)
         ax.set_title(module.upper(), loc="left", fontsize="medium")
         rate_axis(ax, rates)
     axes[0, 0].set_ylabel("accuracy")
     axes[0, 0].legend(frameon=False, fontsize="small")
-    axes[0, -1].annotate(
-        "no clip",
-        (1, baseline),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize="small",
-    )
-    axes[0, -1].annotate(
-        "chance",
-        (1, chance),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize="small",
-    )
+    for name, height in (("no clip", baseline), ("chance", chance)):
+        axes[0, -1].annotate(
+            name,
+            (1, height),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+        )
     return fig
+
+
+def _line(ax, line: pd.DataFrame, shift: float, layer: int, colour) -> None:
+    """One layer's accuracies, a row a clip rate, with their intervals."""
+    markers = "osD^vP*X"
+    ax.errorbar(
+        np.arange(len(line)) + shift,
+        line["accuracy"],
+        [line["accuracy"] - line["low"], line["high"] - line["accuracy"]],
+        color=colour,
+        marker=markers[layer % len(markers)],
+        ms=5,
+        lw=1.5,
+        capsize=2,
+        label=f"layer {layer}",
+    )
 
 
 def search_path(result: SearchResult) -> plt.Figure:

@@ -18,6 +18,8 @@ class Pairing(NamedTuple):
 
 
 class GainNoise(NamedTuple):
+    """A published gain, and three ways in which it could have come about."""
+
     gain: float
     best: Pairing  # as few examples changed as the gain needs
     independent: Pairing  # as many as if the answers after knew nothing of those before

@@ -50,9 +50,8 @@ class AskClippedModel(Widget):
     demonstrations = traitlets.Unicode().tag(sync=True)
     query = traitlets.Unicode().tag(sync=True)
     label_words = traitlets.Unicode().tag(sync=True)
-    starts = traitlets.List().tag(
-        sync=True
-    )  # of dicts: name, demonstrations, words, queries [text, right word]
+    # of dicts: name, demonstrations, words, queries [text, right word]
+    starts = traitlets.List().tag(sync=True)
     config = traitlets.Dict().tag(sync=True)
     vocabulary = traitlets.Dict().tag(sync=True)
     weights = traitlets.Bytes().tag(sync=True)
@@ -95,23 +94,19 @@ class AskClippedModel(Widget):
         clip, rows = Clip(self.model, self.layer, self.module), []
         for rate in CLIP_RATES:
             with clip.at(rate), torch.inference_mode():
-                logits = self.model(torch.tensor(prompts.tokens, device=self.model.device)).logits[
-                    0, -1
-                ]
+                tokens = torch.tensor(prompts.contexts, device=self.model.device)
+                logits = self.model(tokens).logits[0, -1]
             shares = logits.double().softmax(-1)[prompts.label_tokens[0]].tolist()
-            rows.append(
-                {
-                    "clip rate ξ": rate,
-                    **dict(zip(words, shares)),
-                    "any other token": 1 - sum(shares),
-                }
-            )
+            row = {"clip rate ξ": rate, **dict(zip(words, shares))}
+            rows.append(row | {"any other token": 1 - sum(shares)})
         return pd.DataFrame(rows)
 
     def table(self) -> pd.DataFrame:
+        """The same data in numbers, as the page folds them below the widget."""
         return self.probabilities.map(lambda share: f"{share:.4g}")
 
     def figure(self) -> plt.Figure:
+        """The same data as a picture, for print and for pages without a script."""
         told = self.probabilities
         fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
         for word, mark in zip(told.columns[1:], ("o-", "s--", "^:")):
@@ -123,6 +118,7 @@ class AskClippedModel(Widget):
         return fig
 
     def alt(self) -> str:
+        """The picture told in words."""
         told, right = self.probabilities, self.starts[0]["queries"][0]
         said = ", ".join(
             f"{word} {told[word].iloc[0]:.2f} without a clip and {told[word].iloc[-1]:.2f} at 0.995"
@@ -227,9 +223,8 @@ def whole_numbers(W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     scale = np.abs(W).max(1, keepdims=True) / 32767
     scale[scale == 0] = 1
-    return np.rint(W / scale.astype(np.float32)).clip(-32767, 32767).astype(np.int16), scale.astype(
-        np.float32
-    )
+    scale = scale.astype(np.float32)
+    return np.rint(W / scale).clip(-32767, 32767).astype(np.int16), scale
 
 
 def weights_of(model) -> dict[str, np.ndarray]:
@@ -245,9 +240,8 @@ def weights_of(model) -> dict[str, np.ndarray]:
         found["head"] = model.lm_head.weight
     for layer, block in enumerate(body.h):
         parts = {
-            role: (fused, slice(i * width, (i + 1) * width))
+            role: (block.attn.c_attn, slice(i * width, (i + 1) * width))
             for i, role in enumerate("qkv")
-            for fused in (block.attn.c_attn,)
         }
         parts |= {
             "o": (block.attn.c_proj, slice(None)),
@@ -255,13 +249,9 @@ def weights_of(model) -> dict[str, np.ndarray]:
             "fc_out": (block.mlp.c_proj, slice(None)),
         }
         for role, (holder, columns) in parts.items():
-            found[f"{layer}.{role}.weight"], found[f"{layer}.{role}.bias"] = (
-                holder.weight.T[columns],
-                holder.bias[columns],
-            )
+            found[f"{layer}.{role}.weight"] = holder.weight.T[columns]
+            found[f"{layer}.{role}.bias"] = holder.bias[columns]
         for number, norm in ((1, block.ln_1), (2, block.ln_2)):
-            found[f"{layer}.norm{number}.weight"], found[f"{layer}.norm{number}.bias"] = (
-                norm.weight,
-                norm.bias,
-            )
+            found[f"{layer}.norm{number}.weight"] = norm.weight
+            found[f"{layer}.norm{number}.bias"] = norm.bias
     return {name: tensor.detach().float().cpu().numpy() for name, tensor in found.items()}

@@ -59,12 +59,15 @@ class Widget(anywidget.AnyWidget):
     _css = (HERE / "base.css").read_text()
 
     def figure(self) -> Figure:
+        """The same data as a picture, for print and for pages without a script."""
         raise NotImplementedError
 
     def alt(self) -> str:
+        """The picture told in words."""
         raise NotImplementedError
 
     def table(self) -> pd.DataFrame:
+        """The same data in numbers, as the page folds them below the widget."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs):

@@ -96,23 +96,15 @@ class BoundExplorer(Widget):
                 f"information {layer}": f"{self.by_place.loc[(rates, layer), 'information']:.1f}"
                 for layer in range(self.n_layers)
             }
-            told = {
-                "bound": f"{outcome['bound']:.3f}",
-                "accuracy": (
-                    f"{outcome['accuracy']:.3f} [{outcome['low']:.3f}, {outcome['high']:.3f}]"
-                ),
-                "n": int(outcome["n"]),
-            }
-            rows.append(
-                {
-                    "clip rate of each layer": ", ".join(f"{rate:g}" for rate in rates),
-                    **parts,
-                    **told,
-                }
-            )
+            interval = f"[{outcome['low']:.3f}, {outcome['high']:.3f}]"
+            row = {"clip rate of each layer": ", ".join(f"{rate:g}" for rate in rates), **parts}
+            row["bound"] = f"{outcome['bound']:.3f}"
+            row["accuracy"] = f"{outcome['accuracy']:.3f} {interval}"
+            rows.append(row | {"n": int(outcome["n"])})
         return pd.DataFrame(rows)
 
     def figure(self) -> plt.Figure:
+        """The same data as a picture, for print and for pages without a script."""
         fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
         for layer, mark in zip(range(self.n_layers), "osD^vP*X"):
             ways = [
@@ -133,6 +125,7 @@ class BoundExplorer(Widget):
         return fig
 
     def alt(self) -> str:
+        """The picture told in words."""
         whole = self.by_rates.loc[[self.one_layer[0]]].iloc[0]
         last = self.by_rates.loc[[self.one_layer[-1]]].iloc[0]
         return (

@@ -13,6 +13,8 @@ from svdicl_lite.plots import rate_axis
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.widgets.base import Widget, packed, script
 
+CELL = ("module", "layer", "clip_rate")
+
 
 class ClipExplorer(Widget):
     """Accuracy with its interval at every module, layer and rate of some sweeps, and which answers
@@ -27,18 +29,16 @@ class ClipExplorer(Widget):
 
     _esm = script("clip_explorer")
     fields = traitlets.List().tag(sync=True)
-    cells = traitlets.Dict().tag(
-        sync=True
-    )  # modules, layers, clip_rates: a run's answers are in this order
+    # modules, layers, clip_rates: a run's answers are in this order
+    cells = traitlets.Dict().tag(sync=True)
     runs = traitlets.List().tag(sync=True)
     queries = traitlets.List().tag(sync=True)  # lists of prompts' last parts, shared by runs
     chosen = traitlets.List().tag(sync=True)  # one part a field
     module = traitlets.Unicode().tag(sync=True)
     layer_a = traitlets.Int(0).tag(sync=True)
     layer_b = traitlets.Int(0).tag(sync=True)
-    rate = traitlets.Int(0).tag(
-        sync=True
-    )  # its place among the clip rates, which are not at equal distances
+    # its place among the clip rates, which are not at equal distances
+    rate = traitlets.Int(0).tag(sync=True)
 
     def __init__(
         self,
@@ -46,36 +46,14 @@ class ClipExplorer(Widget):
         fields: tuple[str, ...],
         tokenizer,
     ):
+        check_every_combination(runs, fields)
         tables = {key: table for key, (_, table) in runs.items()}
-        wanted = np.prod([len(set(parts)) for parts in zip(*runs, strict=True)])
-        if len(runs) != wanted or any(len(key) != len(fields) for key in runs):
-            raise ValueError(
-                f"{len(runs)} runs are given, but the fields {', '.join(fields)} make {wanted:.0f}"
-                " combinations; each needs its run"
-            )
-        first = next(iter(tables.values()))
+        self.order = common_cells(tables)
         modules, layers, rates = (
-            [value.item() if hasattr(value, "item") else value for value in first[name].unique()]
-            for name in ("module", "layer", "clip_rate")
+            list(dict.fromkeys(self.order.get_level_values(name))) for name in CELL
         )
-        self.order = pd.MultiIndex.from_product(
-            [modules, layers, rates], names=["module", "layer", "clip_rate"]
-        )
-        for key, table in tables.items():
-            if len(table) != len(self.order) or set(self.order) != set(
-                zip(table["module"], table["layer"], table["clip_rate"])
-            ):
-                raise ValueError(
-                    f"the run {key} was swept over other cells than {next(iter(tables))}; sweep the"
-                    " same modules, layers and rates"
-                )
-        if rates[0] != 0:
-            raise ValueError(
-                f"the sweeps begin at clip rate {rates[0]:g}, but answers are compared with those"
-                " at 0; sweep 0 too"
-            )
         self.tables = {
-            key: table.set_index(["module", "layer", "clip_rate"]).reindex(self.order).reset_index()
+            key: table.set_index(list(CELL)).reindex(self.order).reset_index()
             for key, table in tables.items()
         }
         texts: list[list[str]] = []
@@ -93,31 +71,19 @@ class ClipExplorer(Widget):
         )
 
     def table(self) -> pd.DataFrame:
-        rows = []
+        """The same data in numbers, as the page folds them below the widget."""
+        rows, where = [], ("module", "layer", "n")
         for key, table in self.tables.items():
             for _, row in table.iterrows():
-                where = dict(zip(self.fields, key)) | {
-                    "module": row["module"],
-                    "layer": row["layer"],
-                    "n": row["n"],
-                }
-                rows.append(
-                    where
-                    | {
-                        "ξ": f"{row['clip_rate']:g}",
-                        "accuracy": f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
-                    }
-                )
-        columns = [*self.fields, "module", "layer", "n"]
-        return (
-            pd.DataFrame(rows)
-            .pivot(index=columns, columns="ξ", values="accuracy")[
-                [f"{rate:g}" for rate in self.cells["clip_rates"]]
-            ]
-            .reset_index()
-        )
+                accuracy = f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+                told = dict(zip(self.fields, key)) | {name: row[name] for name in where}
+                rows.append(told | {"ξ": f"{row['clip_rate']:g}", "accuracy": accuracy})
+        columns = [*self.fields, *where]
+        table = pd.DataFrame(rows).pivot(index=columns, columns="ξ", values="accuracy")
+        return table[[f"{rate:g}" for rate in self.cells["clip_rates"]]].reset_index()
 
     def figure(self) -> plt.Figure:
+        """The same data as a picture, for print and for pages without a script."""
         modules, rates = self.cells["modules"], self.cells["clip_rates"]
         fig, axes = plt.subplots(
             len(self.tables),
@@ -149,6 +115,7 @@ class ClipExplorer(Widget):
         return fig
 
     def alt(self) -> str:
+        """The picture told in words."""
         a, b = self.layer_a, self.layer_b
         told = []
         for key, table in self.tables.items():
@@ -167,29 +134,12 @@ class ClipExplorer(Widget):
     def _packed(
         self, key: tuple, evaluator: ICLEvaluator, tokenizer, texts: list[list[str]]
     ) -> dict:
-        if not all(hasattr(prompts, "label_tokens") for prompts in evaluator.groups):
+        if any(prompts.of_options for prompts in evaluator.groups):
             raise ValueError(
                 f"the run {key} chooses between options, but the explorer shows answers that are"
                 " label words; take another task"
             )
-        shown, queries, words = (
-            [],
-            [],
-            [],
-        )  # demonstrations and label words of each set, what follows them in each prompt
-        for prompts in evaluator.groups:
-            whole = tokenizer.batch_decode(prompts.tokens)
-            same = os.path.commonprefix(whole) if len(whole) > 1 else whole[0]
-            shown.append(same[: same.rfind("\n") + 1])
-            queries += [text[len(shown[-1]) :] for text in whole]
-            words.append(
-                [
-                    word.strip()
-                    for word in tokenizer.batch_decode(
-                        [[token] for token in prompts.label_tokens[0]]
-                    )
-                ]
-            )
+        shown, queries, words = shown_texts(evaluator, tokenizer)
         if queries not in texts:
             texts.append(queries)
         table = self.tables[key]
@@ -215,3 +165,48 @@ class ClipExplorer(Widget):
             "planes": planes,
             **{name: packed(table[name]) for name in ("accuracy", "low", "high")},
         }
+
+
+def check_every_combination(runs: dict[tuple, tuple], fields: tuple[str, ...]) -> None:
+    """Raises ValueError unless there is a run for every combination of its keys' parts."""
+    wanted = np.prod([len(set(parts)) for parts in zip(*runs, strict=True)])
+    if len(runs) != wanted or any(len(key) != len(fields) for key in runs):
+        raise ValueError(
+            f"{len(runs)} runs are given, but the fields {', '.join(fields)} make {wanted:.0f}"
+            " combinations; each needs its run"
+        )
+
+
+def common_cells(tables: dict[tuple, pd.DataFrame]) -> pd.MultiIndex:
+    """Module, layer and clip rate of the cells that all tables have, in one order; raises
+    ValueError if one has others, or none without a clip.
+    """
+    first = next(iter(tables.values()))
+    order = pd.MultiIndex.from_product([first[name].unique().tolist() for name in CELL], names=CELL)
+    for key, table in tables.items():
+        cells = set(zip(*(table[name] for name in CELL)))
+        if len(table) != len(order) or set(order) != cells:
+            raise ValueError(
+                f"the run {key} was swept over other cells than {next(iter(tables))}; sweep the"
+                " same modules, layers and rates"
+            )
+    lowest = order[0][-1]
+    if lowest != 0:
+        raise ValueError(
+            f"the sweeps begin at clip rate {lowest:g}, but answers are compared with those"
+            " at 0; sweep 0 too"
+        )
+    return order
+
+
+def shown_texts(evaluator: ICLEvaluator, tokenizer) -> tuple[list[str], list[str], list]:
+    """The demonstrations of each set, what follows them in each prompt, and each set's words."""
+    shown, queries, words = [], [], []
+    for prompts in evaluator.groups:
+        whole = tokenizer.batch_decode(prompts.contexts)
+        same = os.path.commonprefix(whole) if len(whole) > 1 else whole[0]
+        shown.append(same[: same.rfind("\n") + 1])
+        queries += [text[len(shown[-1]) :] for text in whole]
+        tokens = [[token] for token in prompts.label_tokens[0]]
+        words.append([word.strip() for word in tokenizer.batch_decode(tokens)])
+    return shown, queries, words

@@ -58,17 +58,12 @@ class GradientStep(Widget):
         query, which sees the points alone.
         """
         attention, N = attention or self.attention, self.n_points
-        H = np.vstack(
-            (
-                np.hstack((inputs(self.shown[:, 0]), self.shown[:, 1:])),
-                np.hstack((inputs(queries), np.zeros((len(queries), 1)))),
-            )
-        )
-        by = (
-            1
-            if attention == "softmax" and self.divisor == "N"
-            else {"N": N, "1": 1, "N+1": N + 1, "2N": 2 * N}[self.divisor]
-        )
+        points = np.hstack((inputs(self.shown[:, 0]), self.shown[:, 1:]))
+        asked = np.hstack((inputs(queries), np.zeros((len(queries), 1))))
+        H = np.vstack((points, asked))
+        by = {"N": N, "1": 1, "N+1": N + 1, "2N": 2 * N}[self.divisor]
+        if attention == "softmax" and self.divisor == "N":
+            by = 1  # softmax divides by itself
         K = Q = np.diag([1.0, 1, 0])
         V = np.diag([0.0, 0, -self.learning_rate / by])
         for _ in range(steps):
@@ -80,6 +75,7 @@ class GradientStep(Widget):
         return -H[N:, 2]
 
     def table(self) -> pd.DataFrame:
+        """The same data in numbers, as the page folds them below the widget."""
         rows, queries = [], np.linspace(-2, 2, 41)
         for step in range(self.steps + 1):
             (slope, height), loss = self.descent(step)
@@ -88,28 +84,19 @@ class GradientStep(Widget):
                 for kind in ("linear", "softmax")
             ]
             rows.append(
-                [
-                    step,
-                    f"{slope:.4f}",
-                    f"{height:.4f}",
-                    f"{loss:.5f}",
-                    f"{apart[0]:.1e}",
-                    f"{apart[1]:.3f}",
-                ]
+                {
+                    "step": step,
+                    "slope": f"{slope:.4f}",
+                    "height": f"{height:.4f}",
+                    "loss": f"{loss:.5f}",
+                    "linear attention: farthest apart": f"{apart[0]:.1e}",
+                    "softmax: farthest apart": f"{apart[1]:.3f}",
+                }
             )
-        return pd.DataFrame(
-            rows,
-            columns=[
-                "step",
-                "slope",
-                "height",
-                "loss",
-                "linear attention: farthest apart",
-                "softmax: farthest apart",
-            ],
-        )
+        return pd.DataFrame(rows)
 
     def figure(self) -> plt.Figure:
+        """The same data as a picture, for print and for pages without a script."""
         fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
         queries = np.linspace(-2, 2, 41)
         (slope, height), _ = self.descent(self.steps)
@@ -134,6 +121,7 @@ class GradientStep(Widget):
         return fig
 
     def alt(self) -> str:
+        """The picture told in words."""
         queries = np.linspace(-2, 2, 41)
         (slope, height), _ = self.descent(self.steps)
         apart = np.abs(self.attended(queries, self.steps) - slope * queries - height).max()

@@ -48,6 +48,7 @@ class RankSlider(Widget):
         )
 
     def table(self) -> pd.DataFrame:
+        """The same data in numbers, as the page folds them below the widget."""
         columns = {"clip rate ξ": [f"{rate:g}" for rate in CLIP_RATES]}
         for name, svd in self.factors.items():
             ranks = [rank_at(len(svd.S), rate) for rate in CLIP_RATES]
@@ -58,6 +59,7 @@ class RankSlider(Widget):
         return pd.DataFrame(columns)
 
     def figure(self) -> plt.Figure:
+        """The same data as a picture, for print and for pages without a script."""
         rates = (0.5, 0.9, 0.99)
         fig = plt.figure(figsize=(8.4, 4.8), layout="constrained")
         grid = fig.add_gridspec(2, 5)
@@ -89,6 +91,7 @@ class RankSlider(Widget):
         return fig
 
     def alt(self) -> str:
+        """The picture told in words."""
         now = []
         for name, svd in self.factors.items():
             rank = rank_at(len(svd.S), 0.9)

@@ -31,9 +31,8 @@ class SearchStepper(Widget):
 
     _esm = script("search_stepper")
     clip_rates = traitlets.List().tag(sync=True)
-    bits = traitlets.Dict().tag(
-        sync=True
-    )  # validation, held_out: eight outcomes a byte, each rate begins a new one
+    # validation, held_out: eight outcomes a byte, each rate begins a new one
+    bits = traitlets.Dict().tag(sync=True)
     counts = traitlets.Dict().tag(sync=True)
     sizes = traitlets.List().tag(sync=True)
     size = traitlets.Int().tag(sync=True)
@@ -73,10 +72,8 @@ class SearchStepper(Widget):
         promises, and the gain it keeps on what is held out.
         """
         accuracy = self.validation[:, first_of(draw, self.validation.shape[1], size)].mean(1)
-        winner, truth = (
-            int(accuracy.argmax()),
-            self.held_out.mean(1),
-        )  # argmax returns the first of equals
+        winner = int(accuracy.argmax())  # argmax returns the first of equals
+        truth = self.held_out.mean(1)
         return accuracy, winner, accuracy[winner] - accuracy[0], truth[winner] - truth[0]
 
     @cached_property
@@ -87,27 +84,19 @@ class SearchStepper(Widget):
         rows = []
         for size in self.sizes:
             draws = [self.drawn(k, size) for k in range(1, N_DRAWS + 1)]
-            shares = (
-                np.bincount([winner for _, winner, *_ in draws], minlength=len(self.rates))
-                / N_DRAWS
-            )
+            winners = [winner for _, winner, *_ in draws]
+            shares = np.bincount(winners, minlength=len(self.rates)) / N_DRAWS
             promised, kept = np.mean([draw[2:] for draw in draws], 0)
             rows.append([size, *shares, promised, kept, promised - kept])
-        return pd.DataFrame(
-            rows,
-            columns=[
-                "size",
-                *(f"ξ = {rate:g} wins" for rate in self.rates),
-                "promised",
-                "kept",
-                "optimism",
-            ],
-        )
+        wins = [f"ξ = {rate:g} wins" for rate in self.rates]
+        return pd.DataFrame(rows, columns=["size", *wins, "promised", "kept", "optimism"])
 
     def table(self) -> pd.DataFrame:
+        """The same data in numbers, as the page folds them below the widget."""
         return self.winners.map(lambda value: f"{value:.3f}" if isinstance(value, float) else value)
 
     def figure(self) -> plt.Figure:
+        """The same data as a picture, for print and for pages without a script."""
         fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
         won, x = self.winners, np.arange(len(self.rates))
         for outcomes, mark, label in (
@@ -135,6 +124,7 @@ class SearchStepper(Widget):
         return fig
 
     def alt(self) -> str:
+        """The picture told in words."""
         won = self.winners
         told = [
             f"with {row.size} examples it promises {100 * row.promised:+.1f} points and keeps"

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import traitlets
+from torch import Tensor
 
 from svdicl_lite.clipping.matrices import matrices, n_layers
 from svdicl_lite.clipping.svd import condition_number, energy, rank_at, singular_values, stable_rank
@@ -25,11 +26,8 @@ class SpectrumBrowser(Widget):
     """
 
     _esm = script("spectrum_browser")
-    models = traitlets.List().tag(
-        sync=True
-        # of dicts: name, n_layers, roles, spectra (layer by layer, role by role; None if there is
-        # none)
-    )
+    # of dicts: name, n_layers, roles, cells (layer by layer, role by role; None if there is none)
+    models = traitlets.List().tag(sync=True)
     model = traitlets.Unicode().tag(sync=True)
     layer = traitlets.Int(0).tag(sync=True)
     role = traitlets.Unicode().tag(sync=True)
@@ -58,18 +56,16 @@ class SpectrumBrowser(Widget):
         )
 
     def table(self) -> pd.DataFrame:
+        """The same data in numbers, as the page folds them below the widget."""
         rows = []
         for (name, layer, role), (S, shape) in self.spectra.items():
             kept = energy(S)[rank_at(len(S), 0.9) - 1].item()
-            row = {
-                "model": name,
-                "layer": layer,
-                "matrix": role,
-                "shape": f"{shape[0]} × {shape[1]}",
-            }
             rows.append(
-                row
-                | {
+                {
+                    "model": name,
+                    "layer": layer,
+                    "matrix": role,
+                    "shape": f"{shape[0]} × {shape[1]}",
                     "σ₁": f"{S[0]:.2f}",
                     "condition number": brief(condition_number(S)),
                     "stable rank": f"{stable_rank(S):.1f}",
@@ -79,6 +75,7 @@ class SpectrumBrowser(Widget):
         return pd.DataFrame(rows)
 
     def figure(self) -> plt.Figure:
+        """The same data as a picture, for print and for pages without a script."""
         names = [model["name"] for model in self.models]
         fig, axes = plt.subplots(
             1, len(names), figsize=(4.6 * len(names), 3.6), layout="constrained", squeeze=False
@@ -102,6 +99,7 @@ class SpectrumBrowser(Widget):
         return fig
 
     def alt(self) -> str:
+        """The picture told in words."""
         worst = {
             name: max(
                 (key for key in self.spectra if key[0] == name),
@@ -129,40 +127,33 @@ class SpectrumBrowser(Widget):
 
     def _packed(self, name: str) -> dict:
         mine = {key[1:]: value for key, value in self.spectra.items() if key[0] == name}
-        roles, deepest = (
-            list(dict.fromkeys(role for _, role in mine)),
-            max(layer for layer, _ in mine),
-        )
-        cells = []
-        for layer in range(deepest + 1):
-            for role in roles:
-                S, shape = mine.get((layer, role), (None, None))
-                condition = None if S is None else condition_number(S)
-                cells.append(
-                    S
-                    if S is None
-                    else {
-                        "S": packed(S),
-                        "shape": shape,
-                        "condition": None if math.isinf(condition) else condition,
-                        "stable_rank": stable_rank(S),
-                    }
-                )
+        roles = list(dict.fromkeys(role for _, role in mine))
+        deepest = max(layer for layer, _ in mine)
+        cells = [
+            packed_spectrum(*mine[layer, role]) if (layer, role) in mine else None
+            for layer in range(deepest + 1)
+            for role in roles
+        ]
         return {"name": name, "n_layers": deepest + 1, "roles": roles, "cells": cells}
+
+
+def packed_spectrum(S: Tensor, shape: tuple[int, int]) -> dict:
+    """One matrix's singular values S and what they are summed up in, for the page."""
+    condition = condition_number(S)
+    return {
+        "S": packed(S),
+        "shape": shape,
+        "condition": None if math.isinf(condition) else condition,
+        "stable_rank": stable_rank(S),
+    }
 
 
 def brief(condition: float) -> str:
     """A condition number in a few letters: 41, 3.2e4, ∞."""
-    return (
-        "∞"
-        if math.isinf(condition)
-        else (
-            "–"
-            if math.isnan(condition)
-            else (
-                f"{condition:.0f}"
-                if condition < 1000
-                else f"{condition:.1e}".replace("e+0", "e").replace("e+", "e")
-            )
-        )
-    )
+    if math.isinf(condition):
+        return "∞"
+    if math.isnan(condition):
+        return "–"
+    if condition < 1000:
+        return f"{condition:.0f}"
+    return f"{condition:.1e}".replace("e+0", "e").replace("e+", "e")
