@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import recall_score, roc_auc_score
 
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.reading import (
@@ -160,9 +160,8 @@ def test_placements_by_hand():
 @given(cases)
 def test_balanced_accuracy_and_majority_are_those_of_scikit_learn(case):
     outcome = drawn(*case)
-    counted = balanced_accuracy_score(
-        outcome.labels, outcome.predictions, sample_weight=np.ones(outcome.n)
-    )
+    classes = np.unique(outcome.labels)
+    counted = recall_score(outcome.labels, outcome.predictions, labels=classes, average="macro")
     assert outcome.balanced_accuracy == pytest.approx(counted, abs=1e-12)
     most = max(np.mean(outcome.labels == label) for label in range(outcome.n_classes))
     assert outcome.majority_accuracy == pytest.approx(most, abs=1e-12)
