@@ -1,4 +1,4 @@
-# make book · make test · make serve · make assignments · make slides · make models · make lock · make vendor · make clean      (the first two set up all they need)
+# make book · make test · make check · make serve · make assignments · make slides · make models · make lock · make vendor · make clean      (the first two set up all they need)
 PROFILE ?= book
 SEED ?= 0
 PYTHON ?= python3
@@ -26,7 +26,7 @@ export OMP_NUM_THREADS := 1
 MAKEFLAGS += $(if $(word 2,$(MAKECMDGOALS)),,--jobs=$(JOBS))
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book html chapters test chromium serve assignments models lock vendor clean
+.PHONY: book html chapters test check chromium serve assignments models lock vendor clean
 .DELETE_ON_ERROR:
 
 book: html
@@ -52,8 +52,19 @@ ifneq ($(MAKECMDGOALS),clean)
 -include $(DEPENDENCIES)
 endif
 
+# The chapters and the book first, side by side; what fails there fails again in the test of it. Then the tests, as many at once.
 test: .venv/ready chromium
-	$(BIN)/python -m pytest
+	-@$(MAKE) --no-print-directory --keep-going PROFILE=ci html
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+
+# Style, types, sizes, and the tests that need neither a shipped model nor a browser nor the book: within a minute.
+UNITS := $(addprefix tests/test_,$(addsuffix .py,sizes rooms environment lessons svd matrices clip controls stats theory published options))
+check: .venv/ready
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: $(BIN)/ruff format does it."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/python book/_ext/cells.py $(CHAPTERS)
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q --numprocesses $(JOBS) --dist worksteal -m "not built" $(UNITS)
 
 chromium: .venv/ready  # the browser in which pages and widgets are tested: the system's, or Debian's, or the one Playwright brings
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null \

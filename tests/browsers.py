@@ -21,7 +21,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SETTLED = """!document.querySelector('script[type="text/after-paint"]') && (!window.MathJax || window.MathJax.startup?.promise?.then(() => true))"""
+SETTLED = """!document.querySelector('script[type="text/after-paint"]')
+  && (!window.MathJax || window.MathJax.startup?.promise?.then(() => true))"""
 VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]'
 
 
@@ -100,7 +101,8 @@ def static_page(widget, folder):
     path.write_text(
         f'<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><meta'
         f' name="viewport" content="width=device-width">'
-        f"<title>{html.escape(type(widget).__name__)}</title><style>{(ROOT / 'book/assets/book.css').read_text()}</style>"
+        f"<title>{html.escape(type(widget).__name__)}</title>"
+        f"<style>{(ROOT / 'book/assets/book.css').read_text()}</style>"
         f'<script type="application/vnd.jupyter.widget-state+json">{state}</script>'
         f"<script defer src='{(ROOT / 'book/assets/widgets.js').as_uri()}'></script>"
         '<main class="cell_output"><h1>A widget</h1><script'
@@ -110,16 +112,18 @@ def static_page(widget, folder):
 
 
 def values(page, marks):
-    """Where the circles that `marks` selects lie in their chart, read off its ticks: [(x, y), …]."""
+    """Where the circles that `marks` selects lie in their chart, by its ticks: [(x, y), …]."""
     return page.eval_on_selector_all(
         marks,
         """nodes => nodes.map(node => {
           const scale = (axis, place, value) => {
-            const ticks = [...node.closest('svg').querySelectorAll(`text[data-tick=${axis}]`)].map(t => [Number(t.getAttribute(axis)) - (axis === 'y' ? 4 : 0), Number(t.dataset.value)]);
+            const ticks = [...node.closest('svg').querySelectorAll(`text[data-tick=${axis}]`)]
+              .map(t => [t.getAttribute(axis) - (axis === 'y' ? 4 : 0), Number(t.dataset.value)]);
             const [[p, v], [q, w]] = [ticks[0], ticks.at(-1)];
             return v + (value - p) / (q - p) * (w - v);
           };
-          return [scale('x', 'cx', Number(node.getAttribute('cx'))), scale('y', 'cy', Number(node.getAttribute('cy')))];
+          const at = (name) => Number(node.getAttribute(name));
+          return [scale('x', 'cx', at('cx')), scale('y', 'cy', at('cy'))];
         })""",
     )
 
@@ -129,26 +133,61 @@ def moving(page):
     an element, "animation" for one that runs.
     """
     return page.evaluate(
-        """() => [...document.querySelectorAll(":not(mjx-container *)")].flatMap((node) => [null, "::before", "::after"].flatMap((part) => {
-          const { animationName, transitionDuration, scrollBehavior } = getComputedStyle(node, part);
-          const moves = animationName !== "none" || transitionDuration.split(", ").some((time) => parseFloat(time) > 0) || scrollBehavior === "smooth";
-          return moves ? [`${node.localName}.${node.getAttribute("class")}${part ?? ""}`] : [];
-        })).concat(document.getAnimations().map(() => "animation"))"""
+        """() => {
+          const parts = (node) => [null, "::before", "::after"].flatMap((part) => {
+            const style = getComputedStyle(node, part);
+            const moves = style.animationName !== "none" || style.scrollBehavior === "smooth"
+              || style.transitionDuration.split(", ").some((time) => parseFloat(time) > 0);
+            return moves ? [`${node.localName}.${node.getAttribute("class")}${part ?? ""}`] : [];
+          });
+          return [...document.querySelectorAll(":not(mjx-container *)")].flatMap(parts)
+            .concat(document.getAnimations().map(() => "animation"));
+        }"""
     )
+
+
+# axe-core at the whole page, and its costly rule, contrast, at the first, the middle and the last
+# of the texts that are alike: of one kind in one place of the tree, in the same colours all the way
+# up.
+AXE = """async () => {
+  const numbers = new Map(), chains = new Map(), alike = new Map();
+  const number = (key) => numbers.get(key) ?? numbers.set(key, numbers.size).get(key);
+  const chain = (node) => {
+    if (!node) return "";
+    if (!chains.has(node)) {
+      const style = getComputedStyle(node);
+      chains.set(node, number([
+        chain(node.parentElement), node.localName, node.getAttribute("class"),
+        style.backgroundColor, style.backgroundImage, style.opacity, style.filter,
+        style.mixBlendMode, style.position, style.overflow,
+      ].join("|")));
+    }
+    return chains.get(node);
+  };
+  const says = (node) => node.matches("input, select, textarea, button")
+    || [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+  for (const node of document.body.querySelectorAll("*")) {
+    node.removeAttribute("data-one-of-its-kind");
+    if (!says(node) || !node.checkVisibility({ visibilityProperty: true })) continue;
+    const { color, fontSize, fontWeight, textShadow } = getComputedStyle(node);
+    const key = [chain(node), color, fontSize, fontWeight, textShadow].join("|");
+    alike.set(key, [...(alike.get(key) ?? []), node]);
+  }
+  for (const nodes of alike.values())
+    for (const i of [0, nodes.length >> 1, nodes.length - 1])
+      nodes[i].setAttribute("data-one-of-its-kind", "");
+  axe.configure({ rules: [{ id: "color-contrast", selector: "[data-one-of-its-kind]" }] });
+  const { violations } = await axe.run({ resultTypes: ["violations"], preload: false });
+  return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(
+      ({ target, html }) => `${id}: ${target} ${html.slice(0, 100)}`));
+}"""
 
 
 def axe_faults(page):
     """What axe-core finds that is serious or critical: "rule: target" a fault."""
-    from axe_playwright_python.sync_playwright import Axe
+    from axe_playwright_python.base import AXE_SCRIPT
 
-    found = (
-        Axe()
-        .run(page, options={"resultTypes": ["violations"], "preload": False})
-        .response["violations"]
-    )  # preload: it would ask for style sheets anew
-    return [
-        f"{fault['id']}: {node['target']} {node['html'][:100]}"
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]
+    if page.evaluate("!window.axe"):
+        page.evaluate(AXE_SCRIPT)
+    return page.evaluate(AXE)

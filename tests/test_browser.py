@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from browsers import VIEW, axe_faults, moving, opened
-from test_chapters import CHAPTERS, ROOT, make
+from test_chapters import CHAPTERS, ROOT, built_book
 
 HTML = ROOT / "_build/ci/_build/html"
 PAGES = [
@@ -30,8 +30,7 @@ def sites():
         def log_message(self, *args):
             pass
 
-    done = make("html")
-    assert done.returncode == 0, done.stdout + done.stderr
+    built_book()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=HTML))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield {"http": f"http://127.0.0.1:{server.server_port}", "file": HTML.as_uri()}
@@ -50,8 +49,11 @@ def colliding(page):
     return page.eval_on_selector_all(
         ".svdicl .chart",
         """charts => charts.flatMap(chart => {
-          const ticks = [...chart.querySelectorAll('text[data-tick=x]')].map(tick => [tick.getBoundingClientRect(), tick.textContent]).sort(([a], [b]) => a.left - b.left);
-          return ticks.slice(1).filter(([box], i) => box.left <= ticks[i][0].right).map(([, text]) => text);
+          const ticks = [...chart.querySelectorAll('text[data-tick=x]')]
+            .map(tick => [tick.getBoundingClientRect(), tick.textContent])
+            .sort(([a], [b]) => a.left - b.left);
+          return ticks.slice(1).filter(([box], i) => box.left <= ticks[i][0].right)
+            .map(([, text]) => text);
         })""",
     )
 
@@ -62,13 +64,6 @@ def looks(widget):
         """node => [node.innerText, ...[...node.querySelectorAll('svg')].map(svg => svg.innerHTML),
         ...[...node.querySelectorAll('canvas')].map(canvas => canvas.toDataURL())].join()"""
     )
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_opened_from_its_folder_asks_for_nothing_and_says_no_error(browser, sites, name):
-    with opened(browser, f"{sites['file']}/{name}.html") as page:
-        assert page.faults == []
-        assert not page.locator(".alone").count(), "a widget did not start"
 
 
 @pytest.mark.parametrize("way", ["http", "file"])
@@ -83,21 +78,36 @@ def test_a_search_begun_on_a_page_finds_chapters_and_says_no_error(browser, site
         assert page.faults == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, theme):
-    with opened(
-        browser, f"{sites['http']}/{name}.html", theme=theme, reduced_motion="reduce"
-    ) as page:
-        assert page.locator("html").get_attribute("data-theme") == theme
+def assert_fits(page):
+    """Nothing can be pushed sideways, and no numbers on an axis run into each other."""
+    assert overflow(page) == 0 and colliding(page) == []
+
+
+THEMES = ["light", "dark"]
+
+
+@pytest.mark.parametrize(
+    "name, themes", [(name, THEMES[:: (-1) ** i]) for i, name in enumerate(PAGES)]
+)
+def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, themes):
+    """Opened in one theme, every other page in the dark one, and then seen in the other."""
+    url = f"{sites['http']}/{name}.html"
+    with opened(browser, url, theme=themes[0], reduced_motion="reduce") as page:
         page.wait_for_timeout(800)
-        assert axe_faults(page) == []
-        assert overflow(page) == 0 and colliding(page) == []
-        page.set_viewport_size({"width": 390, "height": 844})
-        page.wait_for_timeout(
-            800
-        )  # the theme then makes what now scrolls reachable from the keyboard
-        assert overflow(page) == 0 and colliding(page) == []
+        for width, height in ((1280, 900), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            if width == 390:
+                page.wait_for_timeout(
+                    800
+                )  # the theme then makes what now scrolls reachable from the keyboard
+            for theme in themes if width == 1280 else reversed(themes):
+                page.emulate_media(color_scheme=theme)
+                page.wait_for_function(
+                    "theme => document.documentElement.dataset.theme === theme", arg=theme
+                )
+                page.wait_for_timeout(100)
+                assert_fits(page)
+                assert axe_faults(page) == [], (theme, width)
         # (a wide table scrolls within its own frame)
         cut = page.eval_on_selector_all(
             ".widget p, .widget label, .widget figcaption, .widget text",
@@ -105,15 +115,18 @@ def test_a_page_from_a_server_shuts_nobody_out_and_fits(browser, sites, name, th
             " n.textContent)",
         )
         assert cut == []
-        assert axe_faults(page) == []
         assert page.faults == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard_and_without_motion_if_so_asked(
+def test_a_page_from_its_folder_asks_for_nothing_and_each_slider_redraws_its_widget(
     browser, sites, name
 ):
-    with opened(browser, f"{sites['file']}/{name}.html", reduced_motion="reduce") as page:
+    """From the keyboard, and without motion if the reader asked for that."""
+    with opened(browser, f"{sites['file']}/{name}.html") as page:
+        assert page.faults == []
+        assert not page.locator(".alone").count(), "a widget did not start"
+        page.emulate_media(reduced_motion="reduce")
         states = {}
         for script in page.locator(
             'script[type="application/vnd.jupyter.widget-state+json"]'
@@ -128,7 +141,10 @@ def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard
         page.evaluate("""() => {
             const ask = window.requestAnimationFrame;
             window.framesAsked = 0;
-            window.requestAnimationFrame = (...what) => { window.framesAsked++; return ask(...what); };
+            window.requestAnimationFrame = (...what) => {
+              window.framesAsked++;
+              return ask(...what);
+            };
         }""")
         for widget in widgets:
             for slider in widget.locator("input[type=range]").all():
@@ -150,6 +166,7 @@ def test_every_widget_has_its_state_and_each_slider_redraws_it_from_the_keyboard
             page.wait_for_timeout(300)
             assert [looks(widget) for widget in widgets] == still, "a widget moves by itself"
             assert page.evaluate("framesAsked") == frames, "a script draws frame after frame"
+        assert page.faults == []
 
 
 def test_who_did_not_ask_for_it_has_motion_and_who_did_has_none_whatever_the_style_sheets_say(

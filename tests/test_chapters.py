@@ -2,9 +2,11 @@
 book.
 """
 
+import fcntl
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -16,10 +18,30 @@ CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 
 
 def make(*arguments):
-    env = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}
-    return subprocess.run(
-        ["make", "PROFILE=ci", *arguments], cwd=ROOT, env=env, capture_output=True, text=True
-    )
+    """Runs Make for the profile ci, one at a time however many processes test."""
+    env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL")}
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with open(ROOT / "_build/tests.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return subprocess.run(
+            ["make", "PROFILE=ci", *arguments], cwd=ROOT, env=env, capture_output=True, text=True
+        )
+
+
+@cache
+def book():
+    """The folder of the built book; `make test` has built it, and so all that is done here is to
+    look whether it is up to date. A failure is not tried a second time.
+    """
+    done = make("html")
+    return done, ROOT / "_build/ci/_build/html"
+
+
+def built_book():
+    """That folder, or the failure of the build."""
+    done, folder = book()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

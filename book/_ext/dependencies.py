@@ -38,12 +38,20 @@ def modules(root: Path = ROOT) -> dict[str, Path]:
 
 
 def front_door(root: Path = ROOT) -> dict[str, str]:
-    """Name → dotted module, from the table of names that the package imports when asked for them."""
+    """Name → dotted module, from the table of what the package imports when asked for it."""
     for node in ast.parse((root / PACKAGE / "__init__.py").read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_FRONT":
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_FILES":
             table = ast.literal_eval(node.value)
             return {name: f"{PACKAGE}.{module}" for name, module in table.items()}
-    raise ValueError(f"{PACKAGE}/__init__.py has no table _FRONT of the names that it gives")
+    raise ValueError(f"{PACKAGE}/__init__.py has no table _FILES of the names that it gives")
+
+
+def run(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of code that runs: not those that only a checker of types reads."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            yield from run(child)
 
 
 def imports(tree: ast.AST, root: Path = ROOT) -> set[str]:
@@ -57,14 +65,14 @@ def imports(tree: ast.AST, root: Path = ROOT) -> set[str]:
         inner = f"{module}.{name}"
         return inner if file_of(inner, root) else module
 
-    for node in ast.walk(tree):
+    for node in run(tree):
         if isinstance(node, ast.Import):
             ours = [alias for alias in node.names if alias.name.split(".")[0] == PACKAGE]
             found |= {alias.name for alias in ours}
             aliases |= {alias.asname or PACKAGE for alias in ours if alias.name == PACKAGE}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
             found |= {member(node.module, alias.name) for alias in node.names}
-    for node in ast.walk(tree):
+    for node in run(tree):
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in aliases:
             found.add(member(PACKAGE, node.attr))
     return found
