@@ -149,18 +149,13 @@ def exponential_features(x: Tensor, degree: int) -> Tensor:
     One feature for each monomial: x^α / √α!. (Appendix A.2 leaves φ infinite.) Taught in chapter
     09.
     """
-    powers = torch.stack(
-        [x**p / math.sqrt(math.factorial(p)) for p in range(degree + 1)]
-    )  # (degree + 1, d_k, T)
-    features, left = (
-        torch.ones(1, x.shape[-1], dtype=x.dtype),
-        torch.full((1,), degree),
-    )  # left: the degree each may still grow by
+    degrees = range(degree + 1)
+    powers = [x**p / math.sqrt(math.factorial(p)) for p in degrees]  # each (d_k, T)
+    features = torch.ones(1, x.shape[-1], dtype=x.dtype)
+    left = torch.full((1,), degree)  # the degree each feature may still grow by
     for i in range(x.shape[0]):
-        grown = [
-            (features[left >= p] * powers[p, i], left[left >= p] - p) for p in range(degree + 1)
-        ]
-        features, left = torch.cat([f for f, _ in grown]), torch.cat([l for _, l in grown])
+        features = torch.cat([features[left >= p] * powers[p][i] for p in degrees])
+        left = torch.cat([left[left >= p] - p for p in degrees])
     return features
 
 
@@ -206,9 +201,8 @@ def noise_spectrum(gradients: Tensor, shots: int) -> Tensor:
     """
     centred = (gradients - gradients.mean(-3, keepdim=True)).flatten(-2)  # (…, N, D)
     few, many = sorted(centred.shape[-2:])
-    values = torch.linalg.eigvalsh(
-        centred @ centred.mT if centred.shape[-2] == few else centred.mT @ centred
-    ).flip(-1)  # (…, min(N, D))
+    gram = centred @ centred.mT if centred.shape[-2] == few else centred.mT @ centred
+    values = torch.linalg.eigvalsh(gram).flip(-1)  # (…, min(N, D))
     exact_zero = values <= many * torch.finfo(values.dtype).eps * values[..., :1]
     return _shrink(centred.shape[-2], shots) / centred.shape[-2] * values.masked_fill(exact_zero, 0)
 
@@ -231,28 +225,23 @@ def bound_terms(layers: Sequence[Layer], H: Tensor, shots: int, ridge: float = 0
     W = torch.zeros(*H.shape[:-2], d, d, dtype=H.dtype)
     one = torch.eye(d, dtype=H.dtype)
     for t, (layer, step) in enumerate(zip(layers, trajectory(layers, H))):
-        values = (
-            noise_spectrum(demonstration_gradients(layer, step.H, W), shots) + ridge
-        )  # (B, min(N, D))
+        gradients = demonstration_gradients(layer, step.H, W)
+        values = noise_spectrum(gradients, shots) + ridge  # (B, min(N, D))
         hidden = d * d - values.shape[-1]
         trace = values.sum(-1) + hidden * ridge
-        log_det = values.log().sum(-1) + (
-            hidden * math.log(ridge) if ridge and hidden else -math.inf if hidden else 0.0
-        )
+        log_det = values.log().sum(-1)
+        if hidden:
+            log_det = log_det + hidden * (math.log(ridge) if ridge else -math.inf)
         update, path, gradient = (
             x.square().sum((-2, -1)) for x in (step.update, one + W, step.gradient)
         )
-        mean = {
-            "update": update,
-            "path": path,
-            "gradient": gradient,
-            "trace": trace,
-            "log_det": log_det,
-        }
-        rows.append({"layer": t, **{name: value.mean().item() for name, value in mean.items()}})
-        rows[-1]["information"] = _nats((update * path + trace).mean(), log_det.mean(), d * d)
-        rows[-1]["printed"] = _nats((update * path + trace), log_det, d * d)
-        rows[-1]["tight"] = _nats((gradient + trace).mean(), log_det.mean(), d * d)
+        columns = ("update", "path", "gradient", "trace", "log_det")
+        means = [x.mean().item() for x in (update, path, gradient, trace, log_det)]
+        row = {"layer": t, **dict(zip(columns, means))}
+        row["information"] = _nats((update * path + trace).mean(), log_det.mean(), d * d)
+        row["printed"] = _nats((update * path + trace), log_det, d * d)
+        row["tight"] = _nats((gradient + trace).mean(), log_det.mean(), d * d)
+        rows.append(row)
         W = step.W
     return pd.DataFrame(rows)
 
@@ -273,9 +262,8 @@ def update_bound(layer: Layer, H: Tensor) -> Tensor:
     N times this bounds ‖ΔW_icl‖_F²; this alone does not, since demonstrations that agree add up
     before the square. Taught in chapter 10.
     """
-    return ((layer.V @ H).square().sum(-2) * (layer.K @ H).square().sum(-2)).sum(
-        -1
-    ) * layer.Q.square().sum()
+    each = (layer.V @ H).square().sum(-2) * (layer.K @ H).square().sum(-2)  # (…, N)
+    return each.sum(-1) * layer.Q.square().sum()
 
 
 def clipped_layer(layer: Layer, clip_rate: float, roles: str = "vkq") -> Layer:
@@ -286,12 +274,9 @@ def clipped_layer(layer: Layer, clip_rate: float, roles: str = "vkq") -> Layer:
     for role in roles.upper():
         if role not in Layer._fields:
             raise ValueError(f"roles is {roles!r}, but may hold only the letters v, k and q")
-        factors = SVD.of(getattr(layer, role))
-        cut[role] = (
-            factors.truncate(rank_at(len(factors.S), clip_rate))
-            if clip_rate
-            else getattr(layer, role)
-        )
+        if clip_rate:  # at 0 it keeps every bit
+            svd = SVD.of(getattr(layer, role))
+            cut[role] = svd.truncate(rank_at(len(svd.S), clip_rate))
     return layer._replace(**cut)
 
 
