@@ -23,23 +23,21 @@ LESSONS = [
 TAUGHT = squeezed("\n".join(path.read_text() for path in LESSONS if path.suffix in (".md", ".py")))
 
 
+KEPT_BACK = {
+    line: kind for master in MASTERS for line, kind in master.secrets().items() if len(line) >= 24
+}
+OWN = {
+    line
+    for line, kind in KEPT_BACK.items()
+    if kind in ("rubric", "hidden test", "notes") or line not in TAUGHT
+}
+
+
 def leaks(text):
     """What `text` holds of a master's own. A line of a solution that the lessons teach as well is
     theirs.
     """
-    kept_back = {
-        line: kind
-        for master in MASTERS
-        for line, kind in master.secrets().items()
-        if len(line) >= 24
-    }
-    own = [
-        line
-        for line, kind in kept_back.items()
-        if kind in ("rubric", "hidden test", "notes") or line not in TAUGHT
-    ]
-    found = [line for master in MASTERS for line in master.leaks(text)]
-    return [line for line in found if line in own]
+    return [line for master in MASTERS for line in master.leaks(text) if line in OWN]
 
 
 def texts(root):

@@ -11,6 +11,7 @@ import json
 import re
 import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -185,6 +186,7 @@ class Master:
                     f" questions are {known}"
                 )
 
+    @cache  # asked for at every page that might hold one
     def secrets(self) -> dict[str, str]:
         """The lines that must not reach a learner, blanks dropped, and what each is of: solution,
         rubric, hidden test, notes or mutant.
