@@ -23,7 +23,7 @@ export MALLOC_TRIM_THRESHOLD_ := 4294967296
 export OMP_WAIT_POLICY := PASSIVE
 # One thread for a chapter, and JOBS chapters at once: on matrices this small a second thread gains next to nothing. (Several goals, `make clean book`, in turn.)
 export OMP_NUM_THREADS := 1
-MAKEFLAGS += $(if $(word 2,$(MAKECMDGOALS)),,--jobs=$(JOBS))
+MAKEFLAGS += $(if $(word 2,$(MAKECMDGOALS))$(filter-out 0,$(MAKELEVEL)),,--jobs=$(JOBS))
 export TOKENIZERS_PARALLELISM := false
 
 .PHONY: book html chapters test check chromium serve assignments models lock vendor clean

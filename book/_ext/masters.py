@@ -11,7 +11,7 @@ import json
 import re
 import tempfile
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 
 import jupytext
@@ -186,11 +186,14 @@ class Master:
                     f" questions are {known}"
                 )
 
-    @cache  # asked for at every page that might hold one
     def secrets(self) -> dict[str, str]:
         """The lines that must not reach a learner, blanks dropped, and what each is of: solution,
         rubric, hidden test, notes or mutant.
         """
+        return self._secrets
+
+    @cached_property  # asked for at every page that might hold one
+    def _secrets(self) -> dict[str, str]:
         lines = []
         for question in self.questions:
             kind = "rubric" if question.manual else "solution"
