@@ -1,12 +1,56 @@
-"""Makes the module's docstrings, which are plain text with `code` in it, fit for Sphinx, and names
-the chapter that teaches each entry.
+"""The page of the module: every public file under its room, so that none can be forgotten; and
+docstrings, which are plain text with `code` in it, made fit for Sphinx.
+
+Each entry names the chapter that teaches it.
 """
 
+import ast
 import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+MODULE = ROOT / "svdicl_lite"
+MARK = "<!-- the rooms -->"  # in book/api.md, where rooms() goes
+ROOMS = "clipping scoring search tasks tasks/worlds models training . widgets classroom cli".split()
+NO_MEMBERS = ("classroom", "cli")  # programs: what they offer is a command line
+
+
+def public_files(room: str) -> list[Path]:
+    """The files of a room that a reader may import, those of the front door first."""
+    text = (MODULE / "__init__.py").read_text()
+    files = sorted(path for path in (MODULE / room).glob("*.py") if path.stem[0] != "_")
+    address = lambda path: ".".join(path.relative_to(MODULE).with_suffix("").parts)
+    places = {path: text.find(f': "{address(path)}"') for path in files}
+    return sorted(files, key=lambda path: places[path] if places[path] >= 0 else len(text))
+
+
+def rooms() -> str:
+    """Markdown: a heading a room, with what its docstring says, and its files beneath."""
+    page = []
+    for room in ROOMS:
+        if room == ".":
+            page.append("## Single files\n\nWhat belongs to no room.")
+        else:
+            told = ast.get_docstring(ast.parse((MODULE / room / "__init__.py").read_text()))
+            page.append(f"## {room.replace('/', '.')}\n\n{told.partition(chr(10) * 2)[0]}")
+        page += [_entry(path, room) for path in public_files(room)]
+    return "\n\n".join(page)
+
+
+def _entry(path: Path, room: str) -> str:
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    lines = [f".. automodule:: {module}"]
+    widget = re.search(r"^class (\w+)\(Widget\)", path.read_text(), re.M)
+    if widget:  # its traits and methods are not for calling
+        lines += ["", f".. autoclass:: svdicl_lite.widgets.{widget[1]}"]
+    elif room not in NO_MEMBERS:
+        lines += ["   :members:", "   :member-order: bysource"]
+    return "\n".join([f"### {path.stem}", "", "```{eval-rst}", *lines, "```"])
+
+
+def _insert_rooms(app, docname, source) -> None:
+    source[0] = source[0].replace(MARK, rooms())
 
 
 def chapter_labels() -> dict[str, str]:
@@ -27,29 +71,21 @@ def _reference(number: str, labels: dict[str, str]) -> str:
 def _fit(app, what, name, obj, options, lines) -> None:
     text = "\n".join(lines)
     labels = app.svdicl_chapters
-    if what == "module":
-        number = None
-    else:
+    number = None
+    if what in ("class", "function", "data") and not re.search(r"chapter \d\d", text):
         of_module = re.search(r"chapter (\d\d)", sys.modules[_module(name)].__doc__ or "")
-        number = (
-            of_module[1]
-            if of_module
-            and what in ("class", "function", "data")
-            and not re.search(r"chapter \d\d", text)
-            else None
-        )
-    text = text.replace("\\", "\\\\").replace("*", "\\*").replace("|", "\\|")
-    text = re.sub(
-        r"(?<!`)`([^`]+)`(?!`)",
-        lambda code: "``"
-        + code[1].replace("\\*", "*").replace("\\|", "|").replace("\\\\", "\\")
-        + "``",
-        text,
-    )
+        number = of_module and of_module[1]
+    text = re.sub(r"[\\*|]|_(?=\W|$)", r"\\\g<0>", text)  # signs that mean something to Sphinx
+    text = re.sub(r"(?<!`)`([^`]+)`(?!`)", _literal, text)
     text = re.sub(r"\b[Cc]hapter (\d\d)", lambda found: _reference(found[1], labels), text)
     if number:
         text += f"\n\nTaught in {_reference(number, labels)}.\n"
     lines[:] = text.split("\n")
+
+
+def _literal(code: re.Match) -> str:
+    """`code` as ``code``, in which no sign is escaped."""
+    return "``" + re.sub(r"\\([\\*|_])", r"\1", code[1]) + "``"
 
 
 def _module(name: str) -> str:
@@ -62,5 +98,6 @@ def _module(name: str) -> str:
 def setup(app):
     app.setup_extension("sphinx.ext.autodoc")
     app.svdicl_chapters = chapter_labels()
+    app.connect("source-read", _insert_rooms)
     app.connect("autodoc-process-docstring", _fit)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
