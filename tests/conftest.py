@@ -1,4 +1,6 @@
-"""What tests share: a browser, the tokenizer, the tasks, and a random GPT-2 too small to wait for."""
+"""What tests share: a browser, the tokenizer, the tasks, and a random GPT-2 too small to wait
+for.
+"""
 
 import copy
 import hashlib

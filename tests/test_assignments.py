@@ -33,7 +33,7 @@ each_mutant = pytest.mark.parametrize(
 
 
 class Built:
-    """One built assignment: what is handed out, the solution, and the tests as the grader has them."""
+    """One built assignment: what is handed out, the solution, and the tests as graded."""
 
     def __init__(self, folder, scratch):
         self.folder, name = folder, folder.name

@@ -1,4 +1,4 @@
-"""A widget in JupyterLab: a drag in the page reaches Python, and Python's change reaches the page."""
+"""A widget in JupyterLab: a drag in the page reaches Python, and Python's change the page."""
 
 import json
 import os
