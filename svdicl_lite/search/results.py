@@ -9,9 +9,21 @@ from functools import cached_property
 
 import numpy as np
 
+from svdicl_lite.power import smallest_gain_seen
 from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.gains import split_gain
+from svdicl_lite.search import verdict
 from svdicl_lite.search.cells import Cell
-from svdicl_lite.stats import Interval, mcnemar, paired_bootstrap, sign_flip_test
+from svdicl_lite.search.shown import result_html
+from svdicl_lite.stats import (
+    SETS_NEEDED,
+    Interval,
+    interval_over_sets,
+    mcnemar,
+    mean_interval,
+    paired_bootstrap,
+    sign_flip_test,
+)
 
 
 @dataclass(frozen=True)
@@ -25,10 +37,12 @@ class Comparison:
 
     @property
     def validation_gain(self) -> float:
+        """What the choice gained on the data that made it, in shares of examples."""
         return self.validation_after.accuracy - self.validation_before.accuracy
 
     @property
     def test_gain(self) -> float:
+        """What it gained on the test data: the gain to quote."""
         return self.test_after.accuracy - self.test_before.accuracy
 
     @property
@@ -66,27 +80,101 @@ class Comparison:
         """
         return sign_flip_test(self.gain_by_set)
 
-    def verdict(self) -> str:
-        """Four lines: accuracy on test before and after, balanced accuracy, the gain with its
-        interval and p-value, and what validation had promised.
+    # The two parts of the gain.
+
+    @cached_property
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) reading and (N,) lean, example by example: see `scoring.gains.split_gain`."""
+        return split_gain(self.test_before, self.test_after)
+
+    @property
+    def reading(self) -> float:
+        """The part of the test gain that remains where both models lean to no label."""
+        return float(self.parts[0].mean())
+
+    @property
+    def lean(self) -> float:
+        """The rest of the test gain: a threshold that moved."""
+        return float(self.parts[1].mean())
+
+    # Intervals (95 %). Over sets: for new demonstrations, None if there are too few sets to say.
+
+    @cached_property
+    def gain_over_sets(self) -> Interval | None:
+        """Student's t over the sets: *the* interval of the test gain."""
+        return self._over_sets(self.parts[0] + self.parts[1])
+
+    @cached_property
+    def reading_over_sets(self) -> Interval | None:
+        """Of `reading`."""
+        return self._over_sets(self.parts[0])
+
+    @cached_property
+    def lean_over_sets(self) -> Interval | None:
+        """Of `lean`."""
+        return self._over_sets(self.parts[1])
+
+    @cached_property
+    def reading_interval(self) -> Interval:
+        """Of `reading`, for the demonstrations as they are: the examples are taken as independent,
+        and the thresholds as known.
         """
-        low, high = self.gain_interval
+        return mean_interval(self.parts[0])
+
+    @cached_property
+    def lean_interval(self) -> Interval:
+        """Of `lean`, for the demonstrations as they are."""
+        return mean_interval(self.parts[1])
+
+    def _over_sets(self, outcomes: np.ndarray) -> Interval | None:
+        return interval_over_sets(outcomes, self.test_before.demonstration_sets)
+
+    @property
+    def discrimination_gain(self) -> float:
+        """The change of discrimination on test, in shares of pairs."""
+        return self.test_after.discrimination - self.test_before.discrimination
+
+    @cached_property
+    def discrimination_gain_over_sets(self) -> Interval | None:
+        """Student's t over the sets, paired."""
         before, after = self.test_before, self.test_after
-        shown = " → ".join(
-            "{:.3f} [{:.3f}, {:.3f}]".format(outcome.accuracy, *outcome.interval)
-            for outcome in (before, after)
-        )
-        return (
-            f"test accuracy {shown}, n = {after.n:,}\nbalanced accuracy"
-            f" {before.balanced_accuracy:.3f} → {after.balanced_accuracy:.3f}, chance"
-            f" {1 / after.scores.shape[1]:.3g}\ngain {self.test_gain:+.3f} [{low:+.3f},"
-            f" {high:+.3f}], McNemar p = {self.p_value:.2g}\nvalidation promised"
-            f" {self.validation_gain:+.3f}, n = {self.validation_after.n:,}; optimism"
-            f" {self.optimism:+.3f}"
-        )
+        change = after.discrimination_by_set - before.discrimination_by_set
+        return interval_over_sets(change, np.arange(len(change)))
+
+    @cached_property
+    def smallest_gain_seen(self) -> float | None:
+        """The gain that this test, with as many answers changed and sets as different as here,
+        would see as often as not; None where nothing changed, or nothing so small could be seen.
+        """
+        n, sets = self.test_before.n, len(self.gain_by_set)
+        change = self.test_after.correct.astype(float) - self.test_before.correct
+        changed = float(np.abs(change).mean())
+        if changed == 0:
+            return None
+        if sets < SETS_NEEDED:
+            return smallest_gain_seen(n, 1, changed)
+        within = (changed - self.test_gain**2) * sets / n
+        spread = np.sqrt(max(0.0, self.gain_by_set.var(ddof=1) - within))
+        return smallest_gain_seen(n, sets, changed, spread)
+
+    @property
+    def kind(self) -> str:
+        """What the change on test is: reading, lean, both, loss, unclear, none or collapse; see
+        `search.verdict.kind`.
+        """
+        return verdict.kind(self)
+
+    def verdict(self) -> str:
+        """Accuracy on test before and after, the gain with its intervals and tests, its two parts,
+        what kind of gain it is, what validation had promised, and what the p-value counts.
+        """
+        return verdict.text(self)
 
     def __str__(self) -> str:
         return self.verdict()
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
 
 
 @dataclass(frozen=True)
@@ -101,18 +189,22 @@ class SearchResult(Comparison):
 
     @property
     def layer(self) -> int:
+        """The layer that was clipped."""
         return self.chosen_cell.layer
 
     @property
     def module(self) -> str:
+        """The module of it."""
         return self.chosen_cell.module
 
     @property
     def clip_rate(self) -> float:
+        """The rate chosen; 0 is no clip."""
         return self.chosen_cell.clip_rate
 
     @property
     def clip_rates(self) -> tuple[float, ...]:
+        """The candidates, in order."""
         return tuple(cell.clip_rate for cell in self.cells)
 
     @property
