@@ -41,15 +41,20 @@ def split_rows(rows: list[dict], shared: list[str], seed: int) -> dict[str, list
 
     Rows that share a value of one of the columns `shared` come into the same split.
     """
-    parts = {split: [] for split in SHARES}
+    parts: dict[str, list[int]] = {split: [] for split in SHARES}
     for group in groups(rows, shared):
         names = sorted(near(str(rows[i][shared[0]])) for i in group)
-        parts[_split_of(names[0], seed)] += [rows[i] for i in group]
-    ordered = {}
-    for split, part in parts.items():
-        part.sort(key=lambda row: _hash(f"order {seed} {near(str(row[shared[0]]))} {row}"))
-        ordered[split] = interleaved(part)
-    return ordered
+        parts[_split_of(names[0], seed)] += group
+    met: Counter = Counter()
+    ranks = []  # by `shared` alone: other columns differ between languages
+    for row in rows:
+        key = tuple(near(str(row[column])) for column in shared)
+        ranks.append(_hash(f"order {seed} {key} {met[key]}"))
+        met[key] += 1
+    return {
+        split: interleaved([rows[i] for i in sorted(part, key=ranks.__getitem__)])
+        for split, part in parts.items()
+    }
 
 
 def groups(rows: list[dict], shared: list[str]) -> list[list[int]]:
