@@ -33,7 +33,13 @@ class RealTask:
         return fields + list(self.options)
 
 
-SENTIMENT = ("text: {text} sentiment: {label}", ("negative", "positive"), ("neg", "pos"))
+# The paper's template, but whole words. With its words, neg and pos, SmolLM2-135M hardly reads the
+# reviews at all: discrimination .58 against .87 (movies, validation, n = 96, four sets).
+SENTIMENT = (
+    "text: {text} sentiment: {label}",
+    ("negative", "positive"),
+    ("negative", "positive"),
+)
 TOPIC = "text: {text} classification: {label}"
 INFERENCE = (
     "{premise} Does this mean that {hypothesis} is true? select Yes or No? {label}",
