@@ -101,15 +101,18 @@ def clipped_outcome(
         return before, test()
 
 
+def told(module: str, layer: int, rate: float, method: str) -> str:
+    """A change in words."""
+    return f"{module} {layer} at {rate:g}" + ("" if method == "svd" else f", {method}")
+
+
 def algorithm_1(
     claim: str, name: str, task: str, labels: str, module: str, layer=None, method: str = "svd"
 ) -> tuple[Row, SearchResult]:
     """Row and result of a search: rate (and layer, by condition numbers) chosen on validation."""
     validation, test = (evaluator(name, task, labels, split) for split in ("validation", "test"))
     result = search_clip_rate(loaded(name)[0], validation, test, module, layer, method=method)
-    what = f"{module} {result.layer} at {result.clip_rate:g}" + (
-        "" if method == "svd" else f", {method}"
-    )
+    what = told(module, result.layer, result.clip_rate, method)
     return Row(claim, name, task, labels, what, result.test_before, result.test_after), result
 
 
@@ -139,43 +142,26 @@ def overridden(claim: str, found: tuple[Row, SearchResult]) -> list[Row]:
         )
         rows.append(Row(f"{claim}: cost", row.model, row.task, labels, row.change, *outcome))
     rows += [algorithm_1(f"{claim}: control", *place, method)[0] for method in CONTROLS]
-    validation, test = (
-        evaluator(row.model, row.task, "flipped", split) for split in ("validation", "test")
-    )
-    for change, outcome in (
-        (
-            f"layer {result.layer} dropped",
-            compare(validation, test, partial(dropped, loaded(row.model)[0], result.layer)),
-        ),
-        ("batch calibration, no clip", calibration(validation, test)),
-    ):
-        rows.append(
-            Row(
-                f"{claim}: control",
-                row.model,
-                row.task,
-                "flipped",
-                change,
-                outcome.test_before,
-                outcome.test_after,
-            )
-        )
-    return rows
+    asked = row.model, row.task, "flipped"
+    validation, test = (evaluator(*asked, split) for split in ("validation", "test"))
+    without = partial(dropped, loaded(row.model)[0], result.layer)
+    others = {
+        f"layer {result.layer} dropped": compare(validation, test, without),
+        "batch calibration, no clip": calibration(validation, test),
+    }
+    return rows + [
+        Row(f"{claim}: control", *asked, change, found.test_before, found.test_after)
+        for change, found in others.items()
+    ]
 
 
 def depth(name: str, task: str) -> list[Row]:
     """(b) The MLPs of all layers at ξ = .95 on canonical words."""
-    return [
-        Row(
-            "b",
-            name,
-            task,
-            "canonical",
-            f"mlp {layer} at 0.95",
-            *clipped_outcome(name, task, "canonical", layer, "mlp", 0.95),
-        )
-        for layer in range(n_layers(loaded(name)[0]))
-    ]
+    rows, asked = [], (name, task, "canonical")
+    for layer in range(n_layers(loaded(name)[0])):
+        outcome = clipped_outcome(*asked, layer, "mlp", 0.95)
+        rows.append(Row("b", *asked, f"mlp {layer} at 0.95", *outcome))
+    return rows
 
 
 def everywhere(name: str) -> list[Row]:
@@ -239,18 +225,9 @@ def recalled() -> list[Row]:
                 found[rate] = validation().accuracy
         rate = max(found, key=found.get)
         with clip.at(rate, factored=method == "svd"):
-            what = f"{module} {layer} at {rate:g}" + ("" if method == "svd" else f", {method}")
-            rows.append(
-                Row(
-                    "d" if method == "svd" else "d: control",
-                    "recall-gpt2",
-                    "recall",
-                    "",
-                    what,
-                    before,
-                    judged(),
-                )
-            )
+            after = judged()
+        claim, what = "d" if method == "svd" else "d: control", told(module, layer, rate, method)
+        rows.append(Row(claim, "recall-gpt2", "recall", "", what, before, after))
     return rows
 
 

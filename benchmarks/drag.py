@@ -19,7 +19,8 @@ from svdicl_lite.widgets import AskClippedModel
 MOVE = """async (number) => {
   const slider = document.querySelector("input[type=range]");
   slider.value = 0.3 + 0.005 * number;
-  const drawn = new Promise((resume) => new MutationObserver(() => requestAnimationFrame(() => setTimeout(resume)))
+  const painted = (resume) => () => requestAnimationFrame(() => setTimeout(resume));
+  const drawn = new Promise((resume) => new MutationObserver(painted(resume))
     .observe(document.querySelector(".told tbody"), { childList: true }));
   const start = performance.now();
   slider.dispatchEvent(new Event("input", { bubbles: true }));

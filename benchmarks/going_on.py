@@ -6,6 +6,9 @@ sentiment without a clip, and the clip behind the first layer that raises flippe
 with what it leaves of the other two. About ten minutes.
 """
 
+from functools import partial
+from itertools import product
+
 import torch
 
 from svdicl_lite.clipping.clip import Clip
@@ -40,6 +43,32 @@ SETTINGS = {  # every = steps between rows
     ),
 }
 
+
+def accuracies(evaluators):
+    return {setting: evaluate().accuracy for setting, evaluate in evaluators.items()}
+
+
+def shown(accuracies):
+    return "  ".join(f"{accuracies[setting]:.3f}" for setting in LABEL_SETTINGS)
+
+
+def look(model, evaluators):
+    """Prints a moment's row: accuracies without a clip, and with the best clip of flipped words."""
+    plain = accuracies(evaluators)
+    best_rise, best, left = 0.0, "none", plain
+    for module, layer in product(("mlp", "attn"), range(1, n_layers(model))):
+        clip = Clip(model, layer, module)
+        for rate in (0.75, 0.95, 0.99):
+            with clip.at(rate):
+                rise = evaluators["flipped"]().accuracy - plain["flipped"]
+                if rise > best_rise:
+                    best_rise, best = rise, f"{module} {layer} at {rate:g}"
+                    left = accuracies(evaluators)
+    row = f"   {shown(plain)}  | {best:>14} | {shown(left)}  | {100 * best_rise:+5.1f}"
+    print(row, flush=True)
+    return {}
+
+
 torch.set_num_threads(1)
 for name, (every, phase) in SETTINGS.items():
     model, tokenizer = load_model("icl-gpt2")
@@ -48,34 +77,9 @@ for name, (every, phase) in SETTINGS.items():
         for setting in LABEL_SETTINGS
     }
 
-    def look():
-        """The row of one moment: accuracies without a clip, and the best clip of flipped words."""
-        plain = {setting: evaluate().accuracy for setting, evaluate in evaluators.items()}
-        best = (0.0, "none", plain)
-        for module in ("mlp", "attn"):
-            for layer in range(1, n_layers(model)):
-                clip = Clip(model, layer, module)
-                for rate in (0.75, 0.95, 0.99):
-                    with clip.at(rate):
-                        rise = evaluators["flipped"]().accuracy - plain["flipped"]
-                        if rise > best[0]:
-                            left = {
-                                setting: evaluate().accuracy
-                                for setting, evaluate in evaluators.items()
-                            }
-                            best = (rise, f"{module} {layer} at {rate:g}", left)
-        show = lambda accuracies: "  ".join(
-            f"{accuracies[setting]:.3f}" for setting in LABEL_SETTINGS
-        )
-        print(
-            f"   {show(plain)}  | {best[1]:>14} | {show(best[2])}  | {100 * best[0]:+5.1f}",
-            flush=True,
-        )
-        return {}
-
     print(
         f"{name}, every {every} steps\n   canon. flipped arbit.  |           clip | canon. flipped"
         " arbit.  | flipped"
     )
     language.PROBE_EVERY = every
-    language.train(model, tokenizer, LanguageRecipe((phase,)), look)
+    language.train(model, tokenizer, LanguageRecipe((phase,)), partial(look, model, evaluators))

@@ -26,6 +26,22 @@ SETTINGS = {
     "trained-embeddings-every-symbol": (False, 0.2, 0.6, 64, 0),
 }
 
+
+def weighted_loss(model, generator, recipe, ordinary):
+    """What a step trains on: symbols that follow no trigger weigh `ordinary`."""
+
+    def loss(step):
+        sequences, _ = draw(recipe.batch, generator, recipe.alpha, recipe)
+        losses = nn.functional.cross_entropy(
+            model(sequences[:, :-1]).logits.transpose(1, 2), sequences[:, 1:], reduction="none"
+        )
+        weights = torch.where(sequences[:, :-1] == TRIGGER, 1.0, ordinary)
+        value = (losses * weights).sum() / weights.sum()
+        return value, value
+
+    return loss
+
+
 torch.set_num_threads(RECIPE.threads)
 for name in sys.argv[1:] or SETTINGS:
     frozen, ordinary, alpha, width, seed = SETTINGS[name]
@@ -35,16 +51,7 @@ for name in sys.argv[1:] or SETTINGS:
         model.transformer.wte.requires_grad_(True)
         model.lm_head = nn.Linear(width, len(SYMBOLS), bias=False)
         model.lm_head.weight = model.transformer.wte.weight  # tied, as GPT-2's
-
-    def loss(step):
-        sequences, _ = draw(recipe.batch, generator, alpha, recipe)
-        losses = nn.functional.cross_entropy(
-            model(sequences[:, :-1]).logits.transpose(1, 2), sequences[:, 1:], reduction="none"
-        )
-        weights = torch.where(sequences[:, :-1] == TRIGGER, 1.0, ordinary)
-        value = (losses * weights).sum() / weights.sum()
-        return value, value
-
+    loss = weighted_loss(model, generator, recipe, ordinary)
     loop.fit(model, [loop.Stage(loss, loop.rates([recipe]))], dict, every=300)
     layer, module, rate = best_clip(model, n=400)
     test = RecallEvaluator(model, "test", 1000)

@@ -45,9 +45,8 @@ try:
         execution_timeout=1800,
         # nothing is left to be said, and taking leave of torch lasts two seconds
         shutdown_kernel="immediate",
-        extra_arguments=[
-            "--log-level=ERROR"
-        ],  # each kernel would warn that whoever shares this machine may listen to it
+        # each kernel would warn that whoever shares this machine may listen to it
+        extra_arguments=["--log-level=ERROR"],
     )
 except PapermillExecutionError as error:
     sys.exit(
@@ -59,10 +58,8 @@ finally:
 for cell in done.cells:
     if "injected-parameters" in cell.metadata.get("tags", []):
         cell.metadata.tags.append("remove-cell")  # readers of the page need not see the plumbing
-seconds, megabytes = (
-    time.perf_counter() - start,
-    resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
-)
+seconds = time.perf_counter() - start
+megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 versions = {"python": platform.python_version()} | {
     name: version(name) for name in ("torch", "transformers", "numpy", "svdicl-lite")
 }

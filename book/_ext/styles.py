@@ -64,14 +64,15 @@ def sheet(folder: Path, file: str, names: set[str]) -> str:
             text += sheet(folder, posixpath.normpath(posixpath.join(here, address)), names)
         elif rule.type != "at-rule" or rule.lower_at_keyword != "charset":
             text += trimmed([rule], names) + "\n"
-    rebased = lambda m: (
-        f"url({m[1]}{posixpath.relpath(posixpath.join(here, m[2]), posixpath.dirname(SHEET))}{m[1]})"
-    )
-    return (
-        text
-        if here == posixpath.dirname(SHEET)
-        else re.sub(r"""url\((['"]?)(?!data:|#)([^)'"]+)\1\)""", rebased, text)
-    )
+    there = posixpath.dirname(SHEET)
+    if here == there:
+        return text
+
+    def rebased(url: re.Match) -> str:
+        address = posixpath.relpath(posixpath.join(here, url[2]), there)
+        return f"url({url[1]}{address}{url[1]})"
+
+    return re.sub(r"""url\((['"]?)(?!data:|#)([^)'"]+)\1\)""", rebased, text)
 
 
 def join(app, exception):
@@ -92,15 +93,11 @@ def join(app, exception):
     (folder / SHEET).write_text(style)
     version = hashlib.sha256(style.encode()).hexdigest()[:8]
     for page, text in pages.items():
-        links = list(LINK.finditer(text))
-        if links:
-            root, first = links[0]["root"], links[0][0]
-            text = LINK.sub(
-                lambda link: f'<link rel="stylesheet" href="{root}{SHEET}?v={version}" />'
-                * (link[0] == first),
-                text,
-            )
-            page.write_text(text)
+        first = LINK.search(text)
+        if first:
+            one = f'<link rel="stylesheet" href="{first["root"]}{SHEET}?v={version}" />'
+            head, tail = text[: first.start()], text[first.end() :]
+            page.write_text(head + one + LINK.sub("", tail))
 
 
 def setup(app):
