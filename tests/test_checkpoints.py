@@ -120,7 +120,7 @@ def test_a_tokenizer_that_transformers_would_replace_is_taken_from_its_file(fold
     described.save(str(folder / "tokenizer.json"))
     # this class cuts as GPT-2's does, which leaves a space with the number behind it
     change(folder / "tokenizer_config.json", tokenizer_class="GPT2Tokenizer", bos_token="<s>")
-    change(folder / "config.json", vocab_size=len(vocab))
+    change(folder / "config.json", vocab_size=len(vocab) + 8)
     AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder)).save_pretrained(folder)
     with pytest.warns(UserWarning, match="would replace the tokenizer of .*the file's own is used"):
         _, tokenizer = load_model(str(folder))

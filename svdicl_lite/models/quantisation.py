@@ -1,0 +1,115 @@
+"""What few bits do to a spectrum: how large the quantiser's noise is, and which singular values
+stand above it.
+
+A block of 32 weights shares a step d, and each weight is rounded to the next multiple, so that the
+errors are about uniform with standard deviation d / √12. A random m × n matrix of entries of
+standard deviation s has its singular values between s(√b − √a) and s(√b + √a), with a ≤ b its sides
+(Marchenko & Pastur 1967): those of the stored matrix that are not above that say nothing about the
+model, a condition number made from them included. Taught in chapter 14.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROLES = {
+    "attn_q": "q",
+    "attn_k": "k",
+    "attn_v": "v",
+    "attn_output": "o",
+    "ffn_gate": "gate",
+    "ffn_up": "up",
+    "ffn_down": "fc_out",
+}
+"""The names of a GGUF file's matrices, and ours."""
+STEP_FIRST = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")
+"""Kinds of block that begin with their step, in two bytes."""
+EXACT = ("F32", "F16", "BF16")
+
+
+def rounding_noise(file: str | Path) -> pd.DataFrame:
+    """One row per matrix in the layers of a GGUF file: layer, role, tensor (its name in the file),
+    kind of block, m and n (out, in), and `noise`, the standard deviation of the rounding.
+
+    Too large by up to 3 % in four bits: a block's least and largest weight are ends of its scale
+    and not rounded. Raises ValueError for kinds of block whose step is not stored plainly.
+    """
+    from gguf import GGUFReader
+
+    rows = []
+    for tensor in GGUFReader(file).tensors:
+        stem, layer, name, *_ = [*tensor.name.split("."), "", ""]
+        if stem != "blk" or name not in ROLES:
+            continue
+        n, m = (int(side) for side in tensor.shape)
+        kind = tensor.tensor_type.name
+        rows.append(
+            {
+                "layer": int(layer),
+                "role": ROLES[name],
+                "tensor": tensor.name,
+                "kind": kind,
+                "m": m,
+                "n": n,
+                "noise": _deviation(tensor, kind),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def noise_floor(m: int, n: int, noise: float) -> tuple[float, float]:
+    """The least and the largest singular value to expect of an m × n matrix of independent entries
+    of standard deviation `noise`.
+    """
+    a, b = sorted((m, n))
+    return noise * (math.sqrt(b) - math.sqrt(a)), noise * (math.sqrt(b) + math.sqrt(a))
+
+
+def noise_table(model, file: str | Path) -> pd.DataFrame:
+    """The spectra of a model's matrices beside the noise of the file that it was made from.
+
+    One row per matrix, as `rounding_noise` has them, with sigma_max, sigma_min, noise_low and
+    noise_high (`noise_floor`), `below`, the share of the singular values that are not above
+    noise_high, and two condition numbers: as they are, and with no singular value counted that is
+    not above the noise (1 if none is).
+    """
+    from svdicl_lite.clipping.matrices import matrices
+    from svdicl_lite.clipping.svd import condition_number, singular_values
+
+    found = []
+    for row in rounding_noise(file).to_dict("records"):
+        (matrix,) = matrices(model, row["layer"], row["role"])
+        S = singular_values(matrix.weight)
+        low, high = noise_floor(row["m"], row["n"], row["noise"])
+        above = S[high < S]
+        found.append(
+            {
+                **row,
+                "sigma_max": S[0].item(),
+                "sigma_min": S[-1].item(),
+                "noise_low": low,
+                "noise_high": high,
+                "below": 1 - len(above) / len(S),
+                "condition_number": condition_number(S),
+                "above_noise": (above[0] / above[-1]).item() if len(above) else 1.0,
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def _deviation(tensor, kind: str) -> float:
+    if kind in EXACT:
+        return 0.0
+    if kind not in STEP_FIRST:
+        raise ValueError(
+            f"{tensor.name} is stored as {kind}, whose steps depend on more than one number; the"
+            f" noise of {', '.join(STEP_FIRST)} can be told"
+        )
+    from gguf import GGML_QUANT_SIZES
+
+    _, width = GGML_QUANT_SIZES[tensor.tensor_type]
+    blocks = np.ascontiguousarray(tensor.data).reshape(-1, width)
+    steps = np.ascontiguousarray(blocks[:, :2]).view(np.float16).astype(np.float64)
+    return float(np.sqrt(np.mean(steps**2) / 12))
