@@ -22,6 +22,13 @@ CHOOSE_BY = ("accuracy", "calibrated", "discrimination")
 """What a search can choose by: accuracy as in the paper, or one of two that no lean can move."""
 
 
+def check_choose_by(choose_by: str) -> str:
+    """The name itself; raises ValueError for one that is not in CHOOSE_BY."""
+    if choose_by not in CHOOSE_BY:
+        raise ValueError(f"choose_by is {choose_by!r}, but must be one of {', '.join(CHOOSE_BY)}")
+    return choose_by
+
+
 def score_of(evaluation: "Evaluation", choose_by: str = "accuracy") -> float:
     """The number by which a search compares candidates; higher is better.
 
@@ -29,8 +36,7 @@ def score_of(evaluation: "Evaluation", choose_by: str = "accuracy") -> float:
     each set) or "discrimination". Raises ValueError for another name, and where discrimination is
     undefined because no set has examples of two classes.
     """
-    if choose_by not in CHOOSE_BY:
-        raise ValueError(f"choose_by is {choose_by!r}, but must be one of {', '.join(CHOOSE_BY)}")
+    check_choose_by(choose_by)
     if choose_by == "accuracy":
         return evaluation.accuracy
     if choose_by == "calibrated":

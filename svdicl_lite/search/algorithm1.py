@@ -14,6 +14,7 @@ from tqdm import tqdm
 from svdicl_lite.clipping.spectra import layer_of
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.scoring.reading import check_choose_by, score_of
 from svdicl_lite.search.cells import Cell, Map, judged
 from svdicl_lite.search.checks import check_cells, check_clip_rates, check_evaluators
 from svdicl_lite.search.journal import Journal
@@ -34,6 +35,7 @@ def search_clip_rate(
     seed: int = 0,
     journal: Journal | None = None,
     map: Map | None = None,
+    choose_by: str = "accuracy",
 ) -> SearchResult:
     """Algorithm 1. `layer` None lets the condition numbers choose it, "random" lets `seed`. The
     model is left as it was.
@@ -41,8 +43,11 @@ def search_clip_rate(
     Of equal validation scores the earliest rate wins, so a clip must beat the unclipped model to be
     chosen. `method` names what is done at each rate: "svd", or a control of
     `svdicl_lite.clipping.controls`, random ones drawn by `seed`. `journal` keeps what is finished,
-    `map` shares the work out (see `cells.judged`).
+    `map` shares the work out (see `cells.judged`). `choose_by` is the validation score: accuracy,
+    as in the paper, or calibrated accuracy or discrimination, which no lean can move (see
+    `scoring.reading.score_of`).
     """
+    check_choose_by(choose_by)
     rates = check_clip_rates(clip_rates)
     check_evaluators(model, validation, test)
     layer = layer_of(model, module, layer, top_k, reduction, expert, seed)
@@ -52,7 +57,7 @@ def search_clip_rate(
     bar = tqdm(work, "validation", len(cells), unit="rate", disable=None)
     outcomes = [outcome for _, outcome in bar]
     # max returns the first of equals, and the first of all is the model as it is
-    best = max(range(len(cells)), key=lambda i: outcomes[i].accuracy)
+    best = max(range(len(cells)), key=lambda i: score_of(outcomes[i], choose_by))
     candidates = [cells[i] for i in sorted({0, best})]
     tested = [outcome for _, outcome in judged(test, candidates, journal, map)]
     return SearchResult(
@@ -63,4 +68,5 @@ def search_clip_rate(
         cells=tuple(cells),
         validation=tuple(outcomes),
         chosen_cell=cells[best],
+        choose_by=choose_by,
     )

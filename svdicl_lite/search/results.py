@@ -186,6 +186,7 @@ class SearchResult(Comparison):
     cells: tuple[Cell, ...]  # the candidates, in order
     validation: tuple[Evaluation, ...]  # one for each
     chosen_cell: Cell
+    choose_by: str = "accuracy"  # of `scoring.reading.CHOOSE_BY`
 
     @property
     def layer(self) -> int:
@@ -213,8 +214,10 @@ class SearchResult(Comparison):
         return self.validation_after
 
     def __str__(self) -> str:
-        method = "" if self.chosen_cell.method == "svd" else f" ({self.chosen_cell.method})"
+        cell = self.chosen_cell
+        how = [] if cell.method == "svd" else [cell.method]
+        how += [] if self.choose_by == "accuracy" else [f"chosen by {self.choose_by}"]
+        said = f" ({', '.join(how)})" if how else ""
         return (
-            f"{self.module} of layer {self.layer} at ξ ="
-            f" {self.clip_rate:g}{method}\n{self.verdict()}"
+            f"{self.module} of layer {self.layer} at ξ = {self.clip_rate:g}{said}\n{self.verdict()}"
         )

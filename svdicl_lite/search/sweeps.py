@@ -29,9 +29,10 @@ def sweep(
 ) -> pd.DataFrame:
     """Every layer × module × rate, as in the paper's Figure 1; the model is left as it was.
 
-    One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %),
-    balanced_accuracy, and the `Evaluation` itself. `method`, `seed`, `journal` and `map` as for
-    `search_clip_rate`.
+    One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %, for these
+    demonstrations), balanced_accuracy, majority_accuracy, discrimination, calibrated_accuracy,
+    lean, collapsed, and the `Evaluation` itself, which has their intervals over sets. `method`,
+    `seed`, `journal` and `map` as for `search_clip_rate`.
     """
     cells = sweep_cells(model, layers, modules, clip_rates, expert, method, seed)
     check_evaluators(model, evaluator)
@@ -78,6 +79,11 @@ def sweep_table(judged: Iterable[tuple[Cell, Evaluation]]) -> pd.DataFrame:
             "low": outcome.interval.low,
             "high": outcome.interval.high,
             "balanced_accuracy": outcome.balanced_accuracy,
+            "majority_accuracy": outcome.majority_accuracy,
+            "discrimination": outcome.discrimination,
+            "calibrated_accuracy": outcome.calibrated_accuracy,
+            "lean": outcome.lean,
+            "collapsed": outcome.collapsed,
             "evaluation": outcome,
         }
         by_module.setdefault(cell.module, []).append(row)
