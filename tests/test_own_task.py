@@ -1,5 +1,7 @@
 import csv
 import json
+import random
+import unicodedata
 from collections import Counter
 from itertools import combinations
 
@@ -149,16 +151,16 @@ def test_a_text_that_occurs_twice_stays_once_with_its_first_label(tmp_path):
         {"text": "review number 5", "stars": "1", "by": ""},
     ]
     task = load(write_csv(tmp_path / "a.csv", rows))
-    assert task.dropped == {"all": 2} and pairs(task) == {
-        (row["text"], ("bad", "good")[int(row["stars"])]) for row in rows_of(60)
-    }
+    assert task.dropped == {"met before under another label": 1, "met before": 1}
+    assert task.said_of_dropped() == (
+        "2 rows left out of a: 1 met before under another label, 1 met before"
+    )
+    assert pairs(task) == {(row["text"], ("bad", "good")[int(row["stars"])]) for row in rows_of(60)}
 
 
 def test_classes_stand_in_the_order_of_the_label_words(tmp_path):
-    task = load(
-        write_csv(tmp_path / "a.csv", rows_of(60)), label_words={1: " good", 0: "bad", 2: "so"}
-    )
-    assert (task.classes, task.words()) == (("1", "0", "2"), ("good", "bad", "so"))
+    task = load(write_csv(tmp_path / "a.csv", rows_of(60)), label_words={1: " good", 0: "bad"})
+    assert (task.classes, task.words()) == (("1", "0"), ("good", "bad"))
     assert Counter(label for split in SPLITS for label in task.splits[split]["label"]) == {
         0: 30,
         1: 30,
@@ -219,10 +221,10 @@ def test_a_toml_may_name_three_files(tmp_path):
     task = load_task(
         write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS})
     )
-    assert [[row["text"] for row in task.splits[split]] for split in SPLITS] == [
-        [f"review number {i}" for i in range(*ends)] for ends in ((20,), (20, 30), (30, 36))
+    assert [sorted(row["text"] for row in task.splits[split]) for split in SPLITS] == [
+        sorted(f"review number {i}" for i in range(*ends)) for ends in ((20,), (20, 30), (30, 36))
     ]
-    assert task.dropped == {"train": 0, "validation": 0, "test": 2}
+    assert task.dropped == {"met before": 2}
 
 
 def test_test_may_be_left_out(tmp_path):
@@ -305,6 +307,8 @@ def test_templates_without_one_label_at_their_end_are_refused(tmp_path, template
         ("{0} {label}", r"the template '\{0\} {label}' cannot be filled in"),
         ("{text:d} {label}", "the template '{text:d} {label}' cannot be filled in"),
         ("{text:{n}} {label}", "the template .* cannot be filled in"),
+        ("{text:>100000000000} {label}", "cannot be filled in .'text' has the format ':>1000000"),
+        ("{text!r} {label}", "cannot be filled in .'text' has the format '!r'"),
         ("{text} {stars} {label}", "the template .* holds the column 'stars', which is the answer"),
         ("what? {label}", "the template 'what. {label}' holds no column"),
         (3, "the template 3 cannot be read"),
@@ -328,6 +332,10 @@ def test_a_label_column_that_is_not_there_is_refused_with_those_that_are(tmp_pat
         ({"1": "good"}, "label_words names 1 class, but a choice needs at least two"),
         ({}, "label_words names 0 class"),
         ({"0": "bad", "5": "good"}, "a.csv, line 3, has the label '1', but label_words names 0, 5"),
+        (
+            {"0.0": "bad", "1.0": "good"},
+            "has the label '0', but label_words writes the same as '0.0'; write the labels in the",
+        ),
         ({"0": "good", "1": "good"}, "the label word 'good' stands for two classes"),
         ({"0": " ", "1": "good"}, "the label word ' ' is no word"),
         ({"0": 3, "1": "good"}, "the label word 3 is no word"),
@@ -356,10 +364,43 @@ def test_empty_texts_are_refused(tmp_path, text):
             "a.csv, line 3, has not the 2 cells of its first line",
         ),
         ("a.csv", "text,stars\nfine\n", "a.csv, line 2, has not the 2 cells"),
-        ("a.csv", 'text,stars\n"fine,1\n', "a.csv is not csv"),
+        ("a.csv", 'text,stars\nso,1\n"fine,1\n', "a.csv, line 3, is not csv"),
+        (
+            "a.csv",
+            'text,stars\n"two\nlines",1\n\nso,so,1\n',
+            "a.csv, line 5, has not the 2 cells of its first line, but 3",
+        ),
+        ("a.csv", 'text,stars\n"two\nlines",9\n', "a.csv, line 2, has the label '9'"),
+        ("a.csv", "text,stars,text \nso,1,fine\n", "a.csv, line 1, names the column 'text' twice"),
         ("a.csv", "text,stars\n", "a.csv holds no rows"),
         ("a.csv", "", "a.csv holds no rows"),
-        ("a.jsonl", '{"text": "fine", "stars": 1}\n{"text": \n', "a.jsonl is not jsonl"),
+        (
+            "a.jsonl",
+            '{"text": "fine", "stars": 1}\n\n{"text": \n',
+            r"a.jsonl, line 3, is not jsonl \(Expecting value at column 10\)",
+        ),
+        (
+            "a.jsonl",
+            '{"text": "fine", "stars": 1}\n{"text": ["so"], "stars": 1}\n',
+            r"""a.jsonl, line 2, holds \["so"\] in 'text', but must hold a text or a number""",
+        ),
+        (
+            "a.jsonl",
+            '{"text": {"en": "so"}, "stars": 1}\n',
+            r"""a.jsonl, line 1, holds \{"en": "so"\} in 'text'""",
+        ),
+        ("a.jsonl", '{"text": "so", "text": "so", "stars": 1}\n', "an object names 'text' twice"),
+        (
+            "a.jsonl",
+            '{"text": "so", "stars": 1}\n' + "[" * 100_000 + "\n",
+            "a.jsonl, line 2, is not jsonl that can be read: it nests too deep",
+        ),
+        ("a.json", "[" * 100_000, "a.json is not json that can be read: it nests too deep"),
+        (
+            "a.jsonl",
+            '{"text": "so", "stars": 1}\n{"text": "a \\ud800", "stars": 1}\n',
+            "holds 1 texts .*, the first in line 2 with half of a surrogate pair U.D800",
+        ),
         (
             "a.jsonl",
             '{"text": "fine", "stars": 1}\n{"text": "so"}\n',
@@ -370,8 +411,9 @@ def test_empty_texts_are_refused(tmp_path, text):
         (
             "a.json",
             '{"text": "fine", "stars": 1}',
-            "a.json, entry 1, is 'text', but must be an object",
+            "a.json is not json of a list of objects",
         ),
+        ("a.json", '["text"]', 'a.json, entry 1, is "text", but must be an object'),
         ("a.json", "3", "a.json is not json"),
     ],
 )
@@ -459,18 +501,22 @@ def test_too_few_texts_for_three_splits_are_refused(tmp_path):
 
 
 def test_too_few_examples_of_a_class_are_refused_when_demonstrations_are_drawn(tmp_path):
-    rows = [{"text": f"review number {i}", "stars": "0"} for i in range(60)] + [
-        {"text": "the good one", "stars": "1"}
-    ]
-    task = load(write_csv(tmp_path / "a.csv", rows))
+    parts = {split: rows_of(20, 20 * i) for i, split in enumerate(SPLITS)}
+    parts["train"] = [row for row in parts["train"] if row["stars"] == "0"][:9]
+    parts["train"].append({"text": "the good one", "stars": "1", "by": ""})
+    for split, rows in parts.items():
+        write_csv(tmp_path / f"{split}.csv", rows)
+    task = load_task(
+        write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS})
+    )
     with pytest.raises(
-        ValueError, match="8 shots need 4 training examples of class '1', but task 'a' has"
+        ValueError, match="8 shots need 4 training examples of class '1', but task 'a' has 1"
     ):
         draw_demonstrations(task, 8, seed=0)
 
 
 def test_more_classes_than_arbitrary_words_are_refused_in_that_setting(tmp_path):
-    rows = [{"text": f"review number {i}", "stars": str(i % 30)} for i in range(300)]
+    rows = [{"text": f"review number {i}", "stars": str(i % 30)} for i in range(3000)]
     task = load(
         write_csv(tmp_path / "a.csv", rows),
         label_words={str(i): f"w{i}" for i in range(30)},
@@ -481,3 +527,100 @@ def test_more_classes_than_arbitrary_words_are_refused_in_that_setting(tmp_path)
         ValueError, match="task 'a' has 30 classes, but there are only 24 arbitrary words"
     ):
         task.words()
+
+
+def test_a_file_in_class_order_gives_what_the_same_file_shuffled_gives(tmp_path):
+    rows = rows_of(400)
+    in_order = sorted(rows, key=lambda row: row["stars"])
+    shuffled = random.Random(0).sample(rows, len(rows))
+    one, two = (
+        load(write_csv(tmp_path / name, part))
+        for name, part in (("a.csv", in_order), ("b.csv", shuffled))
+    )
+    assert all(one.splits[split].to_list() == two.splits[split].to_list() for split in SPLITS)
+    other = load(tmp_path / "a.csv", seed=1)
+    assert other.splits["test"]["text"][:] != one.splits["test"]["text"][:]
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_any_number_of_rows_from_the_front_has_the_shares_of_the_whole(tmp_path, files):
+    """A quarter is of class 0, and all of them come first."""
+    for split in SPLITS:
+        rows = [{"text": f"{split} {n}", "stars": str(int(n >= 100)), "by": ""} for n in range(400)]
+        write_csv(tmp_path / f"{split}.csv", rows)
+    data = "test.csv" if files == 1 else {split: f"{split}.csv" for split in SPLITS}
+    task = load_task(write_toml(tmp_path / "a.toml", data=data))
+    for split in SPLITS:
+        labels = task.splits[split]["label"][:]
+        share = labels.count(0) / len(labels)
+        assert share == pytest.approx(0.25, abs=0.15)  # of about 60: three standard deviations
+        assert all(abs(labels[:n].count(0) - share * n) <= 1 for n in range(len(labels)))
+
+
+def test_a_validation_or_test_set_without_one_of_the_classes_is_refused(tmp_path):
+    for short in SPLITS[1:]:
+        for i, split in enumerate(SPLITS):
+            rows = rows_of(20, 20 * i)
+            if split == short:
+                rows = [row for row in rows if row["stars"] == "0"]
+            write_csv(tmp_path / f"{split}.csv", rows)
+        path = write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS})
+        with pytest.raises(
+            ValueError, match=f"a.toml leaves no example of class '1' for {short}; give more"
+        ):
+            load_task(path)
+    with pytest.raises(ValueError, match="a.csv leaves no example of class '2' for validation"):
+        load(write_csv(tmp_path / "a.csv", rows_of(60)), label_words={**WORDS, "2": "so"})
+
+
+def test_texts_that_differ_in_case_or_unicode_form_are_one(tmp_path):
+    first = [{"text": f"Café No. {i}", "stars": str(i % 2), "by": ""} for i in range(60)]
+    again = [
+        {**first[3], "text": first[3]["text"].upper()},
+        {**first[4], "text": unicodedata.normalize("NFD", first[4]["text"])},
+        {**first[5], "text": first[5]["text"].lower(), "stars": "0"},
+    ]
+    task = load(write_csv(tmp_path / "a.csv", first + again))
+    assert task.dropped == {
+        "met before in other capitals or form": 2,
+        "met before under another label": 1,
+    }
+    assert {text for text, _ in pairs(task)} == {row["text"] for row in first}
+    for split, rows in zip(SPLITS, (first[:20], first[20:40], [*first[40:], again[0]])):
+        write_csv(tmp_path / f"{split}.csv", rows)
+    with pytest.raises(ValueError, match="1 texts stand in both train and test, 'Café No. 3'"):
+        load_task(write_toml(tmp_path / "a.toml", data={split: f"{split}.csv" for split in SPLITS}))
+
+
+@pytest.mark.parametrize(
+    "text, what",
+    [
+        ("fine\nverdict: good", "a line that ends as a demonstration does"),
+        ("fine verdict: bad\r\nreview: so", "a line that ends as a demonstration does"),
+        ("so \x00 so", "the control character U.0000"),
+        ("so \x1b[31m so", "the control character U.001B"),
+    ],
+)
+def test_texts_that_a_prompt_cannot_hold_are_refused_and_counted(tmp_path, text, what):
+    rows = rows_of(60)
+    rows[7]["text"], rows[9]["text"] = text, text + "."
+    with pytest.raises(
+        ValueError,
+        match=f"a.csv holds 2 texts that a prompt cannot hold, the first in line 9 with {what}",
+    ):
+        load(write_csv(tmp_path / "a.csv", rows))
+
+
+@pytest.mark.parametrize(
+    "text", ["the verdict: good", "two\nlines", "my verdict:\nI would not buy it again, ever"]
+)
+def test_texts_that_only_look_a_little_like_a_demonstration_stay(tmp_path, text):
+    rows = rows_of(60)
+    rows[7]["text"] = text
+    assert (text, "good") in pairs(load(write_csv(tmp_path / "a.csv", rows)))
+
+
+def test_names_may_have_spaces_around_them_and_suffixes_may_be_in_capitals(tmp_path):
+    rows = [f"{row['text']},{row['stars']}" for row in rows_of(60)]
+    (tmp_path / "A.CSV").write_text("\n".join(["text, stars", *rows]))
+    assert len(pairs(load(tmp_path / "A.CSV"))) == 60

@@ -55,7 +55,7 @@ def load_task(
         return paper.load(name, label_setting, seed, **how)
     if real.is_real(name):
         return real.load(name, label_setting, seed, **how)
-    if name.endswith(own.SUFFIXES):
+    if name.lower().endswith(own.SUFFIXES):
         return own.load(name, label_setting, seed, **how)
     raise ValueError(
         f"there is no task {name!r}; the tasks are {offline} (offline),"

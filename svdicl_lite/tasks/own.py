@@ -1,39 +1,70 @@
 """A task of your own: a csv, json or jsonl file, a template, and a word for each label.
 
-    tasks.load("reviews.csv", template="review: {text} verdict: {label}", label_words={"1": "bad", "5": "good"}, label_column="stars")
+    load_task(
+        "reviews.csv",
+        template="review: {text} verdict: {label}",
+        label_words={"1": "bad", "5": "good"},
+        label_column="stars",
+    )
 
 or, so that a command line needs one name only, a toml file that says the same, its paths being
 relative to itself:
 
     template = "review: {text} verdict: {label}"
-    label_column = "stars"                    # `label` if left out
-    data = "reviews.csv"                      # or three files: data = {train = "a.csv", validation = "b.csv", test = "c.csv"}
-    [label_words]                             # label = word, in the order of the classes
+    label_column = "stars"      # `label` if left out
+    data = "reviews.csv"        # or three: {train = "a.csv", validation = "b.csv", test = "c.csv"}
+    [label_words]               # label = word, in the order of the classes
     1 = "bad"
     5 = "good"
 
 A sweep, which only looks, can do without a file for test. Taught in chapter 03.
 """
 
-import csv
-import hashlib
-import io
-import json
 import tomllib
+from collections import Counter
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
-from svdicl_lite.tasks.task import Task, as_splits, template_fields
+from svdicl_lite.tasks.own_files import DATA_SUFFIXES, Row, read_rows
+from svdicl_lite.tasks.own_words import checked_label_words, columns_of, other_form
+from svdicl_lite.tasks.task import Task, as_splits, check_classes
+from svdicl_lite.tasks.texts import (
+    Key,
+    chance,
+    fault_of,
+    in_random_order,
+    key_of,
+    reads_like_a_demonstration,
+)
 
-DATA_SUFFIXES = (".csv", ".json", ".jsonl")
 SUFFIXES = (*DATA_SUFFIXES, ".toml")
 SPLITS = ("train", "validation", "test")
-EXAMPLE = "text: {text} label: {label}"
 KEYS = ("template", "label_words", "label_column", "data")
 
 
+@dataclass(frozen=True)
+class Example:
+    """A row as it is asked: its texts, in the order of the columns, and its label."""
+
+    texts: tuple[str, ...]
+    label: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is said about the data."""
+
+    template: str
+    columns: list[str]
+    label_words: dict[str, str]
+    label_column: str
+    files: dict[str, Path]  # by split; one file to be split stands under ""
+
+
 def load(
-    path: str,
+    path: str | Path,
     label_setting: str = "canonical",
     seed: int = 0,
     template: str | None = None,
@@ -44,76 +75,68 @@ def load(
 
     One file is split by a hash of `seed` and each text: 70 % train, 15 % validation, 15 % test, so
     that a text keeps its split when others are added. The columns in the template are read, others
-    ignored; labels are compared as text ("1", "True"). A text that occurs twice in a file stays
-    once, with its first label (`Task.dropped`); in two of three files it is refused. A text is all
-    columns of an example together: two pairs that share one sentence may fall into different
-    splits.
+    ignored; labels are compared as text ("1", "True"). A split's rows stand in an order drawn by
+    `seed`, whatever order the file has, and its classes are interleaved, so that any number from
+    the front is a fair sample.
+
+    A text that occurs twice in a file, if only in other capitals, stays once, with its first label
+    (`Task.dropped`); in two of three files it is refused. A text is all columns of an example
+    together: two pairs that share one sentence may fall into different splits.
 
     Raises FileNotFoundError for a file that is not there; ValueError for a template, label words or
-    data that do not fit together.
+    data that do not fit together, and for a validation or test set without one of the classes.
     """
     path = Path(path)
+    told = _described(path, template, label_words, label_column)
+    words = told.label_words
+    examples, dropped = _read_all(told)
+    if "" in examples:
+        examples = _split(examples[""], seed)
+    _check_splits(path, examples)
+    splits = _as_rows(examples, told, seed)
+    check_classes(path.name, tuple(words), splits)
+    return Task(
+        path.stem,
+        told.template,
+        tuple(words),
+        tuple(words.values()),
+        label_setting,
+        as_splits(splits, told.columns, tuple(words)),
+        dropped=dropped,
+    )
+
+
+def _described(path: Path, template: Any, label_words: Any, label_column: str) -> Description:
+    """What the arguments, or the toml at `path`, say of the data."""
     files = {"": path}
-    if path.suffix == ".toml":
+    if path.suffix.lower() == ".toml":
         if template is not None or label_words is not None or label_column != "label":
             raise ValueError(
                 f"{path.name} holds the template and the label words itself; give either them or a"
                 " .toml, not both"
             )
-        template, label_words, label_column, files = _read_toml(path)
+        said = _read_toml(path)
+        template, label_words, files = said["template"], said["label_words"], said["files"]
+        label_column = said.get("label_column", "label")
     if template is None or label_words is None:
         raise ValueError(
             f"data of your own need a template and label words, but {path.name} came without; say"
             " template=… and label_words=…, or name a .toml"
         )
-    columns = _check_template(template, label_column)
-    label_words = _check_label_words(label_words)
-    rows, dropped = {}, {}
-    for split, file in files.items():
-        read = _read(file, [*columns, label_column])
-        first: dict[tuple[str, ...], str] = {}  # texts → label
-        for where, row in read:
-            key, label = _check_row(file, where, row, columns, label_column, label_words)
-            first.setdefault(key, label)
-        rows[split], dropped[split or "all"] = first, len(read) - len(first)
-    if len(files) == 1:
-        rows = {
-            split: {key: label for key, label in rows[""].items() if _split_of(key, seed) == split}
-            for split in SPLITS
-        }
-    _check_splits(path, rows)
-    rows.setdefault("test", {})
-    classes = tuple(label_words)
-    parts = {
-        split: [
-            {**dict(zip(columns, key)), "label": classes.index(label)}
-            for key, label in rows[split].items()
-        ]
-        for split in SPLITS
-    }
-    splits = as_splits(parts, columns, classes)
-    return Task(
-        path.stem,
-        template,
-        classes,
-        tuple(label_words.values()),
-        label_setting,
-        splits,
-        dropped=dropped,
-    )
+    columns = columns_of(template, label_column)
+    return Description(template, columns, checked_label_words(label_words), label_column, files)
 
 
-def _read_toml(path: Path):
+def _read_toml(path: Path) -> dict[str, Any]:
+    """What a toml says, with `files` for its `data`."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} is not TOML ({error})") from None
-    unknown, missing = (
-        [key for key in said if key not in KEYS],
-        [key for key in KEYS if key != "label_column" and key not in said],
-    )
+    unknown = [key for key in said if key not in KEYS]
+    missing = [key for key in KEYS if key != "label_column" and key not in said]
     if unknown or missing:
         what = (
             f"says {unknown[0]!r}, which means nothing here"
@@ -130,169 +153,115 @@ def _read_toml(path: Path):
             f"{path.name} says data = {said['data']!r}, but it must be one file or one each for"
             f" {', '.join(SPLITS)}; only test may be left out"
         )
-    files = {split: path.parent / file for split, file in data.items()}
-    return said["template"], said["label_words"], said.get("label_column", "label"), files
+    said["files"] = {split: path.parent / file for split, file in data.items()}
+    return said
 
 
-def _check_template(template: str, label_column: str) -> list[str]:
-    """The columns of the template."""
-    try:
-        columns = template_fields(template)
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"the template {template!r} cannot be read ({error}); columns stand in braces, as in"
-            f" {EXAMPLE!r}"
-        ) from None
-    if (
-        columns.count("label") != 1
-        or template.count("{label}") != 1
-        or not template.rstrip().endswith("{label}")
-    ):
-        raise ValueError(
-            f"the template {template!r} must hold {{label}} once, at its end, as in {EXAMPLE!r}"
-        )
-    columns = [column for column in columns if column != "label"]
-    if not columns:
-        raise ValueError(
-            f"the template {template!r} holds no column of the data, as in {EXAMPLE!r}"
-        )
-    bad = [column for column in columns if column == label_column or "." in column or "[" in column]
-    if bad:
-        why = (
-            "which is the answer"
-            if bad[0] == label_column
-            else "whose name has a dot or a bracket; rename it"
-        )
-        raise ValueError(f"the template {template!r} holds the column {bad[0]!r}, {why}")
-    try:
-        template.format(label="", **dict.fromkeys(columns, ""))
-    except (ValueError, IndexError, KeyError) as error:
-        raise ValueError(
-            f"the template {template!r} cannot be filled in ({error}); columns stand in braces by"
-            f" name alone, as in {EXAMPLE!r}"
-        ) from None
-    return list(dict.fromkeys(columns))
-
-
-def _check_label_words(label_words) -> dict[str, str]:
-    if not hasattr(label_words, "items"):
-        raise ValueError(
-            f"label_words is {label_words!r}, but must say a word for each label, as in {{'0':"
-            " 'no', '1': 'yes'}"
-        )
-    label_words = {str(label): word for label, word in label_words.items()}
-    if len(label_words) < 2:
-        raise ValueError(
-            f"label_words names {len(label_words)} class, but a choice needs at least two"
-        )
-    bad = [word for word in label_words.values() if not isinstance(word, str) or not word.strip()]
-    if bad:
-        raise ValueError(f"the label word {bad[0]!r} is no word")
-    label_words = {label: word.strip() for label, word in label_words.items()}
-    twice = [word for word in label_words.values() if list(label_words.values()).count(word) > 1]
-    if twice:
-        raise ValueError(f"the label word {twice[0]!r} stands for two classes")
-    return label_words
-
-
-def _read(path: Path, columns: list[str]) -> list[tuple[str, dict]]:
-    """(where, row) of every row, after a look at its columns; `where` is for error messages."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
-    if path.suffix not in DATA_SUFFIXES:
-        raise ValueError(f"{path.name} cannot be read; data end in {', '.join(DATA_SUFFIXES)}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path.name} is not UTF-8 text ({error.reason} at byte {error.start}); save it as"
-            " UTF-8"
-        ) from None
-    rows = _csv_rows(path, text) if path.suffix == ".csv" else _json_rows(path, text)
-    if not rows:
-        raise ValueError(f"{path.name} holds no rows")
-    for where, row in rows:
-        lacking = [column for column in columns if column not in row]
-        if lacking:
+def _read_all(told: Description) -> tuple[dict[str, dict[Key, Example]], dict[str, int]]:
+    """The different examples of each file, by what makes their texts the same, and how many rows
+    were left out, by reason.
+    """
+    found: dict[str, dict[Key, Example]] = {}
+    dropped: Counter[str] = Counter()
+    for split, file in told.files.items():
+        rows = read_rows(file, [*told.columns, told.label_column])
+        found[split] = {}
+        faults = []
+        for where, row in rows:
+            example = _example(file, (where, row), told)
+            fault = _fault(example, told.template)
+            if fault:
+                faults.append((where, fault))
+            first = found[split].setdefault(key_of(example.texts), example)
+            if first is not example:
+                dropped[_reason(first, example)] += 1
+        if faults:
+            where, fault = faults[0]
             raise ValueError(
-                f"{path.name}, {where}, has no column {lacking[0]!r}; it has"
-                f" {', '.join(map(str, row))}"
+                f"{file.name} holds {len(faults)} texts that a prompt cannot hold, the first in"
+                f" {where} with {fault}; take them out, or put a space in its place"
             )
-    return rows
+    return found, dict(dropped)
 
 
-def _csv_rows(path: Path, text: str) -> list[tuple[str, dict]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        rows = [(f"line {reader.line_num}", row) for row in reader]
-    except csv.Error as error:
-        raise ValueError(f"{path.name} is not csv at line {reader.line_num} ({error})") from None
-    for where, row in rows:
-        if None in row or None in row.values():
-            raise ValueError(
-                f"{path.name}, {where}, has not the {len(reader.fieldnames)} cells of its first"
-                " line; put texts with commas in quotes"
-            )
-    return rows
+def _fault(example: Example, template: str) -> str | None:
+    """What keeps an example out of a prompt, if anything does."""
+    for text in example.texts:
+        fault = fault_of(text)
+        if fault:
+            return fault
+        if reads_like_a_demonstration(text, template):
+            return "a line that ends as a demonstration does"
+    return None
 
 
-def _json_rows(path: Path, text: str) -> list[tuple[str, dict]]:
-    try:
-        if path.suffix == ".jsonl":
-            rows = [
-                (f"line {n}", json.loads(line))
-                for n, line in enumerate(text.split("\n"), 1)
-                if line.strip()
-            ]
-        else:
-            rows = [(f"entry {n}", row) for n, row in enumerate(json.loads(text), 1)]
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path.name} is not {path.suffix[1:]} ({error})") from None
-    for where, row in rows:
-        if not isinstance(row, dict):
-            raise ValueError(
-                f"{path.name}, {where}, is {row!r}, but must be an object with its columns by name"
-            )
-    return rows
+def _reason(first: Example, again: Example) -> str:
+    if again.label != first.label:
+        return "met before under another label"
+    return "met before" if again.texts == first.texts else "met before in other capitals or form"
 
 
-def _check_row(
-    path: Path, where: str, row: dict, columns: list[str], label_column: str, label_words: dict
-) -> tuple[tuple[str, ...], str]:
-    """(texts, label) of a row."""
-    texts = tuple("" if row[column] is None else str(row[column]).strip() for column in columns)
+def _example(path: Path, placed: Row, told: Description) -> Example:
+    where, row = placed
+    texts = tuple("" if row[name] is None else str(row[name]).strip() for name in told.columns)
     if not all(texts):
         raise ValueError(
-            f"{path.name}, {where}, has an empty {columns[texts.index('')]!r}; every example needs"
-            " a text"
+            f"{path.name}, {where}, has an empty {told.columns[texts.index('')]!r}; every example"
+            " needs a text"
         )
-    label = str(row[label_column]).strip()
-    if label not in label_words:
-        raise ValueError(
-            f"{path.name}, {where}, has the label {label!r}, but label_words names"
-            f" {', '.join(label_words)}"
+    label = str(row[told.label_column]).strip()
+    if label not in told.label_words:
+        meant = other_form(label, told.label_words)
+        why = (
+            f"writes the same as {meant!r}; write the labels in the form that the file has"
+            if meant
+            else f"names {', '.join(told.label_words)}"
         )
-    return texts, label
+        raise ValueError(f"{path.name}, {where}, has the label {label!r}, but label_words {why}")
+    return Example(texts, label)
+
+
+def _split(examples: dict[Key, Example], seed: int) -> dict[str, dict[Key, Example]]:
+    """One file in three parts."""
+    parts: dict[str, dict[Key, Example]] = {split: {} for split in SPLITS}
+    for key, example in examples.items():
+        parts[_split_of(example.texts, seed)][key] = example
+    return parts
 
 
 def _split_of(texts: tuple[str, ...], seed: int) -> str:
-    """The split of a text, decided by the text and the seed alone."""
-    bucket = int.from_bytes(hashlib.sha256(json.dumps([seed, *texts]).encode()).digest()[:8]) % 100
+    """The split of a text, decided by the folded text and the seed alone."""
+    bucket, _ = chance(texts, seed)
     return "train" if bucket < 70 else "validation" if bucket < 85 else "test"
 
 
-def _check_splits(path: Path, rows: dict[str, dict]) -> None:
-    empty = [split for split, part in rows.items() if not part]
+def _as_rows(
+    examples: dict[str, dict[Key, Example]], told: Description, seed: int
+) -> dict[str, list[Any]]:
+    """Each split's rows as columns and class number, in random order."""
+    classes = list(told.label_words)
+    splits = {}
+    for split in SPLITS:
+        rows = [
+            {**dict(zip(told.columns, one.texts)), "label": classes.index(one.label)}
+            for one in examples.get(split, {}).values()
+        ]
+        splits[split] = in_random_order(rows, told.columns, seed)
+    return splits
+
+
+def _check_splits(path: Path, examples: dict[str, dict[Key, Example]]) -> None:
+    empty = [split for split, part in examples.items() if not part]
     if empty:
-        n, lacking = sum(map(len, rows.values())), " and ".join(empty)
+        n, lacking = sum(map(len, examples.values())), " and ".join(empty)
         raise ValueError(
             f"{path.name} has {n} different texts, of which none falls to {lacking}; give more, or"
             " name three files in a .toml"
         )
-    for one, other in combinations(rows, 2):
-        shared = rows[one].keys() & rows[other].keys()
+    for one, other in combinations(examples, 2):
+        shared = examples[one].keys() & examples[other].keys()
         if shared:
-            text = min(shared)[0][:60]
+            text = examples[one][min(shared)].texts[0][:60]
             raise ValueError(
                 f"{path.name}: {len(shared)} texts stand in both {one} and {other}, {text!r} for"
                 " one; leave each in one file"

@@ -1,20 +1,20 @@
 """Classification tasks: sentences with labels, a template, and the words that name the classes in a
 prompt.
 
-The tasks here are the offline twins of two of the paper's: `sentiment` (its SST-2) and `topic` (its
-AGNews), with its templates and label words, on sentences of our own grammar. Each comes in three
-label settings. *canonical*: the words mean what they say. *flipped*: the same words, each moved to
-the next class, so that what the words mean (the prior) speaks against the demonstrations (Wei et
-al. 2023). *arbitrary*: words such as `apple`, so that only the demonstrations can tell. The paper's
-own data sets are in `paper_tasks.py`, data of yours in `own_task.py`; `load` takes them all. Taught
-in chapter 03.
+Each task comes in three label settings. *canonical*: the words mean what they say. *flipped*: the
+same words, each moved to the next class, so that what the words mean (the prior) speaks against the
+demonstrations (Wei et al. 2023). *arbitrary*: words such as `apple`, so that only the
+demonstrations can tell. `loading.load_task` takes a task by its name: our own (`grammar_tasks`,
+`suite`, `registers`), the paper's data sets (`paper`), data of yours (`own`). Taught in chapter 03.
 """
 
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 LABEL_SETTINGS = ("canonical", "flipped", "arbitrary")
 ARBITRARY_WORDS = tuple(
     "apple stone river paper chair window candle bottle garden mirror button carpet pillow ladder"
@@ -32,7 +32,7 @@ class Task:
 
     A task with `options` has no label words: each example brings its own answers, in the columns
     that `options` names, and `label` says which of them is right. They are scored by mean
-    log-likelihood (`prompts.encode_options`).
+    log-likelihood (`prompts.encode`).
     """
 
     name: str
@@ -42,9 +42,14 @@ class Task:
     label_setting: str = "canonical"
     splits: dict = field(default_factory=dict, repr=False)
     options: tuple[str, ...] = ()
-    dropped: dict = field(
-        default_factory=dict
-    )  # split → rows left out, their text being empty or met before
+    dropped: dict[str, int] = field(default_factory=dict)  # reason → rows left out for it
+
+    def said_of_dropped(self) -> str:
+        """One line on the rows that were left out, by reason; empty if there are none."""
+        if not self.dropped:
+            return ""
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in self.dropped.items())
+        return f"{sum(self.dropped.values()):,} rows left out of {self.name}: {reasons}"
 
     def words(self, label_setting: str | None = None, seed: int = 0) -> tuple[str, ...]:
         """The word for each class in a label setting, the task's own if None; arbitrary ones are
@@ -69,13 +74,12 @@ class Task:
         return tuple(random.Random(f"words {seed}").sample(ARBITRARY_WORDS, len(self.classes)))
 
 
-def distinct(
-    draw: Callable[[], object], key: Callable[[object], Hashable], size: int, what: str
-) -> list:
+def distinct(draw: Callable[[], T], key: Callable[[T], Hashable], size: int, what: str) -> list[T]:
     """`size` examples with different keys, in the order drawn. ValueError if `what` is too poor for
     that: 10,000 draws in a row bring nothing new.
     """
-    found, idle = {}, 0
+    found: dict[Hashable, T] = {}
+    idle = 0
     while len(found) < size:
         if idle == 10_000:
             raise ValueError(
@@ -103,15 +107,27 @@ def as_splits(parts: dict[str, list[dict]], columns: list[str], classes: tuple[s
             "label": ClassLabel(names=list(classes)),
         }
     )
-    by_column = lambda rows: {
-        name: [row[name] for row in rows] for name in features
-    }  # from_list knows no empty list
-    return DatasetDict(
-        {
-            split: Dataset.from_dict(by_column(rows), features=features)
-            for split, rows in parts.items()
-        }
-    )
+    splits = DatasetDict()
+    for split, rows in parts.items():
+        by_column = {name: [row[name] for row in rows] for name in features}
+        splits[split] = Dataset.from_dict(by_column, features=features)  # takes an empty one too
+    return splits
+
+
+def check_classes(
+    name: str, classes: tuple[str, ...], parts: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    """Raises ValueError for a validation or test set without one of the classes: a model that never
+    says that class would be right on all of it. An empty set passes, as a sweep needs no test.
+    """
+    for split in ("validation", "test"):
+        there = {row["label"] for row in parts[split]}
+        lacking = [word for index, word in enumerate(classes) if index not in there]
+        if there and lacking:
+            raise ValueError(
+                f"{name} leaves no example of class {lacking[0]!r} for {split}; give more examples"
+                " of it, or leave it out of the label words"
+            )
 
 
 def check_label_setting(label_setting: str) -> None:

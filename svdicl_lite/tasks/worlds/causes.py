@@ -62,7 +62,7 @@ def choice(rng: random.Random, split: str, kind: str, label: int) -> tuple[str, 
         one, two = rng.sample(STORIES, 2)
         name, stranger = rng.choice(NAMES), rng.choice(NAMES)
 
-        def tell(half: list[str], name: str = name, but: str = "") -> str | None:
+        def tell(half: list[str], name: str = name, but: str | None = None) -> str | None:
             return next(
                 (
                     text

@@ -9,6 +9,8 @@ nothing in common. Taught in chapter 03.
 """
 
 import random
+from collections.abc import Sequence
+from typing import TypeVar
 
 from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES
 
@@ -51,22 +53,28 @@ _SYNONYM = {word: other for one, two in SAME for word, other in ((one, two), (tw
 _VERBS = list(_SYNONYM)
 
 
-def other(rng: random.Random, words: list[str], *avoid: str) -> str:
-    """A word of the list that is none of those."""
+T = TypeVar("T")
+
+
+def other(rng: random.Random, words: Sequence[T], *avoid: T) -> T:
+    """One of them that is none of those to avoid."""
     while (word := rng.choice(words)) in avoid:
         pass
     return word
 
 
 def event(rng: random.Random) -> tuple[str, str, str]:
+    """Who did what to what."""
     return rng.choice(AGENTS), rng.choice(_VERBS), rng.choice(_THINGS)
 
 
 def active(agent: str, verb: str, thing: str) -> str:
+    """The event told of the one who did it."""
     return f"the {agent} {verb} the {thing}"
 
 
 def passive(agent: str, verb: str, thing: str) -> str:
+    """The event told of what it was done to."""
     return f"the {thing} was {verb} by the {agent}"
 
 

@@ -1,0 +1,139 @@
+"""Reading csv, json and jsonl files of yours, with a place to name for whatever is wrong in them.
+
+Taught in chapter 03.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+DATA_SUFFIXES = (".csv", ".json", ".jsonl")
+
+Row = tuple[str, dict[str, Any]]
+"""Where a row stands, for messages, and its columns."""
+
+
+def read_rows(path: Path, columns: list[str]) -> list[Row]:
+    """Every row of a file, after a look at whether it has these columns.
+
+    Raises FileNotFoundError for a file that is not there, ValueError for one that cannot be read.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    suffix = path.suffix.lower()
+    if suffix not in DATA_SUFFIXES:
+        raise ValueError(f"{path.name} cannot be read; data end in {', '.join(DATA_SUFFIXES)}")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path.name} is not UTF-8 text ({error.reason} at byte {error.start}); save it as"
+            " UTF-8"
+        ) from None
+    reader = {".csv": _csv_rows, ".json": _json_rows, ".jsonl": _jsonl_rows}[suffix]
+    rows = list(reader(path, text))
+    if not rows:
+        raise ValueError(f"{path.name} holds no rows")
+    for where, row in rows:
+        lacking = [column for column in columns if column not in row]
+        if lacking:
+            raise ValueError(
+                f"{path.name}, {where}, has no column {lacking[0]!r}; it has {', '.join(row)}"
+            )
+        for column in columns:
+            if isinstance(row[column], dict | list):
+                raise ValueError(
+                    f"{path.name}, {where}, holds {_shortly(row[column])} in {column!r}, but must"
+                    " hold a text or a number; take the part that is meant into a column of its own"
+                )
+    return rows
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[Row]:
+    """Rows are named by the line that they begin in; a quoted text may go over several."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    names: list[str] = []
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise ValueError(f"{path.name}, line {line}, is not csv ({error})") from None
+        if cells is None:
+            return
+        if not cells:  # an empty line
+            continue
+        if not names:
+            names = [name.strip() for name in cells]  # "text, label" is meant without the space
+            doubled = [name for name in names if names.count(name) > 1]
+            if doubled:
+                raise ValueError(
+                    f"{path.name}, line {line}, names the column {doubled[0]!r} twice; rename one"
+                )
+            continue
+        if len(cells) != len(names):
+            raise ValueError(
+                f"{path.name}, line {line}, has not the {len(names)} cells of its first"
+                f" line, but {len(cells)}; put texts with commas in quotes"
+            )
+        yield f"line {line}", dict(zip(names, cells))
+
+
+def _jsonl_rows(path: Path, text: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            where = f"line {number}"
+            yield where, _object(path, where, _parsed(path, where, line))
+
+
+def _json_rows(path: Path, text: str) -> Iterator[Row]:
+    entries = _parsed(path, "", text)
+    if not isinstance(entries, list):
+        raise ValueError(
+            f"{path.name} is not json of a list of objects, but {_shortly(entries)}; put [ ] around"
+            " its rows"
+        )
+    for number, entry in enumerate(entries, 1):
+        where = f"entry {number}"
+        yield where, _object(path, where, entry)
+
+
+def _parsed(path: Path, where: str, text: str) -> Any:
+    """JSON, or one sentence that says where it ends to be JSON."""
+    kind = path.suffix.lower()[1:]
+    place = f"{path.name}, {where}," if where else path.name
+    try:
+        return json.loads(text, object_pairs_hook=_distinct)
+    except json.JSONDecodeError as error:
+        at = f"column {error.colno}" if where else f"line {error.lineno} column {error.colno}"
+        raise ValueError(f"{place} is not {kind} ({error.msg} at {at})") from None
+    except RecursionError:
+        raise ValueError(f"{place} is not {kind} that can be read: it nests too deep") from None
+    except ValueError as error:  # a number of thousands of digits, a key that stands twice
+        raise ValueError(f"{place} is not {kind} ({error})") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object names {twice!r} twice")
+    return found
+
+
+def _object(path: Path, where: str, entry: Any) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise ValueError(
+            f"{path.name}, {where}, is {_shortly(entry)}, but must be an object with its columns by"
+            " name"
+        )
+    return entry
+
+
+def _shortly(value: Any) -> str:
+    said = json.dumps(value, ensure_ascii=True)
+    return said if len(said) <= 60 else said[:57] + "…"
