@@ -6,8 +6,6 @@ The format is described in book/assignments/FORMAT.md.
 
 import ast
 import contextlib
-import html
-import json
 import re
 import tempfile
 from dataclasses import dataclass, field
@@ -16,11 +14,10 @@ from pathlib import Path
 
 import jupytext
 import yaml
+from leaks import forms, squeezed
 
-BEGIN, END = (
-    re.compile(r"# BEGIN (QUESTION|SOLUTION|TESTS)\b"),
-    re.compile(r"# END (QUESTION|SOLUTION|TESTS)\b"),
-)
+BEGIN = re.compile(r"# BEGIN (QUESTION|SOLUTION|TESTS)\b")
+END = re.compile(r"# END (QUESTION|SOLUTION|TESTS)\b")
 TEST = re.compile(r'""" # BEGIN TEST CONFIG\n(.*?)""" # END TEST CONFIG\n(.*)', re.DOTALL)
 RUBRIC = re.compile(r"^- (\d+) points?: (.+)$", re.MULTILINE)
 ANSWER = "otter_answer_cell"
@@ -229,41 +226,15 @@ class Master:
         """The secret lines that `text` holds, whatever the white space, JSON escapes or HTML around
         their words.
         """
-        forms = [
-            squeezed(form)
-            for form in (text, _unescaped(text), html.unescape(re.sub(r"<[^<>]*>", "", text)))
-        ]
-        return sorted(line for line in self.secrets() if any(line in form for form in forms))
+        squeezed_forms = forms(text)
+        return sorted(
+            line for line in self.secrets() if any(line in form for form in squeezed_forms)
+        )
 
 
 def masters(root: Path = Path(__file__).parents[1] / "assignments") -> list[Master]:
     """All of a folder, by number."""
     return [Master(path.parent) for path in sorted(root.glob("[0-9]*/master.md"))]
-
-
-def squeezed(text: str) -> str:
-    return re.sub(r"\s+", "", text)
-
-
-def _unescaped(text: str) -> str:
-    """The words of a notebook or of JSON: \\n, \\" and \\u… put back."""
-    try:
-        return "\n".join(_strings(json.loads(text)))
-    except ValueError:
-        return text.replace("\\n", "\n").replace('\\"', '"')
-
-
-def _strings(tree):
-    if isinstance(tree, str):
-        yield tree
-    for child in (
-        tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    ):
-        yield from _strings(
-            ["".join(child)]
-            if isinstance(child, list) and all(isinstance(part, str) for part in child)
-            else child
-        )
 
 
 def _split(source):
