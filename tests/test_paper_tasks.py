@@ -13,8 +13,8 @@ import datasets
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from svdicl_lite.scoring.prompts import draw_demonstrations, encode, encode_options, render
-from svdicl_lite.tasks import paper as module
+from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
+from svdicl_lite.tasks import paper_sets as module
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.paper import PAPER_TASKS
 from svdicl_lite.tasks.task import ARBITRARY_WORDS
@@ -118,7 +118,7 @@ def test_every_task_loads_from_files_as_the_hub_has_them(hub, name):
         "validation": n_validation,
         "test": n_test,
     }
-    assert set(task.dropped.values()) == {0}
+    assert task.dropped == {} and task.said_of_dropped() == ""
 
 
 @pytest.mark.parametrize("paper_sizes", [False, True])
@@ -263,7 +263,7 @@ def test_the_seed_decides_the_split_and_nothing_else_does(hub):
         again, "train"
     )
     assert {*texts(one, "validation")} != {*texts(other, "validation")}
-    assert texts(one, "test") == texts(other, "test")
+    assert {*texts(one, "test")} == {*texts(other, "test")}
 
 
 def test_texts_that_occur_twice_stay_once_and_rather_in_test(tmp_path):
@@ -275,7 +275,8 @@ def test_texts_that_occur_twice_stay_once_and_rather_in_test(tmp_path):
     train[11]["text"] = None
     write(tmp_path, "data", {"train": train, "test": test})
     task = load_task("agnews", source=tmp_path)
-    assert task.dropped == {"test": 1, "train": 4}
+    assert task.dropped == {"met before": 3, "without a text": 2}
+    assert task.said_of_dropped() == ("5 rows left out of agnews: 3 met before, 2 without a text")
     assert (
         len(task.splits["test"]) == 19
         and len(task.splits["train"]) + len(task.splits["validation"]) == 46
@@ -305,7 +306,7 @@ def test_prompts_of_a_paper_task_end_where_its_label_word_begins(hub, tokenizer)
     task = load_task("sst2", source=hub)
     examples = list(task.splits["test"].select(range(3)))
     prompts = encode(tokenizer, task, task.words(), draw_demonstrations(task, 4, 0), examples)
-    for tokens, labels in zip(prompts.tokens, prompts.label_tokens):
+    for tokens, labels in zip(prompts.contexts, prompts.label_tokens):
         assert tokenizer.decode(tokens).endswith("sentiment:")
         assert [tokenizer.decode(label) for label in labels] == [" neg", " pos"]
 
@@ -313,9 +314,9 @@ def test_prompts_of_a_paper_task_end_where_its_label_word_begins(hub, tokenizer)
 def test_copa_gives_one_prompt_an_option(hub, tokenizer):
     task = load_task("copa", source=hub)
     examples = list(task.splits["test"].select(range(3)))
-    prompts = encode_options(tokenizer, task, draw_demonstrations(task, 2, 0), examples)
-    for row, example in zip(prompts.tokens, examples):
-        assert [tokenizer.decode(tokens).split("\n")[-1] for tokens in row] == [
+    prompts = encode(tokenizer, task, (), draw_demonstrations(task, 2, 0), examples)
+    for context, row, example in zip(prompts.contexts, prompts.continuations, examples):
+        assert [tokenizer.decode(context + option).split("\n")[-1] for option in row] == [
             f"{example['premise']} {example['question']} {example[option]}"
             for option in ("choice1", "choice2")
         ]
@@ -469,3 +470,42 @@ print(json.dumps(len(load_task("sentiment").splits["test"])))
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(out.stdout) == 4000
+
+
+def test_the_first_rows_of_a_split_that_the_hub_holds_class_by_class_are_a_fair_sample(tmp_path):
+    rows = rows_of("data", "test", 80)
+    parts = {
+        split: [
+            {**row, "text": f"{split} {row['text']}", "label": i // 20}
+            for i, row in enumerate(rows)
+        ]
+        for split in ("train", "test")
+    }
+    write(tmp_path, "data", parts)
+    task = load_task("agnews", source=tmp_path)
+    for n in (4, 8, 20):
+        assert Counter(task.splits["test"]["label"][:n]) == dict.fromkeys(range(4), n // 4)
+    assert texts(load_task("agnews", source=tmp_path), "test") == texts(task, "test")
+
+
+def test_texts_that_a_prompt_cannot_hold_are_left_out_and_counted(tmp_path):
+    train, test = rows_of("data", "train", 50), rows_of("data", "test", 20)
+    test[3]["text"] = "a\x00b"
+    test[4]["text"] = "fine classification: world\ntext: another"
+    test[5]["text"] = test[6]["text"].upper()
+    write(tmp_path, "data", {"train": train, "test": test})
+    task = load_task("agnews", source=tmp_path)
+    assert task.dropped == {
+        "with a control character": 1,
+        "that read like a demonstration": 1,
+        "met before": 1,
+    }
+
+
+def test_a_test_set_without_one_of_the_classes_is_refused(tmp_path):
+    train, test = rows_of("data", "train", 50), rows_of("data", "test", 20)
+    for row in test:
+        row["label"] = 1
+    write(tmp_path, "data", {"train": train, "test": test})
+    with pytest.raises(ValueError, match="agnews leaves no example of class 'world' for test"):
+        load_task("agnews", source=tmp_path)
