@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import re
@@ -6,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import CliRunner
 
 from svdicl_lite.cli import commands
+from svdicl_lite.cli.report import Report
+from svdicl_lite.cli.tables import fitted, width_of
 from svdicl_lite.clipping.clip import clip_
 from svdicl_lite.clipping.controls import dropped
 from svdicl_lite.clipping.factored import load_factored
@@ -28,6 +33,7 @@ from svdicl_lite.search.experiment import Experiment
 from svdicl_lite.search.greedy import greedy_search
 from svdicl_lite.search.without_rate import calibration, compare
 
+COMMANDS = ("condition", "sweep", "search", "greedy", "clip")
 SMALL = [
     "--task",
     "sentiment",
@@ -366,6 +372,9 @@ def test_clip_writes_over_nothing(tiny, tmp_path):
         (["--workers", "0"], "workers is '0', but must be a number of processes"),
         (["--workers", "dask://127.0.0.1:9"], "no scheduler answers at dask://127.0.0.1:9"),
         (["--journal", "/"], "Is a directory"),
+        (["--journal", "/dev/full"], "the journal /dev/full is a device or a pipe; name a file"),
+        (["--out", "/dev/full"], "File exists: '/dev/full'"),
+        (["--out", "/dev/full/out"], "Not a directory: '/dev/full/out'"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(tiny, arguments, message):
@@ -520,7 +529,10 @@ def test_help_has_an_example_that_the_command_understands_and_the_keys_of_its_js
     assert result.exit_code == 0 and "JSON: " in help
     example = help.partition("Example: svdicl ")[2].split()
     asked = []
-    monkeypatch.setattr(commands, "run", lambda name, *args, **kwargs: asked.append(name))
+    for name in COMMANDS:
+        monkeypatch.setattr(
+            f"svdicl_lite.cli.{name}.run", lambda name, *args, **kwargs: asked.append(name)
+        )
     assert run(*example).exit_code == 0 and asked == [command]
 
 
@@ -557,7 +569,10 @@ def test_every_key_of_the_json_is_in_the_help(tiny, tmp_path):
 def test_the_commands_of_the_readme_are_understood(monkeypatch):
     lines = re.findall(r"^svdicl (.*)", (Path(__file__).parents[1] / "README.md").read_text(), re.M)
     asked = []
-    monkeypatch.setattr(commands, "run", lambda name, *args, **kwargs: asked.append(name))
+    for name in COMMANDS:
+        monkeypatch.setattr(
+            f"svdicl_lite.cli.{name}.run", lambda name, *args, **kwargs: asked.append(name)
+        )
     assert all(run(*shlex.split(line, comments=True)).exit_code == 0 for line in lines)
     assert asked == ["condition", "search", "sweep", "greedy", "clip"]
 
@@ -714,3 +729,207 @@ def test_memory_that_is_not_there_is_said_in_one_sentence(tiny, monkeypatch, err
 
     monkeypatch.setattr("svdicl_lite.search.algorithm1.search_clip_rate", greedy_eater)
     assert "out of memory" in refused("search", "--model", tiny, *SMALL)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--guard", "topic", "--max-loss", "nan"], "--max-loss is nan, but must be a loss"),
+        (["--guard", "topic", "--max-loss", "-1"], "--max-loss is -1, but must be a loss"),
+        (["--guard", "topic", "--max-loss", "2"], "--max-loss is 2, but must be a loss"),
+        (["--max-loss", "0.1"], "--max-loss is 0.1, but there is no guard that could lose it"),
+    ],
+)
+def test_a_loss_that_is_none_is_refused(tiny, arguments, message):
+    assert message in refused("greedy", "--model", tiny, *SMALL, "--layer", 0, *arguments)
+
+
+@pytest.mark.parametrize("name", ["result.json", "outcomes.csv"])
+def test_a_journal_where_out_would_write_is_refused(tiny, tmp_path, name):
+    (tmp_path / "link").symlink_to(tmp_path)
+    for folder in (tmp_path, tmp_path / "link"):
+        message = refused(
+            "sweep", "--model", tiny, *SMALL, "--out", tmp_path, "--journal", folder / name
+        )
+        assert f"where --out would write its {name}; name another file" in message
+    assert [*tmp_path.iterdir()] == [tmp_path / "link"]
+
+
+@pytest.fixture
+def few(tmp_path):
+    """The .toml of a task with 20 examples for each of validation and test."""
+    words = {"train": "red blue", "validation": "green grey", "test": "white black"}
+    for name, two in words.items():
+        rows = [f"{i} {word},{i % 2}" for i in range(10) for word in two.split()]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *rows]))
+    (tmp_path / "few.toml").write_text(
+        'template = "text: {text} sentiment: {label}"\ndata = {train = "train.csv", validation ='
+        ' "validation.csv", test = "test.csv"}\n[label_words]\n0 = "neg"\n1 = "pos"\n'
+    )
+    return tmp_path / "few.toml"
+
+
+def test_a_small_file_is_taken_whole_and_it_is_said_unless_a_number_was_asked_for(tiny, few):
+    common = ["--model", tiny, "--task", few, "--shots", 2, "--layer", 0, "--clip-rates", "0,0.9"]
+    found = answer("search", *common)
+    assert [row["n"] for row in found["validation"]] == [20, 20]
+    assert (found["test_before"]["n"], found["experiment"]["n_test"]) == (20, 20)
+    said = run("search", *common).stdout
+    for split in ("validation", "test"):
+        assert f"{split} has 20 examples, and all of them are taken" in said
+    said = run("search", *common, "--n-validation", 20, "--n-test", 10)
+    assert said.exit_code == 0 and "all of them" not in said.stdout
+    assert "n is 21, but must be between 1" in refused("search", *common, "--n-test", 21)
+    said = run("greedy", *common, "--guard", few, "--n-test", 4)  # the guard has its own number
+    assert said.exit_code == 0 and "validation has 20 examples" in said.stdout
+
+
+def report(**columns):
+    rows = [{"module": "mlp", "layer": 0, "ξ = 0.5": 0.9875, **columns}]
+    return Report({"cells": ["ξ → …"]}, rows, "ξ → 0.5, −1 × 2 …", n_keys=2)
+
+
+class Gone(io.StringIO):
+    """A pipe that nobody reads any more."""
+
+    def flush(self):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_results_are_written_before_anybody_may_stop_reading(tmp_path, monkeypatch):
+    for as_json in (True, False):
+        monkeypatch.setattr(sys, "stdout", Gone())
+        report().deliver("sweep", 1.0, as_json, tmp_path)
+        assert json.loads((tmp_path / "result.json").read_text())["cells"] == ["ξ → …"]
+        (tmp_path / "result.json").unlink()
+
+
+def test_a_full_device_is_told_and_the_results_are_there(tmp_path, monkeypatch):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(OSError, match="No space left on device: 'standard output'"):
+            report().deliver("sweep", 1.0, False, tmp_path)
+    assert json.loads((tmp_path / "result.json").read_text())["cells"] == ["ξ → …"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_a_terminal_has_no_letters_for_is_shown_in_others(tmp_path, monkeypatch, encoding):
+    for as_json in (True, False):
+        stdout = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", stdout)
+        report().deliver("sweep", 1.0, as_json, tmp_path)
+        shown = stdout.buffer.getvalue().decode(encoding)
+        if as_json:
+            assert json.loads(shown)["cells"] == ["ξ → …"]
+        elif encoding == "utf-8":
+            assert "ξ = 0.5" in shown and "ξ → 0.5, −1 × 2 …" in shown
+        else:
+            assert "xi = 0.5" in shown and "xi -> 0.5, -1 x 2 ..." in shown
+            lines = [line for line in shown.splitlines() if line[0] in "+|"]
+            assert len({*map(len, lines)}) == 1 and len(lines) == 5  # a frame in ASCII, unbroken
+    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["cells"] == ["ξ → …"]
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_the_old_one_and_the_table(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "result.json").write_text("old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path}/result.json'"):
+        report().deliver("sweep", 1.0, False, tmp_path)
+    assert [*tmp_path.iterdir()] == [tmp_path / "result.json"]
+    assert (tmp_path / "result.json").read_text() == "old" and "0.9875" in capsys.readouterr().out
+
+
+def test_a_closed_pipe_loses_nothing(tiny, tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "svdicl_lite.cli", "condition", "--model", tiny, "--out", "o"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, cwd=tmp_path, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(json.loads((tmp_path / "o" / "result.json").read_text())["matrices"]) == 18
+
+
+def test_a_model_that_does_not_fit_on_the_disk_leaves_nothing_that_blocks_another_try(
+    tiny, tmp_path, monkeypatch
+):
+    command = ["clip", "--model", tiny, "--layer", 0, "--clip-rate", 0.5, "--out"]
+
+    def full(self, folder, **kwargs):
+        (Path(folder) / "model.safetensors").write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    (tmp_path / "empty").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("transformers.PreTrainedModel.save_pretrained", full)
+        for out in (tmp_path / "empty", tmp_path / "new"):
+            said = refused(*command, out)
+            assert f"'{out}' cannot be written" in said and "No space left on device" in said
+    assert [*tmp_path.rglob("*")] == [tmp_path / "empty"]
+    (tmp_path / "empty" / ".unfinished").mkdir()  # as a kill leaves it
+    (tmp_path / "empty" / ".unfinished" / "model.safetensors").write_bytes(b"half")
+    for out in (tmp_path / "empty", tmp_path / "new"):
+        assert answer(*command, out)["out"] == str(out)
+        assert not (out / ".unfinished").exists() and load_model(str(out))
+
+
+RATES = "0 0.1 0.5 0.75 0.9 0.95 0.99 0.995".split()
+
+
+def swept(n_layers, n_modules):
+    return [
+        {
+            "module": module,
+            "layer": str(layer),
+            **{f"ξ = {rate}": f"0.{layer + 10}{i}7" for i, rate in enumerate(RATES)},
+        }
+        for module in ("mlp", "attn")[:n_modules]
+        for layer in range(n_layers)
+    ]
+
+
+@pytest.mark.parametrize("width", [200, 80, 60, 40, 30])
+@pytest.mark.parametrize("n_layers, n_modules", [(4, 2), (4, 1), (30, 2)])
+def test_a_sweep_fits_whatever_the_width_with_every_digit(width, n_layers, n_modules):
+    rows = swept(n_layers, n_modules)
+    parts = fitted(rows, width, 2)
+    assert all(width_of(part) <= width for part in parts)
+    shown = sorted(cell for part in parts for row in part for cell in row.values())
+    for cell in (cell for row in rows for cell in list(row.values())[2:]):
+        assert cell in shown
+    assert width != 200 or parts == [rows]
+
+
+def test_a_table_is_turned_round_where_that_fits():
+    rows = swept(4, 1)
+    (part,) = fitted(rows, 60, 2)
+    assert list(part[0]) == ["module layer", *(f"mlp {layer}" for layer in range(4))]
+    assert [row["mlp 2"] for row in part] == list(rows[2].values())[2:]
+
+
+def test_ends_of_intervals_go_before_digits():
+    rows = [
+        {"ξ": rate, "validation accuracy": "0.512 [0.410, 0.613]", "n": "200", "": ""}
+        for rate in RATES
+    ]
+    assert fitted(rows, 41) == [rows]
+    (part,) = fitted(rows, 40)
+    assert part == [row | {"validation accuracy": "0.512"} for row in rows]
+
+
+def test_on_a_narrow_terminal_nothing_of_a_sweep_is_cut(tiny, monkeypatch):
+    command = ["sweep", "--model", tiny, *SMALL, "--clip-rates", ",".join(RATES)]
+    wanted = Counter(f"{cell['accuracy']:.4g}" for cell in answer(*command)["cells"])
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as good as a terminal
+    for width in (80, 40):
+        monkeypatch.setenv("COLUMNS", str(width))
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", run(*command).stdout)
+        table = [line for line in shown.splitlines() if line and line[0] in "┏┃┡│└"]
+        assert max(map(len, table)) <= width
+        cells = Counter(cell.strip() for line in table for cell in line.split("│"))
+        assert wanted <= cells and wanted.total() == 48

@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
 
+SHORT_HELP = "Grade what learners handed in."
 EPILOG = (
     "Exit codes: 0 every submission was graded, 1 nothing can be graded (one sentence says why), 2"
     " wrong usage, 3 done, but a person must look at rows that could not be graded, 130 broken off"
@@ -85,20 +86,19 @@ def grade(
     except KeyboardInterrupt:
         print("svdicl grade: broken off; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None
-    for row in rows:
-        looked = f"   look at {row['look_at']}" if row["look_at"] else ""
-        print(
-            f"{row['learner']:<24} "
-            + (
-                f"{row['total']:g} of {row['possible']:g}"
-                if "total" in row
-                else f"{row['status']}: {row['reason']}"
-            )
-            + looked
-        )
-    if waiting := sum(row["answers_to_grade"] for row in rows):
-        print(
-            f"{waiting} short answers to grade in {out / gradebook.SHEET}; then run the same"
-            " command again"
-        )
+    _show(rows, out / gradebook.SHEET)
     raise typer.Exit(3 * any(row["status"] != "graded" for row in rows))
+
+
+def _show(rows: list[dict[str, Any]], sheet: Path) -> None:
+    """A line for each learner, and what is left to do by hand."""
+    for row in rows:
+        if "total" in row:
+            mark = f"{row['total']:g} of {row['possible']:g}"
+        else:
+            mark = f"{row['status']}: {row['reason']}"
+        looked = f"   look at {row['look_at']}" if row["look_at"] else ""
+        print(f"{row['learner']:<24} {mark}{looked}")
+    waiting = sum(row["answers_to_grade"] for row in rows)
+    if waiting:
+        print(f"{waiting} short answers to grade in {sheet}; then run the same command again")

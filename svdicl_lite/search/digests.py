@@ -12,9 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from svdicl_lite.models.loading import CHECKPOINTS, shipped_models
 from svdicl_lite.tasks.own import SUFFIXES
 
@@ -23,15 +20,6 @@ SECONDS_TO_SETTLE = 2
 """A file system's clock has ticks. A file that was written so short a time ago may be written again
 within the same tick, and would look unchanged.
 """
-
-
-def weights_digest(model: nn.Module) -> str:
-    """Of every parameter and buffer, with its name and shape, as they are now; a second a GB."""
-    digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:16]
 
 
 def config_digest(model: Any) -> str:

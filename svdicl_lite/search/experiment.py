@@ -13,6 +13,7 @@ import torch
 import transformers
 
 from svdicl_lite import __version__
+from svdicl_lite.models.digest import weights_digest
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.digests import (
@@ -20,7 +21,6 @@ from svdicl_lite.search.digests import (
     model_source,
     task_source,
     tokenizer_digest,
-    weights_digest,
 )
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.task import Task

@@ -58,7 +58,8 @@ def _processes(n: int) -> Iterator[Map]:
     pool = ProcessPoolExecutor(n, context, _begin, (theirs, share))
     try:
         with _without_ctrl_c():
-            pool.submit(int)  # nothing to do, but it starts all of them
+            for _ in range(n):
+                pool.submit(int)  # nothing to do, but a process is started for each
         yield pool.map
     except BrokenProcessPool:
         raise ChildProcessError(

@@ -1,9 +1,9 @@
-"""The options of the command line, as `typer` reads them."""
+"""The parameters of the commands, as `typer` reads them, and what their texts mean."""
 
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option
+from typer import BadParameter, Option
 
 Model = Annotated[
     str,
@@ -52,7 +52,10 @@ Factored = Annotated[
 Guard = Annotated[
     str | None, Option(help="TASK or TASK:LABELS that must not suffer.", show_default=False)
 ]
-MaxLoss = Annotated[float, Option(help="How much accuracy the guard may lose.")]
+MaxLoss = Annotated[
+    float | None,
+    Option(help="How much accuracy the guard may lose, in [0, 1].", show_default="0.02"),
+]
 Rates = Annotated[
     str, Option(help="Candidates ξ in order, the first 0; default is the paper's list.")
 ]
@@ -79,8 +82,16 @@ Reduction = Annotated[
 Shots = Annotated[int, Option(help="Demonstrations in each prompt.")]
 Seed = Annotated[int, Option(help="Of demonstrations, random methods and random layers.")]
 Sets = Annotated[int, Option(help="Sets of demonstrations among which the examples are dealt out.")]
-NValidation = Annotated[int, Option(help="Examples to choose by.")]
-NTest = Annotated[int, Option(help="Examples to judge the choice by; a sweep does without.")]
+NValidation = Annotated[
+    int | None, Option(help="Examples to choose by.", show_default="200, or all there are")
+]
+NTest = Annotated[
+    int | None,
+    Option(
+        help="Examples to judge the choice by; a sweep does without.",
+        show_default="1000, or all there are",
+    ),
+]
 Device = Annotated[
     str, Option(help="auto (cuda where there is one, else cpu), cpu, cuda, cuda:1 …")
 ]
@@ -112,3 +123,53 @@ Out = Annotated[
 AsJson = Annotated[bool, Option("--json", help="JSON on stdout instead of a table.")]
 
 PAPER_RATES = "0,0.1,0.5,0.75,0.9,0.95,0.99,0.995"
+MAX_LOSS = 0.02
+
+
+def rates_of(text: str) -> tuple[float, ...]:
+    """The numbers in a list such as 0,0.5,0.9."""
+    try:
+        return tuple(float(rate) for rate in text.split(","))
+    except ValueError:
+        raise BadParameter(
+            f"{text!r} is not a list of numbers such as 0,0.5,0.9", param_hint="--clip-rates"
+        ) from None
+
+
+def number(text: str | None) -> int | str | None:
+    """The number that `text` is, or `text`."""
+    return int(text) if text is not None and text.removeprefix("-").isdecimal() else text
+
+
+def layer_of(text: str) -> int | str | None:
+    """A layer's number, "random", or None for the one that condition numbers choose."""
+    layer = None if text == "auto" else number(text)
+    if isinstance(layer, str) and layer != "random":
+        raise BadParameter(f"{text!r} is neither auto, random nor a number", param_hint="--layer")
+    return layer
+
+
+def task_and_labels(text: str | None) -> tuple[str | None, str]:
+    """TASK:LABELS, or TASK alone, in which a colon may be part of a path."""
+    task, colon, labels = (text or "").rpartition(":")
+    if colon and labels in ("canonical", "flipped", "arbitrary"):
+        return task, labels
+    return text, "canonical"
+
+
+def loss_of(max_loss: float | None, guard: str | None) -> float:
+    """How much the guard may lose. Raises ValueError for what is no loss, and for a loss of
+    nothing.
+    """
+    if max_loss is None:
+        return MAX_LOSS
+    if guard is None:
+        raise ValueError(
+            f"--max-loss is {max_loss:g}, but there is no guard that could lose it; say --guard"
+            " TASK, or leave --max-loss out"
+        )
+    if not 0 <= max_loss <= 1:  # so for nan
+        raise ValueError(
+            f"--max-loss is {max_loss:g}, but must be a loss of accuracy in [0, 1], such as 0.02"
+        )
+    return max_loss

@@ -1,0 +1,65 @@
+"""Outcomes as rows, whose keys stand in the commands' help. Taught in chapter 13."""
+
+from typing import Any
+
+from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.search.results import Comparison
+
+Row = dict[str, Any]
+
+
+def judged_row(outcome: Evaluation) -> Row:
+    """n, accuracy, its 95 % interval by Wilson, balanced accuracy."""
+    low, high = outcome.interval
+    return {
+        "n": outcome.n,
+        "accuracy": outcome.accuracy,
+        "low": low,
+        "high": high,
+        "balanced_accuracy": outcome.balanced_accuracy,
+    }
+
+
+def compared_row(result: Comparison) -> Row:
+    """What a search found, on validation and on test. The test by sets of demonstrations takes two
+    of them at least.
+    """
+    low, high = result.gain_interval
+    several = len(result.gain_by_set) > 1
+    return {
+        "validation_before": judged_row(result.validation_before),
+        "validation_after": judged_row(result.validation_after),
+        "validation_gain": result.validation_gain,
+        "test_before": judged_row(result.test_before),
+        "test_after": judged_row(result.test_after),
+        "test_gain": result.test_gain,
+        "test_gain_low": low,
+        "test_gain_high": high,
+        "p_value": result.p_value,
+        "optimism": result.optimism,
+        "test_gain_by_set": result.gain_by_set.tolist(),
+        "p_value_by_set": result.p_value_by_set if several else None,
+    }
+
+
+def by_set(result: Comparison) -> str:
+    """A line more for a verdict on several sets of demonstrations."""
+    if len(result.gain_by_set) == 1:
+        return ""
+    gains = " ".join(f"{gain:+.3f}" for gain in result.gain_by_set)
+    return f"\ngain by set of demonstrations {gains}, sign-flip p = {result.p_value_by_set:.2g}"
+
+
+def interval(row: Row) -> str:
+    """Accuracy and interval for a table, as in 0.500 [0.400, 0.600]."""
+    return f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def by_rate(cells: list[Row]) -> list[Row]:
+    """The cells of a sweep as a table with a column for each rate."""
+    rows: dict[tuple[str, int], Row] = {}
+    for cell in cells:
+        place = cell["module"], cell["layer"]
+        row = rows.setdefault(place, {"module": cell["module"], "layer": cell["layer"]})
+        row[f"ξ = {cell['clip_rate']:g}"] = cell["accuracy"]
+    return list(rows.values())

@@ -1,0 +1,184 @@
+"""`svdicl search`: choose on validation, judge on test."""
+
+from typing import TYPE_CHECKING, Any
+
+from svdicl_lite.cli.parameters import (
+    PAPER_RATES,
+    AsJson,
+    Device,
+    Dtype,
+    Expert,
+    JournalFile,
+    Labels,
+    LayerChoice,
+    Method,
+    Model,
+    Module,
+    NTest,
+    NValidation,
+    Out,
+    Rates,
+    Reduction,
+    Seed,
+    Sets,
+    Shots,
+    TaskName,
+    TopK,
+    Workers,
+    layer_of,
+    number,
+    rates_of,
+)
+from svdicl_lite.cli.run import run
+from svdicl_lite.cli.setting import Setting
+
+if TYPE_CHECKING:  # takes long to import
+    from svdicl_lite.cli.report import Report
+    from svdicl_lite.search.results import Comparison, SearchResult
+
+SHORT_HELP = "Algorithm 1: choose on validation, judge on test."
+EPILOG = (
+    "Example: svdicl search --model icl-gpt2-noisy --task sentiment --labels flipped --module"
+    " mlp --sets 4"
+)
+
+
+def search(
+    model: Model,
+    task: TaskName,
+    labels: Labels = "canonical",
+    module: Module = "mlp",
+    layer: LayerChoice = "auto",
+    top_k: TopK = 2,
+    reduction: Reduction = "max",
+    clip_rates: Rates = PAPER_RATES,
+    method: Method = "svd",
+    expert: Expert = None,
+    shots: Shots = 8,
+    seed: Seed = 0,
+    sets: Sets = 1,
+    n_validation: NValidation = None,
+    n_test: NTest = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    workers: Workers = None,
+    journal: JournalFile = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Algorithm 1: choose a layer by condition number and a clip rate on validation, then judge
+    that choice once on test.
+
+    JSON: layer, module, clip_rate, method, expert (the choice); validation (clip_rate, n, accuracy,
+    low, high, balanced_accuracy of each candidate); validation_before, validation_after,
+    test_before, test_after (n, accuracy, low, high, balanced_accuracy); validation_gain, test_gain,
+    test_gain_low, test_gain_high (paired bootstrap, 95 %), p_value (McNemar), optimism,
+    test_gain_by_set and p_value_by_set (sign flips, null for one set), verdict, experiment,
+    seconds. The methods drop-block (the layer passes on what it gets) and calibration have no
+    rates, journal or workers: module, expert and clip_rate are null then and validation is empty;
+    so is layer for calibration.
+    """
+    where: dict[str, Any] = {
+        "module": module,
+        "layer": layer_of(layer),
+        "top_k": top_k,
+        "reduction": reduction,
+    }
+    how: dict[str, Any] = {"method": method, "seed": seed}
+    rates, of_expert = rates_of(clip_rates), number(expert)
+    setting = Setting(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+
+    def work(journal: Any, map: Any) -> "Report":
+        from svdicl_lite.search.algorithm1 import search_clip_rate
+        from svdicl_lite.search.without_rate import WITHOUT_RATE, control
+
+        validation, test = setting.evaluator("validation"), setting.evaluator("test")
+        if method not in WITHOUT_RATE:
+            kept: dict[str, Any] = {"expert": of_expert, "journal": journal, "map": map}
+            result = search_clip_rate(
+                validation.model, validation, test, clip_rates=rates, **where, **how, **kept
+            )
+            return _of_rates(setting, result)
+        if of_expert is not None or workers is not None:
+            raise ValueError(
+                f"method {method!r} is of a whole model, done here; leave --expert and --workers"
+                " out"
+            )
+        changed, compared = control(validation, test, **where, **how)
+        return _without_rate(setting, method, changed, compared)
+
+    judges = setting.judges("validation", "test")
+    run("search", work, as_json, out, setting.identity, judges, journal, workers)
+
+
+def _of_rates(setting: Setting, result: "SearchResult") -> "Report":
+    """The report of Algorithm 1."""
+    from svdicl_lite.cli.report import Report
+    from svdicl_lite.cli.rows import by_set, compared_row, interval, judged_row
+
+    chosen = result.chosen_cell
+    place = {"layer": chosen.layer, "module": chosen.module}
+    candidates, rows, outcomes = [], [], []
+    for rate, outcome in zip(result.clip_rates, result.validation):
+        candidate = {"clip_rate": rate, **judged_row(outcome)}
+        row = {
+            "ξ": rate,
+            "validation accuracy": interval(candidate),
+            "balanced": candidate["balanced_accuracy"],
+            "n": candidate["n"],
+            "": "← chosen" if rate == result.clip_rate else "",
+        }
+        candidates.append(candidate)
+        rows.append(row)
+        outcomes.append(({"judge": "validation", **place, "clip_rate": rate}, outcome))
+    tested = {0.0: result.test_before, result.clip_rate: result.test_after}
+    for rate, outcome in tested.items():
+        outcomes.append(({"judge": "test", **place, "clip_rate": rate}, outcome))
+    found = {"clip_rate": chosen.clip_rate, "method": chosen.method, "expert": chosen.expert}
+    document = {
+        "experiment": setting.row(),
+        **place,
+        **found,
+        "validation": candidates,
+        **compared_row(result),
+        "verdict": str(result),
+    }
+    note = f"{result}{by_set(result)}{setting.note('validation', 'test')}"
+    return Report(document, rows, note, outcomes)
+
+
+def _without_rate(
+    setting: Setting, method: str, layer: int | None, result: "Comparison"
+) -> "Report":
+    """The report of a change that has no clip rate."""
+    from svdicl_lite.cli.report import Report
+    from svdicl_lite.cli.rows import by_set, compared_row, interval, judged_row
+
+    rows, outcomes = [], []
+    for judge, before, after in (
+        ("validation", result.validation_before, result.validation_after),
+        ("test", result.test_before, result.test_after),
+    ):
+        row = {
+            "": judge,
+            "before": interval(judged_row(before)),
+            "after": interval(judged_row(after)),
+            "n": after.n,
+        }
+        rows.append(row)
+        outcomes.append(({"judge": judge, "after": 0}, before))
+        outcomes.append(({"judge": judge, "after": 1}, after))
+    document = {
+        "experiment": setting.row(),
+        "layer": layer,
+        "module": None,
+        "clip_rate": None,
+        "method": method,
+        "expert": None,
+        "validation": [],
+        **compared_row(result),
+        "verdict": str(result),
+    }
+    title = method if layer is None else f"{method} of layer {layer}"
+    note = f"{title}\n{result}{by_set(result)}{setting.note('validation', 'test')}"
+    return Report(document, rows, note, outcomes)

@@ -1,0 +1,75 @@
+"""Model, task and prompts as the options describe them; an `Experiment` once torch is imported."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # takes long to import
+    from svdicl_lite.scoring.evaluator import ICLEvaluator
+    from svdicl_lite.search.experiment import Experiment
+
+DEFAULTS = {"validation": 200, "test": 1000}
+"""Examples of each split, where there are so many and nobody asks for another number."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the commands that judge have in common. `n_validation` and `n_test` are None where
+    nothing was asked.
+    """
+
+    model: str
+    task: str
+    labels: str
+    shots: int
+    seed: int
+    sets: int
+    n_validation: int | None
+    n_test: int | None
+    device: str
+    dtype: str
+
+    def experiment(self) -> "Experiment":
+        """The recipe, with as many examples as there are where nothing was asked."""
+        from svdicl_lite.search.experiment import Experiment
+        from svdicl_lite.search.find_clip import n_of, sets_of
+
+        seeds = tuple(sets_of(self.seed, self.sets))
+        recipe = Experiment(
+            self.model, self.task, self.labels, self.shots, seeds, device=self.device
+        )
+        task = recipe.load_task()
+        return replace(
+            recipe,
+            dtype=self.dtype,
+            n_validation=n_of(task, "validation", self.n_validation, DEFAULTS["validation"]),
+            n_test=n_of(task, "test", self.n_test, DEFAULTS["test"]),
+        )
+
+    def evaluator(self, split: str) -> "ICLEvaluator":
+        """The evaluator of "validation" or "test"."""
+        return self.experiment().evaluator(split)
+
+    def judges(self, *splits: str) -> dict[str, Callable[[], "ICLEvaluator"]]:
+        """What makes the evaluator of each split, when it is wanted: a sweep needs no test."""
+        return {split: partial(self.evaluator, split) for split in splits}
+
+    def identity(self) -> dict[str, Any]:
+        """What a journal must agree on."""
+        return self.experiment().identity()
+
+    def row(self) -> dict[str, Any]:
+        """The recipe, with what "auto" means here."""
+        return asdict(self.experiment().here())
+
+    def note(self, *splits: str) -> str:
+        """A line for each split that is smaller than the number which nobody asked for."""
+        task = self.experiment().load_task()
+        asked = {"validation": self.n_validation, "test": self.n_test}
+        lines = []
+        for split in splits:
+            size = len(task.splits[split])
+            if asked[split] is None and size < DEFAULTS[split]:
+                lines.append(f"\n{split} has {size:,} examples, and all of them are taken")
+        return "".join(lines)

@@ -1,0 +1,114 @@
+"""`svdicl sweep`: all layers × modules × clip rates."""
+
+from typing import TYPE_CHECKING, Any
+
+from svdicl_lite.cli.parameters import (
+    PAPER_RATES,
+    AsJson,
+    Device,
+    Dtype,
+    Expert,
+    JournalFile,
+    Labels,
+    Layers,
+    Method,
+    Model,
+    Modules,
+    NTest,
+    NValidation,
+    Out,
+    Rates,
+    Seed,
+    Sets,
+    Shots,
+    TaskName,
+    Workers,
+    number,
+    rates_of,
+)
+from svdicl_lite.cli.run import run
+from svdicl_lite.cli.setting import Setting
+
+if TYPE_CHECKING:  # takes long to import
+    from pandas import DataFrame
+
+    from svdicl_lite.cli.report import Report
+
+SHORT_HELP = "All layers × modules × clip rates."
+EPILOG = (
+    "Example: svdicl sweep --model icl-gpt2 --task sentiment --labels flipped --module mlp"
+    " --workers 2 --journal sweep.jsonl"
+)
+
+
+def sweep(
+    model: Model,
+    task: TaskName,
+    labels: Labels = "canonical",
+    module: Modules = ["mlp", "attn"],  # noqa: B006  typer copies it
+    layer: Layers = None,
+    clip_rates: Rates = PAPER_RATES,
+    method: Method = "svd",
+    expert: Expert = None,
+    shots: Shots = 8,
+    seed: Seed = 0,
+    sets: Sets = 1,
+    n_validation: NValidation = None,
+    n_test: NTest = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    workers: Workers = None,
+    journal: JournalFile = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every layer × module × clip rate on validation, as in the paper's Figure 1.
+
+    JSON: cells (layer, module, clip_rate, n, accuracy, low, high, balanced_accuracy; low and high
+    are Wilson's 95 % interval), method, expert, experiment, seconds. A search of the same
+    experiment can go on from the same journal.
+    """
+    rates, of_expert = rates_of(clip_rates), number(expert)
+    setting = Setting(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+
+    def work(journal: Any, map: Any) -> "Report":
+        from svdicl_lite.search.sweeps import sweep as judge_all
+
+        judge = setting.evaluator("validation")
+        table = judge_all(
+            judge.model,
+            judge,
+            layer or None,
+            module,
+            rates,
+            expert=of_expert,
+            method=method,
+            seed=seed,
+            journal=journal,
+            map=map,
+        )
+        return _report(setting, {"method": method, "expert": of_expert}, table)
+
+    judges = setting.judges("validation")
+    run("sweep", work, as_json, out, setting.identity, judges, journal, workers)
+
+
+PLACE = ("layer", "module", "clip_rate")
+
+
+def _report(setting: Setting, how: dict[str, Any], table: "DataFrame") -> "Report":
+    from svdicl_lite.cli.report import Report
+    from svdicl_lite.cli.rows import by_rate, judged_row
+
+    cells, outcomes = [], []
+    for row in table.to_dict("records"):
+        place = {name: row[name] for name in PLACE}
+        cells.append({**place, **judged_row(row["evaluation"])})
+        outcomes.append(({"judge": "validation", **place}, row["evaluation"]))
+    widest = max(cell["high"] - cell["low"] for cell in cells) / 2
+    note = (
+        f"accuracy on validation at clip rate ξ, n = {cells[0]['n']:,}; half a 95 % interval is"
+        f" {widest:.3f} at most{setting.note('validation')}"
+    )
+    document = {"experiment": setting.row(), **how, "cells": cells}
+    return Report(document, by_rate(cells), note, outcomes, n_keys=2)
