@@ -26,8 +26,8 @@ from masters import masters  # noqa: E402
 
 from svdicl_lite.classroom import grade, gradebook  # noqa: E402
 from svdicl_lite.classroom.flags import flags  # noqa: E402
+from svdicl_lite.classroom.isolated import isolated  # noqa: E402
 from svdicl_lite.classroom.marker import Marker, stopped  # noqa: E402
-from svdicl_lite.classroom.marking import isolated  # noqa: E402
 from svdicl_lite.classroom.submissions import find, read  # noqa: E402
 from svdicl_lite.cli.commands import app  # noqa: E402
 
@@ -124,8 +124,9 @@ def hand_in(folder, built):
     cell = next(c for c in answered.cells if "Type your answer here" in c.source)
     cell.source = "=HYPERLINK('http://x')  It is *near*, not good."
     spy = (
-        "import subprocess\nnp.isclose = lambda *a: True\nsubprocess.Popen(['sleep', '%s'],"
-        " start_new_session=True)\nopen('tests/q2.py')\n{old}" % SLEEP
+        "import subprocess\nnp.isclose = lambda *a: True\n"
+        f"subprocess.Popen(['sleep', '{SLEEP}'], start_new_session=True)\n"
+        "open('tests/q2.py')\n{old}"
     )
     moodle = folder / "Ada Lovelace_77_assignsubmission_file_"
     moodle.mkdir()

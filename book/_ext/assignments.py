@@ -63,7 +63,7 @@ def build(master: Master, out: Path) -> Path:
     autograder["run_otter.py"] = RUN
     autograder |= {
         "assignment.json": (
-            json.dumps(_manifest(master, solution), indent=1, ensure_ascii=False) + "\n"
+            json.dumps(_manifest(master, solution, student), indent=1, ensure_ascii=False) + "\n"
         )
     }
     autograder |= {
@@ -154,7 +154,7 @@ def _models(master):
     )
 
 
-def _manifest(master, solution):
+def _manifest(master, solution, student):
     """What the marker must know besides the tests."""
     rows = [
         {

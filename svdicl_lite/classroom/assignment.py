@@ -51,6 +51,7 @@ class Assignment:
         self.described, self.name = described, described["name"]
         self.cells = described["cells"]
         self.setup = [cell["source"] for cell in self.cells if cell["kind"] == "setup"]
+        self.blank = set(described["blank"])  # all code cells as they were handed out
         self.questions = {}
         for row in described["questions"]:
             if not row["manual"]:

@@ -4,19 +4,15 @@ A test calls the learner's functions as if they were its own; each call goes ove
 back as data. The test itself, what it expects and the points are here alone.
 """
 
-import json
 import os
 import re
-import select
-import signal
 import sys
 import time
-from contextlib import suppress
 
-from svdicl_lite.classroom import sandbox
 from svdicl_lite.classroom.assignment import Assignment, bound
 from svdicl_lite.classroom.codec import Broken, Late
 from svdicl_lite.classroom.flags import flags
+from svdicl_lite.classroom.isolated import isolated
 from svdicl_lite.classroom.learner import Learner
 
 LIMITS = {
@@ -32,6 +28,7 @@ LIMITS = {
 
 SETUP_SECONDS = 180  # for cells as handed out: imports take long where little else does
 CHECK = re.compile(r"\bcheck\(\s*[\"'](\w+)[\"']")
+ERROR = re.compile("(?!AssertionError)\\w+Error: ")  # an answer that is wrong is not tried again
 ENDED = "ended the process that runs the notebook"
 
 
@@ -56,8 +53,10 @@ class Marking:
         """status, reason, questions, flags, stopped, errors, have (what the sandbox had)."""
         status, reason = "graded", ""
         try:
-            self._begin()
-            self._run_all()
+            # In two processes, so that nothing that a hidden test hands to the learner's code can
+            # come back in the words of a public one, which the learner reads.
+            self._pass(hidden=False)
+            self._pass(hidden=True)
         except OutOfTime:
             status, reason = "stopped", f"it took longer than {self.seconds:g} s in all"
         finally:
@@ -75,34 +74,40 @@ class Marking:
 
     # The cells.
 
-    def _run_all(self):
+    def _pass(self, hidden):
+        self.hidden, self.done = hidden, []
+        self._begin()
         missing = [source for source in self.assignment.setup if source not in self.cells]
         for source in missing:
             self._cell(source, 0)
-        checked = set()
+        # Each question is marked once: at its check, or in the end if it was answered further down
+        # or has no check left. Somebody who may answer often need not know.
+        left = dict.fromkeys(self.assignment.questions)
         for number, source in enumerate(self.cells, 1):
             self._cell(source, number)
             for name in CHECK.findall(source):
-                if name in self.assignment.questions:
+                if name in left and self._answered(name, self.cells[:number]):
+                    del left[name]
                     self._mark(name)
-                    checked.add(name)
-        for name in self.assignment.questions:
-            if name not in checked or self._answered_later(name):
-                self._mark(name)
+        for name in left:
+            self._mark(name)
         # Only now, when every other mark stands: a function of the reference answers whoever asks.
         for name, question in self.assignment.questions.items():
-            if question.builds_on:
-                self._mark(name, question.builds_on)
+            if any(self._failing(self.assignment.questions[other]) for other in question.builds_on):
+                self._test_failing(question, question.builds_on)
 
     def _cell(self, source, number, again=False):
         """Runs a cell; if it ends the process or outlasts its time, starts again without it."""
+        if (source, number) in self.taken_out:
+            return
         given = source in self.assignment.setup
         seconds = self.limits["cell_seconds"]
         seconds = max(SETUP_SECONDS, seconds) if given else seconds
         why = ""
         try:
             error = self._ask(seconds, "cell", source=source, given=given)
-            if number and isinstance(error, list) and str(error[0]).isidentifier():
+            named = isinstance(error, list) and str(error[0]).isidentifier()
+            if number and named and not self.hidden:
                 self.errors[number] = f"cell {number} ended with a {error[0][:40]}"
         except Late:
             why = f"ran longer than {seconds} s and was stopped"
@@ -123,8 +128,7 @@ class Marking:
         self.learner = Learner(self.nursery, self.limits)
         self.have = self.learner.have
         for source, number in self.done:
-            if (source, number) not in self.taken_out:
-                self._cell(source, number, again=True)
+            self._cell(source, number, again=True)
 
     def _ask(self, seconds, op, **values):
         left = self.end_time - time.monotonic()
@@ -137,30 +141,40 @@ class Marking:
             if time.monotonic() >= self.end_time:
                 raise OutOfTime from None
             raise
+        except Broken:
+            raise
+        except Exception as error:  # the runner itself never answers these with one
+            raise Broken(f"an error in the place of an answer ({type(error).__name__})") from None
 
-    def _answered_later(self, name):
-        """Whether a cell below the check of a question defines its answers (again)."""
-        below = False
-        for source in self.cells:
-            if below and self.assignment.questions[name].answers & set(bound(source)):
-                return True
-            below = below or name in CHECK.findall(source)
-        return False
+    def _answered(self, name, cells):
+        """Whether one of these cells defines an answer to a question, other than as handed out."""
+        answers = self.assignment.questions[name].answers
+        own = (source for source in cells if source not in self.assignment.blank)
+        return any(answers & set(bound(source)) for source in own)
 
     # The tests.
 
-    def _mark(self, name, builds_on=()):
+    def _mark(self, name):
+        """Runs the tests of a question. Those that failed by an error run once more if names that
+        were handed out are others by now: a learner may have used `t` for something else.
+        """
         question = self.assignment.questions[name]
-        self._test_failing(question, builds_on)
-        if self._failing(question) and not builds_on and self._put_back_given():
-            self._test_failing(question, builds_on)
+        self._test_failing(question)
+        wrong = [self.outcomes[name, at] for at in self._failing(question)]
+        if any(ERROR.match(said) for said in wrong) and self._put_back_given():
+            self._test_failing(question, only=ERROR)
 
     def _failing(self, question):
-        positions = range(len(question.tests))
-        return [at for at in positions if self.outcomes.get((question.name, at), "") is not None]
+        return [
+            at
+            for at, test in enumerate(question.tests)
+            if test.hidden is self.hidden and self.outcomes.get((question.name, at), "") is not None
+        ]
 
-    def _test_failing(self, question, builds_on):
+    def _test_failing(self, question, builds_on=(), only=re.compile("")):
         for at in self._failing(question):
+            if not only.match(self.outcomes.get((question.name, at), "")):
+                continue
             said = self._test(question.tests[at], builds_on)
             if said is None or (question.name, at) not in self.outcomes:
                 self.outcomes[question.name, at] = said
@@ -168,7 +182,7 @@ class Marking:
     def _put_back_given(self):
         try:
             return bool(self._ask(10, "given"))
-        except Exception:
+        except Broken:
             self._begin()
             return False
 
@@ -183,7 +197,7 @@ class Marking:
                 self._ask(5, "put_back")
             self._ask(5, "forget")
             self.learner.mirror.forget()
-        except Exception:  # gone, or in the middle of something: the next test finds a fresh one
+        except Broken:  # gone, or in the middle of something: the next test finds a fresh one
             self._begin()
         return said
 
@@ -236,54 +250,3 @@ def readable() -> list[str]:
 
     folders = [sys.prefix, sys.base_prefix, os.path.dirname(svdicl_lite.__file__)]
     return [os.path.realpath(folder) for folder in folders] + folders
-
-
-def isolated(call, seconds: float, memory_gb: float | None = None) -> str | None:
-    """None if `call()` returns within `seconds` in a child process, or in words how it failed."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(reader)
-            if memory_gb:
-                sandbox.limit(memory_gb, 2**20, None)
-            _silent()
-            os.write(writer, (json.dumps(_said(call, seconds)) + "\n").encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    text, end = b"", time.monotonic() + seconds + 1
-    while not text.endswith(b"\n") and select.select([reader], [], [], _left(end))[0]:
-        more = os.read(reader, 4096)
-        if not more:
-            break
-        text += more
-    with suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    os.close(reader)
-    if text.endswith(b"\n"):
-        return json.loads(text) or None
-    return f"it took longer than {seconds:g} s" if time.monotonic() >= end else "the test crashed"
-
-
-def _silent():
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.dup2(null, 2)
-
-
-def _left(end):
-    return max(0, end - time.monotonic())
-
-
-def _said(call, seconds):
-    try:
-        call()
-    except Late:
-        return f"it took longer than {seconds:g} s"
-    except Broken as error:
-        return f"it ended the process that runs it, or answered nothing that can be read ({error})"
-    except BaseException as error:
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-    return ""
