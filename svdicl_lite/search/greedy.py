@@ -14,7 +14,8 @@ from typing import Any
 from torch import nn
 from tqdm import tqdm
 
-from svdicl_lite.clipping.matrices import n_layers, roles_of
+from svdicl_lite.clipping.families import roles_of
+from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
