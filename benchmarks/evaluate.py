@@ -8,6 +8,7 @@ label words behind the query alone.
 
 import statistics
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,6 +24,13 @@ def seconds(function):
     start = time.perf_counter()
     result = function()
     return time.perf_counter() - start, result
+
+
+def whole_prompts(texts, words):
+    """Whole prompts with each label word behind them: tokens, and those of the label words."""
+    tokens = tokenizer(texts)["input_ids"]
+    answered = [tokenizer([f"{text} {word}" for text in texts])["input_ids"] for word in words]
+    return tokens, [[longer[-1] for longer in row] for row in zip(*answered)]
 
 
 model, tokenizer = load_model("icl-gpt2")
@@ -41,7 +49,7 @@ for shots in (0, 4, 8, 16):
         (slow, plain), (fast, cached) = seconds(evaluator.plain), seconds(evaluator)
         turns.append((slow, fast, np.abs(plain.scores - cached.scores).max()))
     slow, fast, difference = (statistics.median(column) for column in zip(*turns[1:]))
-    length = statistics.mean(len(tokens) for tokens in evaluator.groups[0].tokens)
+    length = statistics.mean(len(tokens) for tokens in evaluator.groups[0].contexts)
     print(f"{shots:5d} {length:6.0f} {slow:8.2f} {fast:8.3f} {slow / fast:6.1f} {difference:17.1e}")
 
 print(
@@ -65,7 +73,7 @@ for name in ("icl-gpt2", "icl-llama"):
             turns = []
             for _ in range(8):
                 (slow, apart), (fast, together) = (
-                    seconds(lambda: judge("mlp")) for judge in judges
+                    seconds(partial(judge, "mlp")) for judge in judges
                 )
                 turns.append(
                     (1000 * slow, 1000 * fast, np.abs(apart.scores - together.scores).max())
@@ -85,22 +93,15 @@ for name in grammar_tasks.TASKS:
         shown = "".join(
             render(task, example, words[example["label"]]) for example in demonstrations
         )
-
-        def whole():
-            texts = [shown + render(task, query) for query in queries]
-            tokens = tokenizer(texts)["input_ids"]
-            answered = [
-                tokenizer([f"{text} {word}" for text in texts])["input_ids"] for word in words
-            ]
-            return tokens, [[longer[-1] for longer in row] for row in zip(*answered)]
+        texts = [shown + render(task, query) for query in queries]
 
         turns = []
         for _ in range(6):
             (slow, plain), (fast, ours) = (
-                seconds(whole),
-                seconds(lambda: encode(tokenizer, task, words, demonstrations, queries)),
+                seconds(partial(whole_prompts, texts, words)),
+                seconds(partial(encode, tokenizer, task, words, demonstrations, queries)),
             )
-            assert plain == (ours.tokens, ours.label_tokens)
+            assert plain == (ours.contexts, ours.label_tokens)
             turns.append((1000 * slow, 1000 * fast))
         slow, fast = (statistics.median(column) for column in zip(*turns[1:]))
         print(f"{name:>10} {shots:5d} {slow:9.0f} {fast:8.0f} {slow / fast:6.1f}")

@@ -40,7 +40,9 @@ def setting():
     rng = random.Random(0)
     shared = [rng.randrange(50257) for _ in range(SHARED)]
     tokens = [shared + [rng.randrange(50257) for _ in range(OWN)] for _ in range(N)]
-    return model, Prompts(tokens, [list(LABELS)] * N, [rng.randrange(2) for _ in range(N)])
+    return model, Prompts(
+        tokens, [[[word] for word in LABELS]] * N, [rng.randrange(2) for _ in range(N)]
+    )
 
 
 @torch.inference_mode()
@@ -63,7 +65,7 @@ def plain(n):
             matrix.write(U @ torch.diag(S) @ V.T)
         add(svds, start)
         start = time.perf_counter(), time.process_time()
-        for tokens in prompts.tokens[:n]:
+        for tokens in prompts.contexts[:n]:
             torch.log_softmax(model(torch.tensor([tokens])).logits[0], dim=-1)[-1, list(LABELS)]
         add(forwards, start)
     return [forward * N / n + svd for forward, svd in zip(forwards, svds)]
@@ -78,7 +80,7 @@ def batched(n):
     start, scores = time.perf_counter(), []
     for rate in CLIP_RATES:
         with clipped(model, LAYER, "mlp", rate):
-            parts = [torch.tensor(prompts.tokens[i : min(i + 16, n)]) for i in range(0, n, 16)]
+            parts = [torch.tensor(prompts.contexts[i : min(i + 16, n)]) for i in range(0, n, 16)]
             scores.append(
                 torch.cat(
                     [model(part, logits_to_keep=1).logits[:, -1, list(LABELS)] for part in parts]
@@ -93,7 +95,7 @@ def ours():
     """
     model, prompts = setting()
     start = time.perf_counter(), time.process_time()
-    replay = Replay(model, [Plan(prompts, BATCH)], LAYER)
+    replay = Replay.record(model, [Plan(prompts, BATCH)], LAYER)
     clip, scores = Clip(model, LAYER, "mlp"), []
     for rate in CLIP_RATES:
         with clip.at(rate, factored=True):
@@ -110,7 +112,7 @@ def sweep(layers):
     bar = tqdm(total=len(layers) * 2 * len(CLIP_RATES), unit="cell", desc="sweep", mininterval=5)
     for layer in layers:
         start = time.perf_counter(), time.process_time()
-        replay = Replay(model, [Plan(prompts, BATCH)], layer, replay)
+        replay = Replay.record(model, [Plan(prompts, BATCH)], layer, replay)
         for module in ("mlp", "attn"):
             clip = Clip(model, layer, module)
             for rate in CLIP_RATES:

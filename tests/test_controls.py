@@ -36,7 +36,7 @@ OF_LOW_RANK = ("svd", "random-subspace", "smallest", "drop")
 
 @st.composite
 def cases(draw):
-    """A Gaussian matrix (m, n) of any shape and scale, its factors, a rank from 0 to k, and a seed."""
+    """A Gaussian matrix (m, n) of any shape and scale, its factors, a rank 0 to k, and a seed."""
     m, n, seed = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(0, 2**32 - 1))
     W = torch.randn(
         m, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
@@ -417,7 +417,7 @@ def test_content_free_prompts_hold_the_demonstrations_and_nothing_to_judge(token
         render(task, example, task.label_words[example["label"]]) for example in demonstrations
     )
     blanks = [shown + f"text: {blank} text: {blank} sentiment:" for blank in CONTENT_FREE]
-    assert asked[0].tokens == tokenizer(blanks)["input_ids"] and len(asked) == 1
+    assert asked[0].contexts == tokenizer(blanks)["input_ids"] and len(asked) == 1
 
 
 def test_contextual_calibration_leaves_no_preference_where_there_is_nothing_to_judge(

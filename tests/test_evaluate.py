@@ -31,7 +31,7 @@ def queries(tokenizer, evaluator):
     lines = [
         tokenizer.decode(tokens).split("\n")[-1]
         for prompts in evaluator.groups
-        for tokens in prompts.tokens
+        for tokens in prompts.contexts
     ]
     return [line.removeprefix("text: ").rpartition(" ")[0] for line in lines]
 
@@ -65,7 +65,7 @@ def test_fast_scores_are_plain_scores(
     task = {"sentiment": sentiment, "topic": topic}[name]
     evaluator = ICLEvaluator(pristine_model, tokenizer, task, "test", n, n_shots, seeds, batch_size)
     fast, plain = evaluator(), evaluator.plain()
-    lengths = {len(tokens) for prompts in evaluator.groups for tokens in prompts.tokens}
+    lengths = {len(tokens) for prompts in evaluator.groups for tokens in prompts.contexts}
     assert n < 5 or len(lengths) > 1  # the prompts are of unequal length
     assert fast.scores.shape == (n, len(task.classes)) and fast.scores.dtype == np.float32
     np.testing.assert_allclose(fast.scores, plain.scores, rtol=0, atol=ATOL)
@@ -85,7 +85,8 @@ def test_fast_scores_are_plain_scores_whatever_the_prompts_share(
     # come up
     tokens = [prefix + tail or [5] for tail in tails]
     rng = random.Random(0)
-    prompts = Prompts(tokens, [rng.sample(range(100), 3) for _ in tokens], [0] * len(tokens))
+    words = [[[word] for word in rng.sample(range(100), 3)] for _ in tokens]
+    prompts = Prompts(tokens, words, [0] * len(tokens))
     fast, plain = (
         fast_scores(pristine_model, [Plan(prompts, batch_size)])[0],
         plain_scores(pristine_model, prompts),
@@ -125,7 +126,7 @@ def test_the_first_n_examples_are_each_judged_once_across_all_seeds(
         pristine_model, tokenizer, sentiment, "test", n, n_shots=2, seeds=seeds
     )
     assert queries(tokenizer, evaluator) == sentiment.splits["test"]["text"][:n]
-    sizes = [len(prompts.tokens) for prompts in evaluator.groups]
+    sizes = [len(prompts.contexts) for prompts in evaluator.groups]
     assert len(sizes) == len(seeds) and max(sizes) - min(sizes) <= 1
     assert list(evaluator().labels) == sentiment.splits["test"]["label"][:n]
 
@@ -138,7 +139,7 @@ def test_each_seed_has_its_own_demonstrations_and_they_are_from_training(
     )
     training, shown = {*sentiment.splits["train"]["text"]}, []
     for prompts in evaluator.groups:
-        fronts = {tuple(tokenizer.decode(tokens).split("\n")[:-1]) for tokens in prompts.tokens}
+        fronts = {tuple(tokenizer.decode(tokens).split("\n")[:-1]) for tokens in prompts.contexts}
         assert len(fronts) == 1  # one set before every query of the seed
         shown += fronts
         assert all(
@@ -155,7 +156,7 @@ def test_arbitrary_words_are_drawn_anew_by_each_seed(pristine_model, tokenizer):
         words = [tokenizer.decode([token]).strip() for token in prompts.label_tokens[0]]
         assert words == list(task.words(seed=seed))
         assert all(
-            word in tokenizer.decode(prompts.tokens[0]) for word in words
+            word in tokenizer.decode(prompts.contexts[0]) for word in words
         )  # 4 shots show each class once
 
 
@@ -213,7 +214,7 @@ def test_a_prompt_longer_than_the_positions_is_refused(pristine_model, tokenizer
 
 def test_a_prompt_of_exactly_the_positions_is_judged(model, tokenizer, sentiment):
     evaluator = ICLEvaluator(model, tokenizer, sentiment, n=10, n_shots=4, seeds=(0,))
-    longest = max(len(tokens) for tokens in evaluator.groups[0].tokens)
+    longest = max(len(tokens) for tokens in evaluator.groups[0].contexts)
     model.config.n_positions = longest
     assert ICLEvaluator(model, tokenizer, sentiment, n=10, n_shots=4, seeds=(0,))().n == 10
     model.config.n_positions = longest - 1

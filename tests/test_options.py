@@ -5,8 +5,8 @@ import pytest
 import torch
 from test_prompts import CHOICE, CHOICES
 
-from svdicl_lite.scoring.plain import option_scores_plain
-from svdicl_lite.scoring.prompts import OptionPrompts, encode_options
+from svdicl_lite.scoring.plain import plain_scores
+from svdicl_lite.scoring.prompts import Prompts, encode
 
 
 @torch.inference_mode()
@@ -22,13 +22,14 @@ def log_likelihood_by_hand(model, tokens, n):
 
 
 def test_option_scores_are_the_mean_log_likelihood_of_the_options_tokens(pristine_model, tokenizer):
-    prompts = encode_options(tokenizer, CHOICE, CHOICES[:2], CHOICES)
-    scores = option_scores_plain(pristine_model, prompts)
+    prompts = encode(tokenizer, CHOICE, (), CHOICES[:2], CHOICES)
+    scores = plain_scores(pristine_model, prompts)
     by_hand = [
-        [log_likelihood_by_hand(pristine_model, tokens, n) for tokens, n in zip(*row)]
-        for row in zip(prompts.tokens, prompts.n_option_tokens)
+        [log_likelihood_by_hand(pristine_model, context + option, len(option)) for option in row]
+        for context, row in zip(prompts.contexts, prompts.continuations)
     ]
-    assert scores.shape == (3, 2) and len({*map(tuple, prompts.n_option_tokens)}) > 1
+    lengths = {tuple(map(len, row)) for row in prompts.continuations}
+    assert scores.shape == (3, 2) and len(lengths) > 1
     np.testing.assert_allclose(
         scores, by_hand, atol=1e-5
     )  # float32 numbers near 9 lie 1e-6 apart: ten of those steps
@@ -37,14 +38,16 @@ def test_option_scores_are_the_mean_log_likelihood_of_the_options_tokens(pristin
 def test_a_uniform_model_scores_every_option_alike_however_long(model, tokenizer):
     torch.nn.init.zeros_(model.transformer.ln_f.weight)
     torch.nn.init.zeros_(model.transformer.ln_f.bias)
-    scores = option_scores_plain(model, encode_options(tokenizer, CHOICE, [], CHOICES))
+    scores = plain_scores(model, encode(tokenizer, CHOICE, (), [], CHOICES))
     np.testing.assert_allclose(scores, -math.log(model.config.vocab_size), rtol=1e-6)
 
 
 @pytest.mark.parametrize("n", [1, 3, 6])
 def test_only_the_last_n_tokens_count(pristine_model, n):
     tokens = list(range(5, 12))
-    scores = option_scores_plain(pristine_model, OptionPrompts([[tokens]], [[n]], [0]))
+    scores = plain_scores(
+        pristine_model, Prompts([tokens[:-n]], [[tokens[-n:]]], [0], of_options=True)
+    )
     assert scores[0, 0] == pytest.approx(
         log_likelihood_by_hand(pristine_model, tokens, n), abs=1e-5
     )
@@ -52,7 +55,7 @@ def test_only_the_last_n_tokens_count(pristine_model, n):
 
 def test_scores_depend_on_the_demonstrations(pristine_model, tokenizer):
     alone, shown = (
-        option_scores_plain(pristine_model, encode_options(tokenizer, CHOICE, CHOICES[:k], CHOICES))
+        plain_scores(pristine_model, encode(tokenizer, CHOICE, (), CHOICES[:k], CHOICES))
         for k in (0, 2)
     )
     assert np.abs(alone - shown).max() > 0.1

@@ -12,7 +12,7 @@ from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer, UnigramTrainer
 from transformers import PreTrainedTokenizerFast
 
-from svdicl_lite.scoring.prompts import draw_demonstrations, encode, encode_options, render
+from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 from svdicl_lite.tasks.task import Task
 
 seeds = st.integers(0, 2**32 - 1)
@@ -118,7 +118,7 @@ def test_a_prompt_is_all_demonstrations_then_the_query(tokenizer, topic, n_shots
     words = topic.words("flipped")
     prompts = encode(tokenizer, topic, words, demonstrations, examples)
     assert prompts.labels == [example["label"] for example in examples]
-    for tokens, example in zip(prompts.tokens, examples, strict=True):
+    for tokens, example in zip(prompts.contexts, examples, strict=True):
         lines = tokenizer.decode(tokens).split("\n")
         assert lines[:-1] == [
             f"text: {shot['text']} classification: {words[shot['label']]}"
@@ -145,7 +145,7 @@ def test_label_tokens_are_the_words_with_their_space_in_the_order_of_the_classes
 def test_prompt_and_label_are_tokenised_as_the_one_text_they_are(tokenizer, sentiment):
     examples = list(sentiment.splits["test"].select(range(20)))
     prompts = encode(tokenizer, sentiment, ("neg", "pos"), [], examples)
-    for tokens, labels, example in zip(prompts.tokens, prompts.label_tokens, examples):
+    for tokens, labels, example in zip(prompts.contexts, prompts.label_tokens, examples):
         for word, label in zip(("neg", "pos"), labels):
             assert tokenizer(f"text: {example['text']} sentiment: {word}")["input_ids"] == [
                 *tokens,
@@ -212,7 +212,7 @@ def test_demonstrations_do_not_change_a_label(kind, n_shots, tokenizer, sentimen
     ]
     if all(longer[:-1] == prompt for prompt, row in zip(tokens, answered) for longer in row):
         prompts = encode(tokenizer, sentiment, ("neg", "pos"), demonstrations, examples)
-        assert prompts.tokens == tokens and prompts.label_tokens == [
+        assert prompts.contexts == tokens and prompts.label_tokens == [
             [longer[-1] for longer in row] for row in answered
         ]
     else:
@@ -258,7 +258,7 @@ def test_a_template_may_have_other_columns(tokenizer, sentiment):
     example = {"premise": "the coach was kind", "text": "the queen was proud", "label": 0}
     prompts = encode(tokenizer, task, ("neg", "pos"), [example], [example])
     assert (
-        tokenizer.decode(prompts.tokens[0])
+        tokenizer.decode(prompts.contexts[0])
         == "the coach was kind then the queen was proud sentiment: neg\nthe coach was kind then the"
         " queen was proud sentiment:"
     )
@@ -294,7 +294,7 @@ CHOICES = [
 
 @pytest.mark.parametrize("n_shots", [0, 2])
 def test_an_option_prompt_is_demonstrations_query_and_option(tokenizer, n_shots):
-    prompts = encode_options(tokenizer, CHOICE, CHOICES[:n_shots], CHOICES)
+    prompts = encode(tokenizer, CHOICE, (), CHOICES[:n_shots], CHOICES)
     shown = (
         "the coach was kind today so the sailor praised the goal\nthe banker was cruel again the"
         " mayor seemed dull\n"
@@ -302,7 +302,11 @@ def test_an_option_prompt_is_demonstrations_query_and_option(tokenizer, n_shots)
         else ""
     )
     assert prompts.labels == [1, 0, 0]
-    assert [[tokenizer.decode(tokens) for tokens in row] for row in prompts.tokens] == [
+    wholes = [
+        [tokenizer.decode(context + option) for option in row]
+        for context, row in zip(prompts.contexts, prompts.continuations)
+    ]
+    assert wholes == [
         [
             f"{shown}{example['premise']} {example['question']} {example[option]}"
             for option in ("one", "two")
@@ -312,24 +316,19 @@ def test_an_option_prompt_is_demonstrations_query_and_option(tokenizer, n_shots)
 
 
 def test_the_last_tokens_of_an_option_prompt_are_the_option_and_no_more(tokenizer):
-    prompts = encode_options(tokenizer, CHOICE, CHOICES[:1], CHOICES)
-    for row, counts, example in zip(prompts.tokens, prompts.n_option_tokens, CHOICES, strict=True):
-        assert [tokenizer.decode(tokens[-n:]) for tokens, n in zip(row, counts, strict=True)] == [
+    prompts = encode(tokenizer, CHOICE, (), CHOICES[:1], CHOICES)
+    for row, example in zip(prompts.continuations, CHOICES, strict=True):
+        assert [tokenizer.decode(option) for option in row] == [
             f" {example['one']}",
             f" {example['two']}",
         ]
-        assert row[0][: -counts[0]] == row[1][: -counts[1]]  # one context
 
 
 def test_option_prompts_are_tokenised_as_the_one_text_they_are(tokenizer):
-    prompts = encode_options(tokenizer, CHOICE, [], CHOICES)
-    for row, example in zip(prompts.tokens, CHOICES):
-        assert (
-            row[1]
-            == tokenizer(f"{example['premise']} {example['question']} {example['two']}")[
-                "input_ids"
-            ]
-        )
+    prompts = encode(tokenizer, CHOICE, (), [], CHOICES)
+    for context, row, example in zip(prompts.contexts, prompts.continuations, CHOICES):
+        whole = f"{example['premise']} {example['question']} {example['two']}"
+        assert context + row[1] == tokenizer(whole)["input_ids"]
 
 
 def merging_tokenizer():
@@ -357,32 +356,33 @@ def test_an_option_without_tokens_of_its_own_is_refused():
             "the option 'the queen was proud' does not begin with a token of its own after .*today'"
         ),
     ):
-        encode_options(merging_tokenizer(), CHOICE, [], CHOICES)
+        encode(merging_tokenizer(), CHOICE, (), [], CHOICES)
     with pytest.raises(ValueError, match="the option '' does not begin with a token of its own"):
-        encode_options(
+        encode(
             lambda texts: {
                 "input_ids": [[ord(letter) for letter in text.strip()] for text in texts]
             },
             CHOICE,
+            (),
             [],
             [{**CHOICES[1], "one": ""}],
         )
-    apart = encode_options(
-        merging_tokenizer(), CHOICE, [], CHOICES[1:2]
-    )  # `n t` of `again the` is three tokens there
-    assert apart.n_option_tokens == [[len(" the mayor seemed dull"), len(" not")]]
+    # `n t` of `again the` is three tokens there
+    apart = encode(merging_tokenizer(), CHOICE, (), [], CHOICES[1:2])
+    lengths = [[len(option) for option in row] for row in apart.continuations]
+    assert lengths == [[len(" the mayor seemed dull"), len(" not")]]
 
 
 def test_words_and_options_are_not_mixed_up(tokenizer, sentiment):
     with pytest.raises(
         ValueError,
-        match=r"task 'choice' chooses between options \(one, two\); encode it with encode_options",
+        match=r"task 'choice' chooses between options \(one, two\), so it takes no label words",
     ):
         encode(tokenizer, CHOICE, ("neg", "pos"), [], CHOICES)
     with pytest.raises(
-        ValueError, match="task 'sentiment' has label words and no options; encode it with encode"
+        ValueError, match="task 'sentiment' has no options, so encode needs its label words"
     ):
-        encode_options(tokenizer, sentiment, [], list(sentiment.splits["test"].select(range(2))))
+        encode(tokenizer, sentiment, (), [], list(sentiment.splits["test"].select(range(2))))
     with pytest.raises(
         ValueError,
         match=r"task 'choice' chooses between options \(one, two\) and has no label words",

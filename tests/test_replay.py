@@ -15,8 +15,9 @@ from svdicl_lite.scoring.batches import Plan
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.fast import fast_scores
 from svdicl_lite.scoring.plain import plain_scores
-from svdicl_lite.scoring.prefix_attention import Beginning, attend
-from svdicl_lite.scoring.prompts import OptionPrompts, Prompts
+from svdicl_lite.scoring.prefix_attention import attend, attending_to
+from svdicl_lite.scoring.prefix_cache import BatchCache, PrefixCache
+from svdicl_lite.scoring.prompts import Prompts
 from svdicl_lite.scoring.resume import Replay
 from svdicl_lite.search.algorithm1 import search_clip_rate
 
@@ -45,24 +46,24 @@ def model(request):
 
 
 def prompts(n_shared=9, seed=0, tails=(3, 5, 5, 2, 3, 5)) -> Prompts:
-    """Unequal lengths behind one beginning, three label tokens that change from prompt to prompt."""
+    """Unequal lengths behind one beginning; three label tokens that change with the prompt."""
     rng = random.Random(seed)
     shared = [rng.randrange(1, families.VOCAB) for _ in range(n_shared)]
     tokens = [
         shared + [rng.randrange(1, families.VOCAB) for _ in range(length)] for length in tails
     ]
-    return Prompts(tokens, [rng.sample(range(families.VOCAB), 3) for _ in tails], [0] * len(tails))
+    words = [[[word] for word in rng.sample(range(families.VOCAB), 3)] for _ in tails]
+    return Prompts(tokens, words, [0] * len(tails))
 
 
-def options(seed=1) -> OptionPrompts:
+def options(seed=1) -> Prompts:
     rng = random.Random(seed)
     draw = lambda n: [rng.randrange(1, families.VOCAB) for _ in range(n)]
-    shared, rows, lengths = draw(6), [], []
+    shared, contexts, answers = draw(6), [], []
     for n_query in (3, 5, 4):
-        query, answers = draw(n_query), [draw(n) for n in (rng.randint(1, 3), rng.randint(1, 3))]
-        rows.append([shared + query + answer for answer in answers])
-        lengths.append([len(answer) for answer in answers])
-    return OptionPrompts(rows, lengths, [0, 1, 0])
+        contexts.append(shared + draw(n_query))
+        answers.append([draw(n) for n in (rng.randint(1, 3), rng.randint(1, 3))])
+    return Prompts(contexts, answers, [0, 1, 0], of_options=True)
 
 
 def assert_plain(model, scores, sets):
@@ -90,7 +91,7 @@ def test_fast_is_plain(model, given):
 )
 def test_replay_is_plain_after_a_clip(model, layer, module, fingerprint):
     before, sets = fingerprint(model), [prompts(), prompts(7, seed=2)]
-    replay = Replay(model, [Plan(given, batch_size=2) for given in sets], layer)
+    replay = Replay.record(model, [Plan(given, batch_size=2) for given in sets], layer)
     clip = Clip(model, layer, module)
     whole = replay.scores(module)
     for rate, factored in ((0.9, False), (0.75, True)):
@@ -100,7 +101,7 @@ def test_replay_is_plain_after_a_clip(model, layer, module, fingerprint):
 
 
 def several(seed=0) -> list[Prompts]:
-    """Sets whose beginnings have 9, 7, 12, 7 and 1 tokens, with more and fewer queries behind them."""
+    """Sets whose beginnings have 9, 7, 12, 7 and 1 tokens, more and fewer queries behind them."""
     made = ((9, (3, 5, 5, 2)), (7, (3, 5)), (12, (4,)), (7, (2, 6, 1)), (1, (4, 4)))
     return [prompts(n, seed + i, tails) for i, (n, tails) in enumerate(made)]
 
@@ -109,7 +110,7 @@ def several(seed=0) -> list[Prompts]:
 def test_sets_in_one_batch_are_plain(model, request, layer, module):
     sets = several()
     plans = [Plan(given, batch_size=64) for given in sets]
-    replay = Replay(model, plans, layer)
+    replay = Replay.record(model, plans, layer)
     assert len(replay.batches) == (
         len(sets) if request.node.callspec.params["model"] in APART else 1
     )
@@ -138,58 +139,73 @@ def test_other_sets_in_one_batch_are_plain(model, sets):
     assert_plain(model, fast_scores(model, [Plan(given, batch_size=64) for given in sets]), sets)
 
 
-def test_sets_fill_a_batch_as_far_as_it_has_room():
+def members(replay) -> list[list[tuple[int, list[int]]]]:
+    """Of each batch, the sets and how many of their rows it holds; every row runs exactly once."""
+    rows = [(n, i) for batch in replay.batches for n, index in batch.sets for i in index]
+    asked = [(n, i) for n, plan in enumerate(replay.plans) for i in range(len(plan.rows))]
+    assert sorted(rows) == asked
+    return [[(n, len(index)) for n, index in batch.sets] for batch in replay.batches]
+
+
+def test_sets_run_together_where_the_model_allows_it_and_never_beyond_the_room():
     plans = [Plan(given, batch_size=5) for given in several()]
-    asked = lambda replay: [
-        [(number, len(index)) for number, index in batch.sets] for batch in replay.batches
-    ]
-    assert asked(Replay(families.build("llama"), plans, 1)) == [
-        [(0, 4)],
-        [(1, 2), (2, 1)],
-        [(3, 3), (4, 2)],
-    ]
+    llama = members(Replay.record(families.build("llama"), plans, 1))
+    assert max(sum(n for _, n in batch) for batch in llama) == 5
+    assert len(llama) == 3  # 12 rows, the fewest batches: a batch costs more than padding here
     gptj = families.build("gptj")
-    assert asked(Replay(gptj, plans, 1)) == [[(0, 4)], [(1, 2)], [(2, 1)], [(3, 3)], [(4, 2)]]
-    large = [prompts(6, 0, (2, 3, 3, 4, 5, 5, 6)), prompts(8, 1, (3,))]  # the first in two parts
-    replay = Replay(families.build("llama"), [Plan(given, batch_size=5) for given in large], 1)
-    assert asked(replay) == [[(0, 3)], [(0, 4), (1, 1)]]
-    assert_plain(replay.model, replay.scores(), large)
-    without = [
-        Plan(prompts(0, seed, (3, 5)), batch_size=64) for seed in range(3)
-    ]  # no positions that differ
-    assert asked(Replay(gptj, without, 1)) == [[(0, 2), (1, 2), (2, 2)]]
+    alone = members(Replay.record(gptj, plans, 1))
+    assert sorted(alone) == [[(0, 4)], [(1, 2)], [(2, 1)], [(3, 3)], [(4, 2)]]
+    without = [Plan(prompts(0, seed, (3, 5)), batch_size=64) for seed in range(3)]
+    # no positions that differ
+    assert members(Replay.record(gptj, without, 1)) == [[(0, 2), (1, 2), (2, 2)]]
+
+
+@pytest.mark.parametrize("overhead", [0.0, 3e7])
+def test_prompts_cut_by_length_across_sets_are_plain(overhead, monkeypatch):
+    """Without a price for a batch each length is a batch of its own, and no position is padding."""
+    monkeypatch.setattr("svdicl_lite.scoring.batches.OVERHEAD_OF_A_BATCH", overhead)
+    sets = [prompts(6, 0, (2, 3, 3, 4, 5, 5, 6)), prompts(8, 1, (3, 6)), prompts(8, 2, (2, 2, 9))]
+    replay = Replay.record(families.build("llama"), [Plan(given, 5) for given in sets], 1)
+    members(replay)
+    computed = sum(batch.tokens.numel() for batch in replay.batches)
+    real = sum(len(row.tokens) for plan in replay.plans for row in plan.rows)
+    assert computed >= real and (computed == real) == (overhead == 0)
+    assert_plain(replay.model, replay.scores(), sets)
 
 
 def test_attention_that_is_not_plain_gets_the_beginnings_joined_a_shorter_one_on_the_right():
     draw = lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
-    lengths, n_prompts, T = (2, 5), [1, 2], 3
-    beginning = Beginning(
-        [draw(1, 2, n, 4) for n in lengths], [draw(1, 2, n, 4) for n in lengths], n_prompts, None
-    )
+    model, T, prefixes = families.build("llama"), 3, []
+    for n in (2, 5):
+        prefixes.append(PrefixCache(model.config))
+        prefixes[-1].update(draw(1, 2, n, 4), draw(1, 2, n, 4), 0)
+        prefixes[-1].apart.add(0)
     query, key, value = (draw(3, 2, T, size)[..., :4] for size in (4, 5, 6))
-    key.beginning = beginning
+    cache = BatchCache(prefixes, n_prompts=[1, 2], n_read={})
+    assert cache.update(key, value, 0) == (key, value)
     begins = torch.tensor([2, 5, 5])[:, None, None, None]
     column, row = torch.arange(5 + T), torch.arange(T)[:, None]
     mask = (column >= 5 - begins) & (column <= 5 + row)  # (3, 1, T, 5 + T)
-    module = families.build("llama").model.layers[0].self_attn
+    module = model.model.layers[0].self_attn
     module.num_key_value_groups = 1
-    ours, joined = (
-        attend(module, query, key, value, given, scaling=0.5)[0]
-        for given in (mask, torch.zeros(mask.shape).masked_fill(~mask, -torch.inf))
-    )
+    with attending_to(cache):
+        ours, joined = (
+            attend(module, query, key, value, given, scaling=0.5)[0]
+            for given in (mask, torch.zeros(mask.shape).masked_fill(~mask, -torch.inf))
+        )
     torch.testing.assert_close(ours, joined, rtol=0, atol=1e-6)  # float32, numbers of order 1
 
 
 def test_a_clip_moves_the_scores_far_more_than_the_tolerance(model):
     for layer in range(families.LAYERS):
-        replay = Replay(model, [Plan(prompts(), 4)], layer)
+        replay = Replay.record(model, [Plan(prompts(), 4)], layer)
         whole = replay.scores("mlp")[0]
         with Clip(model, layer, "mlp").at(0.9):
             assert np.abs(replay.scores("mlp")[0] - whole).max() > 100 * ATOL
 
 
 def test_replay_of_options_is_plain_after_a_clip(model):
-    replay = Replay(model, [Plan(options(), batch_size=2)], layer=1)
+    replay = Replay.record(model, [Plan(options(), batch_size=2)], layer=1)
     with Clip(model, 1, "all").at(0.9):
         np.testing.assert_allclose(
             replay.scores("all")[0], plain_scores(model, options()), rtol=0, atol=ATOL
@@ -199,7 +215,7 @@ def test_replay_of_options_is_plain_after_a_clip(model):
 def test_a_replay_from_a_replay_below_is_the_same(model):
     plans, below = [Plan(prompts(), batch_size=4)], None
     for layer in range(n_layers(model)):
-        below = Replay(model, plans, layer, below)
+        below = Replay.record(model, plans, layer, below)
         for module in ("mlp", "attn"):
             with Clip(model, layer, module).at(0.9):
                 np.testing.assert_allclose(
@@ -208,7 +224,7 @@ def test_a_replay_from_a_replay_below_is_the_same(model):
 
 
 def test_what_lies_above_may_change_too(model):
-    replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=1)
+    replay = Replay.record(model, [Plan(prompts(), batch_size=4)], layer=1)
     with Clip(model, 2, "all").at(0.5), Clip(model, 1, "attn").at(0.9):
         np.testing.assert_allclose(
             replay.scores("attn")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL
@@ -218,7 +234,7 @@ def test_what_lies_above_may_change_too(model):
 @pytest.mark.parametrize("name", ["gpt2", "gemma2", "mixtral"])
 def test_a_failing_model_leaves_no_patch_behind(name):
     model = families.build(name)
-    replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=1)
+    replay = Replay.record(model, [Plan(prompts(), batch_size=4)], layer=1)
     expected = plain_scores(model, prompts())
     handle = model.get_output_embeddings().register_forward_pre_hook(lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -230,7 +246,7 @@ def test_a_failing_model_leaves_no_patch_behind(name):
 
 def test_blocks_below_do_not_run_again():
     model = families.build("gpt2")
-    replay, ran = Replay(model, [Plan(prompts(), batch_size=4)], layer=2), []
+    replay, ran = Replay.record(model, [Plan(prompts(), batch_size=4)], layer=2), []
     for i, block in enumerate(model.transformer.h):
         for name, part in (("attn", block.attn), ("mlp", block.mlp)):
             part.c_proj.register_forward_hook(lambda *args, i=i, name=name: ran.append((i, name)))
@@ -261,7 +277,7 @@ def seeing_back(name, setting, n):
 def test_a_window_shorter_than_the_prompt_is_kept_to(name, batch_size):
     model = seeing_back(name, "sliding_window", 6)
     plans = [Plan(given, batch_size) for given in several()]
-    replay = Replay(model, plans, layer=1)
+    replay = Replay.record(model, plans, layer=1)
     assert_plain(model, fast_scores(model, plans), several())
     with Clip(model, 1, "all").at(0.9):
         assert_plain(model, replay.scores("all"), several())
@@ -286,7 +302,7 @@ def test_odd_blocks_are_scored_as_ever(name, batch_size):
 
 def test_what_attention_hands_on_beside_its_output_is_kept():
     model = families.build("gpt_neox_japanese")  # the block adds the bias of its last attention
-    replay = Replay(model, [Plan(prompts(), batch_size=4)], layer=2)
+    replay = Replay.record(model, [Plan(prompts(), batch_size=4)], layer=2)
     with Clip(model, 2, "mlp").at(0.9):
         np.testing.assert_allclose(
             replay.scores("mlp")[0], plain_scores(model, prompts()), rtol=0, atol=ATOL

@@ -33,7 +33,8 @@ CODE = (
 RUN = """async ({ code, config, weights, prompts, clips }) => {
   const page = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
   const bytes = Uint8Array.from(atob(weights), (letter) => letter.charCodeAt(0));
-  const model = new page.GPT2(config, await page.unpacked(new DataView(bytes.buffer), config.shapes));
+  const unpacked = await page.unpacked(new DataView(bytes.buffer), config.shapes);
+  const model = new page.GPT2(config, unpacked);
   const read = prompts.map((tokens) => model.read(tokens)), said = [];
   for (const [prompt, layer, module, rate] of clips) {
     const thin = {};
@@ -71,7 +72,7 @@ def prompts_of(model, tokenizer, n):
                 8,
                 (0, 1, 2, 3),
             )
-            found += [prompt for group in evaluator.groups for prompt in group.tokens]
+            found += [prompt for group in evaluator.groups for prompt in group.contexts]
     return found[:n]
 
 
@@ -120,7 +121,8 @@ def test_the_page_tokenises_as_the_tokenizer_does(page, shipped):
     told = {"code": CODE, "vocabulary": packed_tokenizer(tokenizer), "texts": texts}
     said = page.evaluate(
         """async ({ code, vocabulary, texts }) => {
-          const { Tokenizer } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+          const file = new Blob([code], { type: "text/javascript" });
+          const { Tokenizer } = await import(URL.createObjectURL(file));
           const tokenizer = new Tokenizer(vocabulary);
           return texts.map((text) => tokenizer.encode(text));
         }""",

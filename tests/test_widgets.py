@@ -214,7 +214,7 @@ def test_a_turned_answer_is_shown_with_the_prompt_that_the_model_read(
     evaluator, table = runs["canonical", 2]
     outcome = table.set_index(["module", "layer", "clip_rate"])["evaluation"]
     whole = [
-        text for prompts in evaluator.groups for text in tokenizer.batch_decode(prompts.tokens)
+        text for prompts in evaluator.groups for text in tokenizer.batch_decode(prompts.contexts)
     ]
     before, after = outcome["mlp", 0, 0.0], outcome["mlp", 0, 0.9]
     words = load_task("topic").words()

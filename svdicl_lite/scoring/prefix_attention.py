@@ -1,137 +1,128 @@
-"""Attention of many prompts to one beginning, without a copy of the beginning for each prompt.
+"""Attention of many prompts to one prefix, without a copy of the prefix for each prompt.
 
 Keys and values of the demonstrations are the same for all queries. transformers joins them to those
 of every query, which copies more numbers than attention multiplies. Here all queries meet them in
 one product, (heads, B·T, d) × (heads, d, T_d), and their own keys in another; one softmax over both
 gives what attention over the joined keys gives, exactly. A batch may hold queries of several sets
-of demonstrations: then each set's queries meet their own beginning, one set after the other.
+of demonstrations: then each set's queries meet their own prefix, one set after the other.
 
-Most families hand their attention to a function from a table of transformers,
-`ALL_ATTENTION_FUNCTIONS`; inside `sharing` the one called "sdpa" is `attend`. Which layers do is
-not guessed but seen when the beginning itself is read (`Watched`); the others, gptj, gpt_neo,
-bloom, falcon and mpt among them, get joined keys as ever. Taught in chapter 07.
+Most families hand their attention to a function of transformers' `AttentionInterface`; inside
+`prefix_attention` that is `attend`, registered there beside "sdpa" under a name of its own. Which
+layers' keys it gets as the cache made them is not guessed but seen when the prefix itself is read
+(`ReadingCache`); the others, gptj, gpt_neo, bloom, falcon and mpt among them, get joined keys as
+ever. Taught in chapter 07.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.masking_utils import sdpa_mask
 
+from svdicl_lite.scoring.prefix_cache import BatchCache, ReadingCache, SharedPrefix
 
-class Beginning(NamedTuple):
-    """What the prompts of each set in a batch share, in one layer; it rides on the tensor of a
-    batch's own keys, from the cache to `attend`.
-    """
+NAME = "svdicl_prefix"  # of `attend` among transformers' attention functions
 
-    keys: list[Tensor]  # one for each set: (1, kv heads, T_d, d)
-    values: list[Tensor]
-    n_prompts: list[int]  # of each set, one set's after the other's; B in all
-    n_read: int | None  # in the last block: how many last positions anyone reads; None for all
-
-    @property
-    def longest(self) -> int:
-        """Of the T_d. A shorter beginning stands on the right, as the mask says."""
-        return max(keys.shape[2] for keys in self.keys)
-
-    def joined(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """With a batch's own keys and values (B, kv heads, T, d) behind it."""
-
-        def past(tensors):
-            filled = (
-                nn.functional.pad(tensor, (0, 0, self.longest - tensor.shape[2], 0))
-                for tensor in tensors
-            )
-            return torch.cat(
-                [tensor.expand(n, -1, -1, -1) for tensor, n in zip(filled, self.n_prompts)]
-            )
-
-        return torch.cat((past(self.keys), keys), dim=-2), torch.cat(
-            (past(self.values), values), dim=-2
-        )
-
-
-class Watched(DynamicCache):
-    """A cache that learns which of its layers hand their keys on to `attend` as they are."""
-
-    def __init__(self):
-        # without the model's config: it keeps all keys, also those out of a window
-        super().__init__()
-        self.passed: set[int] = set()
-
-    def update(self, keys, values, layer, *args, **kwargs):
-        keys, values = super().update(keys, values, layer, *args, **kwargs)
-        keys = keys.view(keys.shape)  # a tensor of its own, for the note not to stay on the cache
-        keys.seen = lambda: self.passed.add(layer)
-        return keys, values
+# The cache of the forward pass that is on. As a keyword of the model it would not arrive: StableLM
+# and Nemotron hand no keywords on to their attention.
+_cache: ContextVar[ReadingCache | BatchCache | None] = ContextVar("cache", default=None)
 
 
 @contextmanager
-def sharing():
-    """Inside, families that get their attention from transformers' table get it from `attend`."""
-    ALL_ATTENTION_FUNCTIONS["sdpa"] = attend  # over transformers' own, which `del` uncovers
+def prefix_attention(model: PreTrainedModel) -> Iterator[None]:
+    """Inside, a model whose attention is transformers' "sdpa" gets it from `attend`."""
+    # Falcon says "sdpa", too, but writes its attention itself and would take another way if it read
+    # another name; only the class knows that (transformers asks it before it changes a model).
+    replaced = (
+        model.config._attn_implementation == "sdpa" and model._can_set_attn_implementation()  # noqa: SLF001
+    )
+    if replaced:
+        model.set_attn_implementation(NAME)
     try:
         yield
     finally:
-        del ALL_ATTENTION_FUNCTIONS["sdpa"]
+        if replaced:
+            model.set_attn_implementation("sdpa")
+
+
+@contextmanager
+def attending_to(cache: ReadingCache | BatchCache) -> Iterator[None]:
+    """Inside, `attend` asks this cache for prefixes."""
+    token = _cache.set(cache)
+    try:
+        yield
+    finally:
+        _cache.reset(token)
 
 
 def attend(
-    module,
+    module: nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
-    **kwargs,
-):
-    """As `sdpa_attention_forward`, (B, T, heads, d) of queries (B, heads, T, d), to a `Beginning`
-    too if there is one on `key`.
+    **kwargs: Any,
+) -> tuple[Tensor, Tensor | None]:
+    """As `sdpa_attention_forward`, (B, T, heads, d) of queries (B, heads, T, d); also to the prefix
+    that stands before `key` in the cache, if there is one.
     """
-    if hasattr(key, "seen"):
-        key.seen()
-    beginning = getattr(key, "beginning", None)
-    if beginning is None:
-        return sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, **kwargs
-        )
-    unread = 0 if beginning.n_read is None else max(query.shape[2] - beginning.n_read, 0)
-    n_keys = beginning.longest + key.shape[2]
-    plain = (
-        attention_mask is not None
-        and attention_mask.dtype == torch.bool
-        and attention_mask.shape[1:] == (1, query.shape[2], n_keys)
+    cache = _cache.get()
+    prefix = None if cache is None else cache.prefix_before(key)
+    if prefix is not None:
+        if _is_plain(prefix, query, key, attention_mask, kwargs):
+            assert attention_mask is not None
+            return _attend_apart(query, key, value, attention_mask, prefix, scaling), None
+        key, value = prefix.concatenated(key, value)
+    return sdpa_attention_forward(
+        module, query, key, value, attention_mask, scaling=scaling, **kwargs
     )
-    if (
-        not plain
-        or kwargs.get("position_bias") is not None
-        or kwargs.get("softcap") is not None
-        or kwargs.get("dropout")
-    ):
-        key, value = beginning.joined(key, value)
-        return sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, **kwargs
-        )
-    outputs, start = [], 0
-    for keys, values, n in zip(beginning.keys, beginning.values, beginning.n_prompts):
-        mask = attention_mask[
-            start % len(attention_mask), 0, unread:, beginning.longest - keys.shape[2] :
-        ]  # one for all prompts of a set
-        part = slice(start, start + n)
-        outputs.append(
-            _attend(
-                query[part, :, unread:], key[part], value[part], mask, keys[0], values[0], scaling
-            )
-        )
+
+
+def _is_plain(
+    prefix: SharedPrefix, query: Tensor, key: Tensor, mask: Tensor | None, kwargs: dict[str, Any]
+) -> bool:
+    """Whether this is softmax attention with one mask of yes and no for all heads, nothing else."""
+    n_keys = prefix.longest + key.shape[2]
+    return (
+        mask is not None
+        and mask.dtype == torch.bool
+        and mask.shape[1:] == (1, query.shape[2], n_keys)
+        and kwargs.get("position_bias") is None
+        and kwargs.get("softcap") is None
+        and not kwargs.get("dropout")
+    )
+
+
+def _attend_apart(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    prefix: SharedPrefix,
+    scaling: float | None,
+) -> Tensor:
+    """(B, T, heads, d), one set's queries after the other's; zero where nobody reads."""
+    unread = 0 if prefix.n_read is None else max(query.shape[2] - prefix.n_read, 0)
+    outputs = []
+    start = 0
+    for keys, values, n in zip(prefix.keys, prefix.values, prefix.n_prompts):
+        # one mask for all prompts of a set; a shorter prefix stands on the right
+        of_set = mask[start % len(mask), 0, unread:, prefix.longest - keys.shape[2] :]
+        rows = slice(start, start + n)
+        own = query[rows, :, unread:], key[rows], value[rows]
+        outputs.append(_attend_to_one(*own, of_set, keys[0], values[0], scaling))
         start += n
     output = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
-    return nn.functional.pad(output, (0, 0, 0, 0, unread, 0)), None
+    return nn.functional.pad(output, (0, 0, 0, 0, unread, 0))
 
 
-def _attend(
+def _attend_to_one(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -140,8 +131,8 @@ def _attend(
     values: Tensor,
     scaling: float | None,
 ) -> Tensor:
-    """(B, T, heads, d) of one set's queries (B, heads, T, d): `keys` and `values` are the
-    beginning's, `mask` (T, T_d + T) is True where one sees.
+    """(B, T, heads, d) of one set's queries (B, heads, T, d): `keys` and `values` (kv heads, T_d,
+    d) are the prefix's, `mask` (T, T_d + T) is True where one sees.
     """
     (B, heads, T, d), kv_heads, shared = query.shape, key.shape[1], keys.shape[1]
     rows = heads // kv_heads * T  # of a prompt's queries that meet the same keys
@@ -156,9 +147,8 @@ def _attend(
     by_prompt = scores.view(kv_heads, B, rows, -1)
     by_prompt[..., shared:] = query.view(kv_heads, B, rows, d) @ key.transpose(0, 1).mT
     unseen = ~mask.repeat(heads // kv_heads, 1)  # (rows, shared + T)
-    first = (
-        0 if unseen[:, :shared].any() else shared
-    )  # no window hides the beginning: then only what comes after oneself
+    # where no window hides the prefix, only what comes after oneself is to be hidden
+    first = 0 if unseen[:, :shared].any() else shared
     by_prompt[..., first:].masked_fill_(unseen[:, first:], -torch.inf)
     weights = scores.softmax(-1)
     output = torch.bmm(weights[..., :shared], values).view(kv_heads, B, rows, -1)
@@ -168,3 +158,7 @@ def _attend(
         .permute(1, 3, 0, 2, 4)
         .reshape(B, T, heads, -1)
     )
+
+
+AttentionInterface.register(NAME, attend)
+AttentionMaskInterface.register(NAME, sdpa_mask)

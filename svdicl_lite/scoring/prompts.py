@@ -1,34 +1,47 @@
-"""From examples to tokens: demonstrations, then a query whose label is missing.
+"""From examples to tokens: demonstrations, then a query whose answer is missing.
 
-A label is one token *in its context*: the answer to `text: … sentiment:` is ` pos` with its space,
-which is another token than `pos`. So context and label are tokenised together, and the label is
-what the tokens grew by. An option, the answer of a task such as COPA, is many tokens, found the
-same way. Taught in chapter 03.
+An answer is a continuation: tokens that follow the context. A label word is a continuation of one
+token *in its context*: the answer to `text: … sentiment:` is ` pos` with its space, which is
+another token than `pos`. So context and answer are tokenised together, and the answer is what the
+tokens grew by. An option, the answer of a task such as COPA, is found the same way and is as long
+as it is. Taught in chapter 03.
 """
 
 import random
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from svdicl_lite.tasks.task import Task
 
+Example = dict[str, Any]  # one row of a task: its columns, and "label", the number of its class
+Tokens = list[int]
+
 
 class Prompts(NamedTuple):
-    """Queries that share one set of demonstrations."""
+    """Queries that share one set of demonstrations, and the answers between which each chooses."""
 
-    tokens: list[list[int]]  # N prompts, each with its demonstrations
-    label_tokens: list[list[int]]  # (N, C): the token of each label word at the end of each prompt
-    labels: list[int]  # (N,): the right class
+    contexts: list[Tokens]  # N prompts, each with its demonstrations, up to where the answer is due
+    continuations: list[list[Tokens]]  # (N, C): the tokens of each answer behind each context
+    labels: list[int]  # (N,): the right answer
+    of_options: bool = False  # answers are options, judged by log-likelihood; label words by logit
+
+    @property
+    def label_tokens(self) -> list[Tokens]:
+        """(N, C): the first token of each answer; of a label word that is all there is."""
+        return [[answer[0] for answer in answers] for answers in self.continuations]
+
+    @property
+    def longest(self) -> int:
+        """The positions that the longest prompt takes: an option is read, a label word is not."""
+        if not self.of_options:
+            return max(map(len, self.contexts))
+        return max(
+            len(context) + max(map(len, answers))
+            for context, answers in zip(self.contexts, self.continuations)
+        )
 
 
-class OptionPrompts(NamedTuple):
-    """Queries that share one set of demonstrations, each once behind every one of its C options."""
-
-    tokens: list[list[list[int]]]  # N × C prompts: demonstrations, query, option
-    n_option_tokens: list[list[int]]  # (N, C): how many of a prompt's last tokens are the option
-    labels: list[int]  # (N,): the right option
-
-
-def draw_demonstrations(task: Task, n_shots: int, seed: int) -> list[dict]:
+def draw_demonstrations(task: Task, n_shots: int, seed: int) -> list[Example]:
     """`n_shots` training examples in random order, their classes as balanced as `n_shots` allows.
 
     Raises ValueError if the task has fewer than two classes or too few training examples of one.
@@ -40,11 +53,10 @@ def draw_demonstrations(task: Task, n_shots: int, seed: int) -> list[dict]:
             f"task {task.name!r} has {len(task.classes)} class, but a choice needs at least two"
         )
     rng = random.Random(f"demonstrations {seed}")
-    classes = rng.sample(
-        range(len(task.classes)), len(task.classes)
-    )  # who gets the odd one out is chance too
+    # who gets the odd one out is chance too
+    classes = rng.sample(range(len(task.classes)), len(task.classes))
     labels = task.splits["train"]["label"][:]
-    chosen = []
+    chosen: list[int] = []
     for place, index in enumerate(classes):
         wanted = n_shots // len(classes) + (place < n_shots % len(classes))
         rows = [row for row, label in enumerate(labels) if label == index]
@@ -58,8 +70,8 @@ def draw_demonstrations(task: Task, n_shots: int, seed: int) -> list[dict]:
     return [task.splits["train"][row] for row in chosen]
 
 
-def render(task: Task, example: dict, word: str | None = None) -> str:
-    """The example as text: up to where the label is due, or, given the `word`, with it and a line
+def render(task: Task, example: Example, word: str | None = None) -> str:
+    """The example as text: up to where the answer is due, or, given the `word`, with it and a line
     end.
     """
     context = task.template.partition("{label}")[0].rstrip().format(**example)
@@ -67,85 +79,93 @@ def render(task: Task, example: dict, word: str | None = None) -> str:
 
 
 def encode(
-    tokenizer, task: Task, words: tuple[str, ...], demonstrations: list[dict], examples: list[dict]
+    tokenizer: Any,
+    task: Task,
+    words: Sequence[str],
+    demonstrations: list[Example],
+    examples: list[Example],
 ) -> Prompts:
-    """Tokenises one prompt per example: all demonstrations, then the example. `words` names the
-    classes.
+    """Tokenises one prompt per example: all demonstrations with their answers, then the example.
 
-    Raises ValueError if a label word is not exactly one token where it is due, and one the
-    tokenizer knows.
+    `words` names the classes; of a task whose answers are options, each example brings its own, and
+    `words` is empty. Raises ValueError if a label word is not exactly one token where it is due,
+    and one the tokenizer knows, or if the tokenizer merges the end of a context with an option.
     """
-    if task.options:
+    if task.options and words:
         raise ValueError(
-            f"task {task.name!r} chooses between options ({', '.join(task.options)}); encode it"
-            " with encode_options"
+            f"task {task.name!r} chooses between options ({', '.join(task.options)}), so it takes"
+            " no label words; encode it with words=()"
         )
-    shown = "".join(render(task, example, words[example["label"]]) for example in demonstrations)
-    contexts = [render(task, example) for example in examples]
-    tokens = tokenizer([shown + context for context in contexts])["input_ids"]
-    texts, ends = (
-        contexts,
-        (tokenizer(contexts)["input_ids"] if shown else tokens),
-    )  # a label is looked for without the demonstrations: sixteen take ten times as long
-    if not all(
-        len(end) > 4 and end[2:] == prompt[2 - len(end) :] for end, prompt in zip(ends, tokens)
-    ):  # unless they change how the query is cut
-        texts, ends = [shown + context for context in contexts], tokens
-    columns = []
-    for word in words:
-        answered = tokenizer([f"{text} {word}" for text in texts])["input_ids"]
-        for text, end, longer in zip(texts, ends, answered):
-            if longer[:-1] != end:
-                pieces = tokenizer.convert_ids_to_tokens(longer[-4:])
-                raise ValueError(
-                    f"the label word {word!r} is not one token after {text[-20:]!r} (its tokens end"
-                    f" in {pieces}); choose a shorter, commoner word"
-                )
-        if any(longer[-1] == tokenizer.unk_token_id for longer in answered):
-            raise ValueError(
-                f"the tokenizer does not know the label word {word!r}; choose a commoner one"
-            )
-        columns.append([longer[-1] for longer in answered])
-    if len({column[0] for column in columns}) < len(words):
-        raise ValueError(f"the label words {', '.join(words)} must be different tokens")
-    return Prompts(
-        tokens, [list(row) for row in zip(*columns)], [example["label"] for example in examples]
-    )
-
-
-def encode_options(
-    tokenizer, task: Task, demonstrations: list[dict], examples: list[dict]
-) -> OptionPrompts:
-    """Tokenises one prompt per example and option: all demonstrations with their right option, the
-    example, the option.
-
-    Raises ValueError if the task has no options, or if the tokenizer merges the end of the context
-    with an option.
-    """
-    if not task.options:
+    if not task.options and not words:
         raise ValueError(
-            f"task {task.name!r} has label words and no options; encode it with encode"
+            f"task {task.name!r} has no options, so encode needs its label words; pass task.words()"
         )
     shown = "".join(
-        render(task, example, example[task.options[example["label"]]]) for example in demonstrations
+        render(task, example, _answers(task, words, example)[example["label"]])
+        for example in demonstrations
     )
-    contexts = [shown + render(task, example) for example in examples]
-    context_tokens = tokenizer(contexts)["input_ids"]
+    asked = [render(task, example) for example in examples]
+    contexts = tokenizer([shown + text for text in asked])["input_ids"]
+    if task.options:
+        texts, ends = [shown + text for text in asked], contexts
+    else:
+        texts, ends = _to_look_for_labels(tokenizer, shown, asked, contexts)
     columns = []
-    for column in task.options:
-        prompts = tokenizer(
-            [f"{context} {example[column]}" for context, example in zip(contexts, examples)]
-        )["input_ids"]
-        for context, before, prompt, example in zip(contexts, context_tokens, prompts, examples):
-            if prompt[: len(before)] != before or len(prompt) == len(before):
-                raise ValueError(
-                    f"the option {example[column]!r} does not begin with a token of its own after"
-                    f" {context[-20:]!r}, so it cannot be scored alone; end the template"
-                    " differently"
-                )
-        columns.append(prompts)
-    tokens = [list(row) for row in zip(*columns)]
-    n_option_tokens = [
-        [len(prompt) - len(before) for prompt in row] for row, before in zip(tokens, context_tokens)
-    ]
-    return OptionPrompts(tokens, n_option_tokens, [example["label"] for example in examples])
+    for c in range(len(task.options or words)):
+        answers = [_answers(task, words, example)[c] for example in examples]
+        answered = tokenizer([f"{text} {answer}" for text, answer in zip(texts, answers)])
+        columns.append(
+            [
+                _continuation(tokenizer, text, end, answer, longer, one_token=not task.options)
+                for text, end, answer, longer in zip(texts, ends, answers, answered["input_ids"])
+            ]
+        )
+    if not task.options and len({column[0][0] for column in columns}) < len(words):
+        raise ValueError(f"the label words {', '.join(words)} must be different tokens")
+    continuations = [list(row) for row in zip(*columns)]
+    labels = [example["label"] for example in examples]
+    return Prompts(contexts, continuations, labels, of_options=bool(task.options))
+
+
+def _answers(task: Task, words: Sequence[str], example: Example) -> list[str]:
+    """The texts between which this example chooses."""
+    return [example[column] for column in task.options] if task.options else list(words)
+
+
+def _to_look_for_labels(
+    tokenizer: Any, shown: str, asked: list[str], contexts: list[Tokens]
+) -> tuple[list[str], list[Tokens]]:
+    """Texts, and their tokens, behind which label words are looked for: the queries alone, because
+    sixteen demonstrations take ten times as long; or the whole prompts, where demonstrations change
+    how a query is cut.
+    """
+    alone = tokenizer(asked)["input_ids"] if shown else contexts
+    # the first two tokens of a query may be cut otherwise when nothing stands before it
+    if all(
+        len(end) > 4 and end[2:] == context[2 - len(end) :] for end, context in zip(alone, contexts)
+    ):
+        return asked, alone
+    return [shown + text for text in asked], contexts
+
+
+def _continuation(
+    tokenizer: Any, text: str, end: Tokens, answer: str, longer: Tokens, one_token: bool
+) -> Tokens:
+    """The tokens of the `answer` behind `text`, whose tokens are `end`, and together `longer`."""
+    n = len(end)
+    if one_token and longer[:-1] != end:
+        pieces = tokenizer.convert_ids_to_tokens(longer[-4:])
+        raise ValueError(
+            f"the label word {answer!r} is not one token after {text[-20:]!r} (its tokens end in"
+            f" {pieces}); choose a shorter, commoner word"
+        )
+    if one_token and longer[-1] == tokenizer.unk_token_id:
+        raise ValueError(
+            f"the tokenizer does not know the label word {answer!r}; choose a commoner one"
+        )
+    if longer[:n] != end or len(longer) == n:
+        raise ValueError(
+            f"the option {answer!r} does not begin with a token of its own after {text[-20:]!r}, so"
+            " it cannot be scored alone; end the template differently"
+        )
+    return longer[n:]
