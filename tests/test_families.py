@@ -11,14 +11,8 @@ from families import FAMILIES, HEADS, KV_HEADS, LAYERS, OTHERS, VOCAB, build
 from torch import nn
 
 from svdicl_lite.clipping.clip import Clip, clip_, clipped
-from svdicl_lite.clipping.matrices import (
-    MODULES,
-    attention,
-    blocks,
-    feed_forward,
-    matrices,
-    n_layers,
-)
+from svdicl_lite.clipping.families import MODULES
+from svdicl_lite.clipping.matrices import attention, blocks, feed_forward, matrices, n_layers
 from svdicl_lite.clipping.svd import rank_at
 
 TOKENS = torch.randint(VOCAB, (2, 7), generator=torch.Generator().manual_seed(0))

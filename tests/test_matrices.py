@@ -3,7 +3,8 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
 
-from svdicl_lite.clipping.matrices import MODULES, blocks, matrices, n_layers, roles_of
+from svdicl_lite.clipping.families import MODULES, roles_of
+from svdicl_lite.clipping.matrices import blocks, matrices, n_layers
 
 ROLES = ("q", "k", "v", "o", "fc_in", "fc_out")  # of GPT-2; its MLP has no gate
 ALL_ROLES = ("q", "k", "v", "o", "fc_in", "gate", "up", "fc_out")

@@ -5,13 +5,14 @@ Taught in chapter 04.
 """
 
 import warnings
-from collections.abc import Callable, Collection
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from svdicl_lite.clipping.matrices import Matrix, matrices
+from svdicl_lite.clipping.matrices import Expert, Matrix, matrices
 from svdicl_lite.clipping.svd import SVD, check_clip_rate, check_finite, rank_at
 
 
@@ -32,7 +33,9 @@ class ThinLinear(nn.Sequential):
         """The product (m, n), a new tensor: some models look at the weight of a layer, for its
         dtype or to initialise it.
         """
-        return self[1].weight @ self[0].weight
+        down, up = self.children()
+        assert isinstance(down, nn.Linear) and isinstance(up, nn.Linear)
+        return up.weight @ down.weight
 
 
 class Clip:
@@ -49,13 +52,16 @@ class Clip:
         model: nn.Module,
         layer: int,
         module: str,
-        expert: int | str | None = None,
+        expert: Expert = None,
         how: Callable[[SVD, int], Tensor] = SVD.truncate,
     ):
-        self.model, self.how = model, how
+        self.model = model
+        self.how = how
         self.matrices = matrices(model, layer, module, expert)
         self.factors = _factor(self.matrices)
-        self._holders = {matrix: model.get_submodule(matrix.name) for matrix in self.matrices}
+        self._holders: dict[Matrix, Any] = {
+            matrix: model.get_submodule(matrix.name) for matrix in self.matrices
+        }
 
     def ranks(self, clip_rate: float) -> tuple[int, ...]:
         """What is left of each matrix."""
@@ -64,14 +70,15 @@ class Clip:
     @torch.no_grad()
     def apply(self, clip_rate: float, skip: Collection[Matrix] = ()) -> None:
         """Writes the clipped matrices into the model, all but those in `skip`, always cut from the
-        original factors; rate 0 writes nothing."""
+        original factors; rate 0 writes nothing.
+        """
         self._check(clip_rate)
         for matrix, factors, rank in zip(self.matrices, self.factors, self.ranks(clip_rate)):
             if clip_rate and matrix not in skip:
                 matrix.write(self.how(factors, rank))
 
     @contextmanager
-    def at(self, clip_rate: float, factored: bool = False):
+    def at(self, clip_rate: float, factored: bool = False) -> Iterator[None]:
         """Inside `with clip.at(0.9):` the model is clipped; after it, also after an error, it is as
         it was, bit for bit.
 
@@ -80,7 +87,7 @@ class Clip:
         layer, and hooks on that layer do not run.
         """
         self._check(clip_rate)
-        thin = self.thin(clip_rate) if factored else {}
+        thin: dict[Matrix, ThinLinear] = self.thin(clip_rate) if factored else {}
         saved = {matrix: matrix.weight.clone() for matrix in self.matrices if matrix not in thin}
         try:
             self.apply(clip_rate, skip=thin)
@@ -96,7 +103,8 @@ class Clip:
     def thin(self, clip_rate: float) -> dict[Matrix, ThinLinear]:
         """Two linear layers, x → V_rᵀ x → U_r S_r (V_rᵀ x) + bias, for each clipped matrix that may
         be replaced as a whole and for which they are smaller: r(m + n) < mn. Parts of a fused
-        parameter are not among them."""
+        parameter are not among them.
+        """
         if self.how is not SVD.truncate:
             raise ValueError(
                 "only a clip made with how=SVD.truncate is a product of thin factors; leave"
@@ -106,16 +114,7 @@ class Clip:
         for matrix, factors, rank in zip(self.matrices, self.factors, self.ranks(clip_rate)):
             m, n = matrix.weight.shape
             if matrix.whole and clip_rate > 0 and rank * (m + n) < m * n:
-                holder = self._holders[matrix]
-                thin[matrix] = ThinLinear(m, n, rank, bias=holder.bias is not None)
-                for layer, W in zip(
-                    thin[matrix], (factors.Vh[:rank], factors.U[:, :rank] * factors.S[:rank])
-                ):
-                    layer.weight = nn.Parameter(
-                        W.to(holder.weight.dtype).to(holder.weight.device).contiguous(),
-                        requires_grad=holder.weight.requires_grad,
-                    )
-                thin[matrix][1].bias = holder.bias
+                thin[matrix] = _thin_layers(factors, rank, self._holders[matrix])
         return thin
 
     def _check(self, clip_rate: float) -> None:
@@ -128,7 +127,9 @@ class Clip:
                 )
 
 
-def clipped(model: nn.Module, layer: int, module: str, clip_rate: float):
+def clipped(
+    model: nn.Module, layer: int, module: str, clip_rate: float
+) -> AbstractContextManager[None]:
     """A context in which `module` (mlp, attn, all, or one role) of `layer` is clipped at
     `clip_rate` in [0, 1].
 
@@ -144,6 +145,19 @@ def clip_(model: nn.Module, layer: int, module: str, clip_rate: float) -> nn.Mod
     check_clip_rate(clip_rate)
     Clip(model, layer, module).apply(clip_rate)
     return model
+
+
+def _thin_layers(factors: SVD, rank: int, holder: Any) -> ThinLinear:
+    """The two layers that stand in for `holder`, in its dtype, on its device, with its bias."""
+    thin = ThinLinear(len(factors.U), factors.Vh.shape[1], rank, bias=holder.bias is not None)
+    weights = factors.Vh[:rank], factors.U[:, :rank] * factors.S[:rank]  # (r, n), (m, r)
+    for layer, W in zip(thin, weights):
+        layer.weight = nn.Parameter(
+            W.to(holder.weight.dtype).to(holder.weight.device).contiguous(),
+            requires_grad=holder.weight.requires_grad,
+        )
+    thin[1].bias = holder.bias
+    return thin
 
 
 def _factor(found: list[Matrix]) -> list[SVD]:

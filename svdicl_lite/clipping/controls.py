@@ -9,8 +9,9 @@ A `How` takes the factors of W (m, n), k = min(m, n), and a rank r from 0 to k t
 float64, that stands in for W at that rank; `SVD.truncate` is one.
 """
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Callable, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,8 @@ def random_subspace(seed: int) -> How:
             k, k, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
         )
         R = torch.linalg.qr(gaussian[:, :rank])[0].to(factors.U.device)  # (k, r)
-        return (factors.U * factors.S) @ R @ (R.T @ factors.Vh)
+        projected: Tensor = (factors.U * factors.S) @ R @ (R.T @ factors.Vh)
+        return projected
 
     return how
 
@@ -94,6 +96,8 @@ def drop(factors: SVD, rank: int) -> Tensor:
 
 
 class Control(NamedTuple):
+    """A method that a search can take in the place of truncation."""
+
     of_seed: Callable[[int], How]
     description: str
 
@@ -121,7 +125,7 @@ def how_of(method: str, seed: int = 0) -> How:
 
 
 @contextmanager
-def dropped(model: nn.Module, layer: int):
+def dropped(model: nn.Module, layer: int) -> Iterator[None]:
     """A context in which block `layer` returns its input, exactly: biases, norms and all are gone
     (paper, appendix B.6).
 
@@ -133,11 +137,10 @@ def dropped(model: nn.Module, layer: int):
             f"layer is {layer!r}, but this model has layers 0 to {n_layers(model) - 1}"
         )
     stacks = (module for module in model.modules() if isinstance(module, nn.ModuleList))
-    blocks = next(
-        stack for stack in stacks if len(stack) == n_layers(model)
-    )  # the outermost comes first, before any list of experts
+    # the outermost comes first, before any list of experts
+    blocks = next(stack for stack in stacks if len(stack) == n_layers(model))
 
-    def pass_on(block, args, kwargs, output):
+    def pass_on(block: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
         hidden = args[0] if args else kwargs["hidden_states"]
         return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
 

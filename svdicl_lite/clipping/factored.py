@@ -7,6 +7,8 @@ A dense matrix of rank r has mn numbers still; its two factors have r(m + n), fe
 
 import statistics
 import time
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -14,13 +16,14 @@ import transformers
 from torch import Tensor, nn
 
 from svdicl_lite.clipping.clip import Clip, ThinLinear
+from svdicl_lite.clipping.matrices import Expert
 
 KEY = "svd_factored"  # in the model's config: {name of the layer: rank}
 
 
 @torch.no_grad()
 def factorize_(
-    model: nn.Module, layer: int, module: str, clip_rate: float, expert: int | str | None = None
+    model: nn.Module, layer: int, module: str, clip_rate: float, expert: Expert = None
 ) -> nn.Module:
     """Clips `module` of `layer` for good, in thin layers wherever they are smaller; returns the
     model.
@@ -31,41 +34,27 @@ def factorize_(
     clip = Clip(model, layer, module, expert)
     thin = clip.thin(clip_rate)
     clip.apply(clip_rate, skip=thin)
-    ranks = dict(getattr(model.config, KEY, {}))
+    config: Any = model.config
+    ranks = dict(getattr(config, KEY, {}))
     for matrix, layers in thin.items():
         model.set_submodule(matrix.name, layers)
         ranks[matrix.name] = layers[0].out_features
     if ranks:
-        setattr(model.config, KEY, ranks)
+        setattr(config, KEY, ranks)
     return model
 
 
-def load_factored(folder: str, **kwargs) -> nn.Module:
+def load_factored(folder: str | Path, **kwargs: Any) -> nn.Module:
     """The model that `save_pretrained` wrote to `folder` after `factorize_`; any other model that
     `transformers` knows, too.
 
     `kwargs` go to `from_pretrained`. Raises ValueError if weights are missing in the folder.
     """
     config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    known = getattr(transformers, (config.architectures or ["AutoModelForCausalLM"])[0])
+    known: Any = getattr(transformers, (config.architectures or ["AutoModelForCausalLM"])[0])
     ranks = getattr(config, KEY, {})
-
-    def __init__(self, config, *args, **kwargs):
-        known.__init__(self, config, *args, **kwargs)
-        for name, rank in ranks.items():
-            holder = self.get_submodule(name)
-            m, n = holder.weight.shape if isinstance(holder, nn.Linear) else holder.weight.T.shape
-            self.set_submodule(name, ThinLinear(m, n, rank, bias=holder.bias is not None))
-
-    # A subclass whose layers are thin from the start, so that dtypes, shards and devices stay the
-    # library's business.
-    # (Its module and name are the family's own, by which the library finds how that family's
-    # checkpoints name their weights.)
-    factored = (
-        type(known.__name__, (known,), {"__init__": __init__, "__module__": known.__module__})
-        if ranks
-        else known
-    )
+    factored = _thin_from_the_start(known, ranks) if ranks else known
+    model: nn.Module
     model, info = factored.from_pretrained(
         folder, trust_remote_code=False, output_loading_info=True, **kwargs
     )
@@ -78,6 +67,24 @@ def load_factored(folder: str, **kwargs) -> nn.Module:
     return model
 
 
+def _thin_from_the_start(known: Any, ranks: dict[str, int]) -> Any:
+    """A subclass of the model class `known`, thin in the layers that `ranks` names, so that dtypes,
+    shards and devices stay the library's business.
+    """
+
+    def __init__(self: Any, config: Any, *args: Any, **kwargs: Any) -> None:
+        known.__init__(self, config, *args, **kwargs)
+        for name, rank in ranks.items():
+            holder = self.get_submodule(name)
+            m, n = holder.weight.shape if isinstance(holder, nn.Linear) else holder.weight.T.shape
+            self.set_submodule(name, ThinLinear(m, n, rank, bias=holder.bias is not None))
+
+    # The module and the name are the family's own, by which the library finds how that family's
+    # checkpoints name their weights.
+    methods = {"__init__": __init__, "__module__": known.__module__}
+    return type(known.__name__, (known,), methods)
+
+
 @torch.no_grad()
 def report(before: nn.Module, after: nn.Module, tokens: Tensor, repeats: int = 7) -> pd.DataFrame:
     """What compression saved: one row per model, `before` and `after`, with `parameters`, `bytes`,
@@ -86,7 +93,8 @@ def report(before: nn.Module, after: nn.Module, tokens: Tensor, repeats: int = 7
 
     The two take turns, `repeats` times after one to warm up, so that a busy machine slows both.
     """
-    models, seconds = {"before": before, "after": after}, {"before": [], "after": []}
+    models = {"before": before, "after": after}
+    seconds: dict[str, list[float]] = {"before": [], "after": []}
     for turn in range(repeats + 1):
         for name, model in models.items():
             start = time.perf_counter()

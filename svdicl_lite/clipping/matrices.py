@@ -4,63 +4,24 @@ model's own memory.
 A model names its layers as it likes, stores them (out, in) or, as GPT-2's `Conv1D` does, (in, out),
 and may keep several of the paper's letters in one parameter: W_Q, W_K, W_V side by side or
 interleaved head by head, gate and up in one, all experts in one. Clipping such a parameter as a
-whole would let the largest of its parts crowd out the others, so each part is found by itself. Two
-tables hold what is known: `NAMES`, which layer plays which role, by the name of the layer alone, so
-that a family nobody listed is found if it is named as others are; and `FUSED`, how a family lays q,
-k and v into one matrix, which no name tells. What is in neither is refused, never guessed.
-Embeddings, norms, biases, routers and the output head are not for clipping. Taught in chapter 04.
+whole would let the largest of its parts crowd out the others, so each part is found by itself. What
+is known of families stands in `svdicl_lite.clipping.families`. Embeddings, norms, biases, routers
+and the output head are not for clipping. Taught in chapter 04.
 """
 
 import inspect
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-MODULES = {
-    "attn": ("q", "k", "v", "o"),
-    "mlp": ("fc_in", "gate", "up", "fc_out"),
-    "all": ("q", "k", "v", "o", "fc_in", "gate", "up", "fc_out"),
-}
-"""The modules O of the paper, and the roles of the matrices in each. A single role is a module too.
-An MLP has either fc_in and fc_out, or gate, up and fc_out (LLaMA's down_proj)."""
+from svdicl_lite.clipping.families import MODULES, kind_of, role_of, roles_of, split_heads
 
-NAMES = {
-    "attn": {
-        "q": ("q_proj",), "k": ("k_proj",), "v": ("v_proj",), "o": ("o_proj", "out_proj", "c_proj", "dense"),
-        "qkv": ("c_attn", "query_key_value", "qkv_proj", "Wqkv"),
-    },
-    "mlp": {
-        "fc_in": ("c_fc", "fc_in", "fc1", "dense_h_to_4h"), "fc_out": ("c_proj", "fc_out", "fc2", "dense_4h_to_h", "down_proj"),
-        "gate": ("gate_proj",), "up": ("up_proj",), "gate_up": ("gate_up_proj",),
-    },
-}  # fmt: skip
-"""Role → what families call the layer that plays it."""
-
-FUSED = {
-    "gpt2": lambda config: 1,
-    "openai-gpt": lambda config: 1,
-    "phi3": lambda config: 1,
-    "mpt": lambda config: 1,
-    "gpt_neox": lambda config: config.num_attention_heads,
-    "bloom": lambda config: config.num_attention_heads,
-    "codegen": lambda config: 4,
-    "gpt_bigcode": lambda config: 1 if config.multi_query else config.num_attention_heads,
-    "falcon": lambda config: (
-        config.num_kv_heads
-        if config.new_decoder_architecture
-        else 1
-        if config.multi_query
-        else config.num_attention_heads
-    ),
-}
-"""Model type → the number of groups in its fused q, k, v. Each group holds the rows of its query
-heads, then those of its key heads, then those of its value heads: with one group q, k and v are
-concatenated, with a group per head they interleave."""
-
-KEYS_LAST = ("codegen",)  # lays its groups q, v, k
+Expert = int | str | None  # its number, "shared" for the one that sees every token, None outside
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +37,7 @@ class Matrix:
     name: str  # of the submodule that holds it, from the model on: transformer.h.3.mlp.c_fc
     # it is all of the weight of an nn.Linear or Conv1D, which a factored layer may then replace
     whole: bool
-    expert: int | str | None = (
-        None  # its number, "shared" for the expert that sees every token, None outside of experts
-    )
+    expert: Expert = None
 
     @property
     def weight(self) -> Tensor:
@@ -93,23 +52,10 @@ class Matrix:
         self.stored.copy_(W.reshape(self.stored.shape))
 
     def __str__(self) -> str:
-        expert = {None: "", "shared": " of the shared expert"}.get(
-            self.expert, f" of expert {self.expert}"
+        named: dict[Expert, str] = {None: "", "shared": " of the shared expert"}
+        return (
+            f"layer {self.layer} {self.role}{named.get(self.expert, f' of expert {self.expert}')}"
         )
-        return f"layer {self.layer} {self.role}{expert}"
-
-
-def roles_of(module: str) -> tuple[str, ...]:
-    """The roles in `module`: mlp, attn, all, or one role by itself. Raises ValueError for anything
-    else.
-    """
-    if module in MODULES["all"]:
-        return (module,)
-    if module not in MODULES:
-        raise ValueError(
-            f"module is {module!r}, but must be one of {', '.join((*MODULES, *MODULES['all']))}"
-        )
-    return MODULES[module]
 
 
 def n_layers(model: nn.Module) -> int:
@@ -133,7 +79,8 @@ def attention(block: nn.Module) -> nn.Module | None:
 
 def feed_forward(block: nn.Module) -> nn.Module | None:
     """The submodule of `block` whose output is what the MLP adds to the residual stream; None in
-    OPT, whose block is its own MLP, and in BLOOM, whose submodules add the residual themselves."""
+    OPT, whose block is its own MLP, and in BLOOM, whose submodules add the residual themselves.
+    """
     return _branch(block, "mlp")
 
 
@@ -141,16 +88,15 @@ def queries_and_output(block: nn.Module) -> list[nn.Module]:
     """The submodules of `block` that make queries of hidden states, where keys and values are made
     apart, and the output of attention.
     """
-    named = (
-        (name, _role("attn", name.rpartition(".")[2]))
-        for name, _ in block.named_modules()
-        if _kind(name) == "attn"
-    )
-    return [block.get_submodule(name) for name, role in named if role in ("q", "o")]
+    found = []
+    for name, module in block.named_modules():
+        if kind_of(name) == "attn" and role_of("attn", name.rpartition(".")[2]) in ("q", "o"):
+            found.append(module)
+    return found
 
 
 def matrices(
-    model: nn.Module, layer: int, module: str = "all", expert: int | str | None = None
+    model: nn.Module, layer: int, module: str = "all", expert: Expert = None
 ) -> list[Matrix]:
     """The matrices of `module` in `layer` (0 is the first), in the order of `MODULES`, experts by
     number and a shared one last.
@@ -159,29 +105,18 @@ def matrices(
     an unknown module, a role or an expert that this layer does not have, IndexError for a layer the
     model does not have, TypeError for a model whose matrices cannot be found.
     """
-    roles, (stem, layers) = roles_of(module), _blocks(model)
+    roles = roles_of(module)
+    stem, layers = _blocks(model)
     if not (isinstance(layer, Integral) and 0 <= layer < len(layers)):
         raise IndexError(f"layer is {layer!r}, but this model has layers 0 to {len(layers) - 1}")
-    where, parts = (
-        f"layer {layer} of this {type(model).__name__}",
-        _parts(layers[layer], _decoder(model)),
-    )
-    found = [
-        Matrix(int(layer), role, stored, f"{stem}.{layer}.{name}", whole, e)
-        for role, stored, name, whole, e in parts
-    ]
-    has = {matrix.role for matrix in found}
-    _check_roles(roles, has, where)
+    where = f"layer {layer} of this {type(model).__name__}"
+    found = []
+    for part in _parts(layers[layer], _decoder(model)):
+        name = f"{stem}.{layer}.{part.name}"
+        found.append(Matrix(int(layer), part.role, part.stored, name, part.whole, part.expert))
+    _check_roles(roles, {matrix.role for matrix in found}, where)
     if expert is not None:
-        known = list(dict.fromkeys(m.expert for m in found if m.expert is not None))
-        if not known:
-            raise ValueError(f"expert is {expert!r}, but {where} has no experts")
-        if expert not in known or isinstance(expert, bool):
-            shared = " or 'shared'" if "shared" in known else ""
-            raise ValueError(
-                f"expert is {expert!r}, but {where} has experts 0 to"
-                f" {max(e for e in known if e != 'shared')}{shared}"
-            )
+        _check_expert(expert, found, where)
         found = [matrix for matrix in found if matrix.expert == expert]
         if not any(matrix.role in roles for matrix in found):
             raise ValueError(
@@ -189,6 +124,16 @@ def matrices(
                 " mlp does"
             )
     return [matrix for role in roles for matrix in found if matrix.role == role]
+
+
+def _check_expert(expert: int | str, found: list[Matrix], where: str) -> None:
+    known = {matrix.expert for matrix in found} - {None}
+    if not known:
+        raise ValueError(f"expert is {expert!r}, but {where} has no experts")
+    if expert not in known or isinstance(expert, bool):
+        shared = " or 'shared'" if "shared" in known else ""
+        last = max(number for number in known if isinstance(number, int))
+        raise ValueError(f"expert is {expert!r}, but {where} has experts 0 to {last}{shared}")
 
 
 def _check_roles(roles: tuple[str, ...], has: set[str], where: str) -> None:
@@ -207,27 +152,29 @@ def _check_roles(roles: tuple[str, ...], has: set[str], where: str) -> None:
     if missing := [role for role in roles if role in need - has]:
         raise TypeError(
             f"cannot find {', '.join(missing)} in {where}, which has {listed}; NAMES and FUSED in"
-            " svdicl_lite/matrices.py tell what is found (layers of nn.Linear or Conv1D, not those"
-            " that were factored already)"
+            " svdicl_lite/clipping/families.py tell what is found (layers of nn.Linear or Conv1D,"
+            " not those that were factored already)"
         )
 
 
 def _decoder(model: nn.Module) -> nn.Module:
-    """The part of the model that generates text, which in a model of images too is not all of it."""
+    """The part of the model that generates text; in a model of images, too, that is not all."""
     config = getattr(model, "config", None)
     if getattr(config, "is_encoder_decoder", False):
         raise TypeError(
             f"a {type(model).__name__} has an encoder beside its decoder; only models that are all"
             " decoder can be clipped"
         )
-    inner = next(
-        (module for module in model.modules() if hasattr(module, "get_decoder")), None
-    )  # the model itself, or one inside a model of your own
-    return model if inner is None else inner.get_decoder()
+    # the model itself, or one inside a model of your own
+    inner: Any = next((part for part in model.modules() if hasattr(part, "get_decoder")), None)
+    decoder: nn.Module = model if inner is None else inner.get_decoder()
+    return decoder
 
 
 def _blocks(model: nn.Module) -> tuple[str, nn.ModuleList]:
-    decoder, best, outer = _decoder(model), None, ()
+    decoder = _decoder(model)
+    best: tuple[str, nn.ModuleList] | None = None
+    outer: tuple[str, ...] = ()
     stem = next(name for name, module in model.named_modules() if module is decoder)
     for name, module in decoder.named_modules():
         if not isinstance(module, nn.ModuleList) or name.startswith(outer):
@@ -250,107 +197,99 @@ def _blocks(model: nn.Module) -> tuple[str, nn.ModuleList]:
     return best
 
 
-def _role(kind: str, key: str) -> str | None:
-    return next((role for role, names in NAMES[kind].items() if key in names), None)
+class Part(NamedTuple):
+    """What can be told of a matrix from its block alone; fields as in `Matrix`."""
+
+    role: str
+    stored: Tensor
+    name: str  # in the block
+    whole: bool
+    expert: Expert
 
 
-def _kind(name: str) -> str:
-    return "attn" if "attn" in name or "attention" in name else "mlp"
+class Held(NamedTuple):
+    """A weight (out, in) of a layer, or of an expert, in a block."""
+
+    name: str  # of the module that holds it, in the block
+    key: str  # what the layer is called
+    weight: Tensor
+    whole: bool  # it is all of the weight of its module
+    expert: Expert
 
 
-def _held(block: nn.Module):
-    """(name in the block, what the layer is called, weight (out, in), whole, expert) of every layer
-    and expert in the block.
-    """
+def _held(block: nn.Module) -> Iterator[Held]:
+    """The weights of all layers and experts in the block."""
     for name, holder in block.named_modules():
         if isinstance(holder, (nn.Linear, Conv1D)):
-            W, *path = holder.weight.detach(), *name.split(".")
+            W = holder.weight.detach()
+            path = name.split(".")
             shared = "shared" if any(part.startswith("shared_expert") for part in path) else None
-            yield name, path[-1], W.T if isinstance(holder, Conv1D) else W, True, shared
+            yield Held(name, path[-1], W.T if isinstance(holder, Conv1D) else W, True, shared)
             continue
-        for key, stack in holder.named_parameters(
-            recurse=False
-        ):  # experts are one parameter (experts, out, in) or (experts, in, out)
+        # experts are one parameter (experts, out, in) or (experts, in, out)
+        transposed = getattr(holder, "is_transposed", False)
+        for key, stack in holder.named_parameters(recurse=False):
             for expert, W in enumerate(stack.detach() if stack.ndim == 3 else ()):
-                yield (
-                    name,
-                    key,
-                    W.T if getattr(holder, "is_transposed", False) else W,
-                    False,
-                    expert,
-                )
+                yield Held(name, key, W.T if transposed else W, False, expert)
 
 
-def _parts(
-    block: nn.Module, decoder: nn.Module
-) -> list[tuple[str, Tensor, str, bool, int | str | None]]:
-    """(role, stored, name in the block, whole, expert) of every matrix that can be told in the
-    block.
+def _parts(block: nn.Module, decoder: nn.Module) -> list[Part]:
+    """Every matrix that can be told in the block. Raises TypeError if two play one role, or if the
+    shape of one does not fit its role.
     """
-    found = []
-    for name, key, W, whole, expert in _held(block):
-        role = _role(_kind(name), key)
-        if role == "qkv":
-            parts = _split_heads(W, decoder)
-        elif role == "gate_up":
-            concatenated = getattr(block.get_submodule(name), "is_concatenated", True)
-            parts = zip(("gate", "up"), W.chunk(2) if concatenated else (W[0::2], W[1::2]))
-        else:
-            parts = [(role, W)] if role else []
-        found += [(part, stored, name, whole and part == role, expert) for part, stored in parts]
-    if not any(
-        role == "gate" for role, *_ in found
-    ):  # without a gate, up_proj is but another name of the first layer
-        found = [("fc_in" if role == "up" else role, *rest) for role, *rest in found]
-    seen = {}
-    for role, stored, name, _, expert in found:
-        if (role, expert) in seen:
-            raise TypeError(
-                f"both {seen[role, expert][0]} and {name} of a {type(block).__name__} look like its"
-                f" {role}"
-            )
-        seen[role, expert] = name, (stored.shape[:-1].numel(), stored.shape[-1])
-    for (role, expert), (name, shape) in seen.items():
-        reader = {"q": "o", "fc_in": "fc_out", "gate": "fc_out", "up": "fc_out"}.get(role)
-        if (reader, expert) in seen and seen[reader, expert][1][1] != shape[
-            0
-        ]:  # then the name hides something else, a gate of attention, say
-            raise TypeError(
-                f"{name} of a {type(block).__name__} is named as {role} is, but its {shape[0]}"
-                f" outputs do not fit its {reader}"
-            )
+    found: list[Part] = []
+    for held in _held(block):
+        role = role_of(kind_of(held.name), held.key)
+        for part, stored in _taken_apart(role, held, block, decoder):
+            found.append(Part(part, stored, held.name, held.whole and part == role, held.expert))
+    if not any(part.role == "gate" for part in found):
+        # without a gate, up_proj is but another name of the first layer
+        found = [part._replace(role="fc_in") if part.role == "up" else part for part in found]
+    _check_parts(block, found)
     return found
 
 
-def _split_heads(W: Tensor, decoder: nn.Module) -> list[tuple[str, Tensor]]:
-    """q, k and v as parts of a fused W (out, in), each (groups, rows, in), or (rows, in) if there
-    is one group.
-    """
-    config = getattr(decoder, "config", None)
-    layout = FUSED.get(getattr(config, "model_type", None))
-    if layout is None:
-        return []
-    groups, heads = layout(config), config.num_attention_heads
-    rows = W.unflatten(0, (groups, -1))
-    n_q = heads // groups * (getattr(config, "head_dim", None) or config.hidden_size // heads)
-    n_kv = (
-        rows.shape[1] - n_q
-    ) // 2  # families state the number of their key heads in many ways; the shape always tells
-    q, k, v = rows.split((n_q, n_kv, n_kv), dim=1)
-    if config.model_type in KEYS_LAST:
-        k, v = v, k
-    return [
-        (role, part[0] if groups == 1 else part) for role, part in (("q", q), ("k", k), ("v", v))
-    ]
+def _taken_apart(
+    role: str | None, held: Held, block: nn.Module, decoder: nn.Module
+) -> Iterable[tuple[str, Tensor]]:
+    """(role, stored) of each of the paper's letters in one parameter."""
+    W = held.weight
+    if role == "qkv":
+        return split_heads(W, decoder)
+    if role == "gate_up":
+        concatenated = getattr(block.get_submodule(held.name), "is_concatenated", True)
+        gate, up = W.chunk(2) if concatenated else (W[0::2], W[1::2])
+        return [("gate", gate), ("up", up)]
+    return [(role, W)] if role else []
+
+
+def _check_parts(block: nn.Module, found: list[Part]) -> None:
+    seen: dict[tuple[str | None, Expert], Part] = {}
+    for part in found:
+        if (part.role, part.expert) in seen:
+            raise TypeError(
+                f"both {seen[part.role, part.expert].name} and {part.name} of a"
+                f" {type(block).__name__} look like its {part.role}"
+            )
+        seen[part.role, part.expert] = part
+    readers = {"q": "o", "fc_in": "fc_out", "gate": "fc_out", "up": "fc_out"}
+    for part in found:
+        reader = seen.get((readers.get(part.role), part.expert))
+        n_outputs = part.stored.shape[:-1].numel()
+        # what does not fit hides something else behind its name, a gate of attention, say
+        if reader is not None and reader.stored.shape[-1] != n_outputs:
+            raise TypeError(
+                f"{part.name} of a {type(block).__name__} is named as {part.role} is, but its"
+                f" {n_outputs} outputs do not fit its {reader.role}"
+            )
 
 
 def _branch(block: nn.Module, kind: str) -> nn.Module | None:
-    for (
-        name,
-        _,
-    ) in block.named_parameters():  # not `_held`, to find it too where a factored layer stands in
+    # parameters and not `_held`, to find it too where a factored layer stands in
+    for name, _ in block.named_parameters():
         child, *path = name.split(".")
-        if _kind(name) == kind and any(_role(kind, key) for key in path):
+        if kind_of(name) == kind and any(role_of(kind, key) for key in path):
             module = block.get_submodule(child)
+            # given the residual, it adds it itself
             return None if "residual" in inspect.signature(module.forward).parameters else module
     return None

@@ -6,20 +6,22 @@ module's matrices become one (Yao et al. 2024, appendix C.2). Taught in chapters
 
 import hashlib
 import random
+from collections import OrderedDict
+from typing import cast
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from svdicl_lite.clipping.matrices import matrices, n_layers
+from svdicl_lite.clipping.matrices import Expert, matrices, n_layers
 from svdicl_lite.clipping.svd import condition_number, singular_values, stable_rank
 
 REDUCTIONS = ("max", "mean", "median")
 
 
-def condition_table(model, module: str = "all", expert: int | str | None = None) -> pd.DataFrame:
+def condition_table(model: nn.Module, module: str = "all", expert: Expert = None) -> pd.DataFrame:
     """One row per layer and matrix of `module`: sigma_max, sigma_min, condition_number (infinite if
     singular), stable_rank.
 
@@ -45,12 +47,13 @@ def condition_table(model, module: str = "all", expert: int | str | None = None)
     return pd.DataFrame(rows)
 
 
-_spectra: dict[bytes, Tensor] = {}
+KEPT = 1024  # spectra: all of a model of 100 layers, some 8 MB at 1,000 numbers each
+_spectra: OrderedDict[bytes, Tensor] = OrderedDict()  # by digest of the matrix, the latest last
 
 
 def _spectrum(W: Tensor) -> Tensor:
     """`singular_values(W)`, found once for all matrices that hold the same numbers: every search of
-    a model asks for them.
+    a model asks for them. The `KEPT` that were asked for last are kept.
     """
     W = W.detach().contiguous()
     key = hashlib.sha256(
@@ -59,11 +62,14 @@ def _spectrum(W: Tensor) -> Tensor:
     ).digest()
     if key not in _spectra:
         _spectra[key] = singular_values(W)
+    _spectra.move_to_end(key)
+    while len(_spectra) > KEPT:
+        _spectra.popitem(last=False)
     return _spectra[key]
 
 
 def select_layer(
-    model, module: str, top_k: int = 2, reduction: str = "max", expert: int | str | None = None
+    model: nn.Module, module: str, top_k: int = 2, reduction: str = "max", expert: Expert = None
 ) -> int:
     """The deepest of the `top_k` layers whose `module` has the largest condition number.
 
@@ -92,12 +98,12 @@ def chosen_layer(table: pd.DataFrame, top_k: int = 2, reduction: str = "max") ->
 
 
 def layer_of(
-    model,
+    model: nn.Module,
     module: str,
     layer: int | str | None,
     top_k: int,
     reduction: str,
-    expert: int | str | None,
+    expert: Expert,
     seed: int,
 ) -> int:
     """The layer that is meant: by condition number if `layer` is None, drawn by `seed` if it is
@@ -105,7 +111,9 @@ def layer_of(
     """
     if layer is None:
         return select_layer(model, module, top_k, reduction, expert)
-    return random.Random(f"layer {seed}").randrange(n_layers(model)) if layer == "random" else layer
+    if layer == "random":
+        return random.Random(f"layer {seed}").randrange(n_layers(model))
+    return cast(int, layer)  # anything else is refused where the layer is clipped
 
 
 def check_choice(n_layers: int, top_k: int, reduction: str) -> None:

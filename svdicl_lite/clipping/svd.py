@@ -65,15 +65,14 @@ class SVD:
         where W_Q and W_K have theirs, would be noise.)
         """
         tall = [_tall(W) for W in weights]
-        found = [None] * len(weights)
+        found: dict[int, SVD] = {}
         for shape in dict.fromkeys(W.shape for W in tall):
             same = [i for i, W in enumerate(tall) if W.shape == shape]
-            for i, U, S, Vh in zip(
-                same, *torch.linalg.svd(torch.stack([tall[i] for i in same]), full_matrices=False)
-            ):
+            stacked = torch.stack([tall[i] for i in same])
+            for i, U, S, Vh in zip(same, *torch.linalg.svd(stacked, full_matrices=False)):
                 wide = weights[i].shape != shape
                 found[i] = cls(Vh.T, S, U.T) if wide else cls(U, S, Vh)
-        return found
+        return [found[i] for i in range(len(weights))]
 
     def truncate(self, rank: int) -> Tensor:
         """The best approximation of W among matrices of this rank (Eckart–Young–Mirsky): (m, n),
@@ -86,7 +85,8 @@ class SVD:
 
 def singular_values(W: Tensor) -> Tensor:
     """The singular values of W (m, n), largest first: (min(m, n),), float64."""
-    return torch.linalg.svdvals(_tall(W))
+    S: Tensor = torch.linalg.svdvals(_tall(W))
+    return S
 
 
 def condition_number(S: Tensor) -> float:
@@ -95,11 +95,9 @@ def condition_number(S: Tensor) -> float:
     Infinite when σ_min is 0 up to the rounding of float64, k ε σ_max: below that it is noise, and
     so would the number be.
     """
-    return (
-        math.inf
-        if S[-1] <= len(S) * torch.finfo(torch.float64).eps * S[0]
-        else (S[0] / S[-1]).item()
-    )
+    if S[-1] <= len(S) * torch.finfo(torch.float64).eps * S[0]:
+        return math.inf
+    return (S[0] / S[-1]).item()
 
 
 def energy(S: Tensor) -> Tensor:
@@ -130,5 +128,6 @@ def _tall(W: Tensor) -> Tensor:
     """W (m, n) in double precision, transposed if it is wide."""
     check_finite(W)
     W = W.detach()
-    W = (W.cpu() if W.device.type == "mps" else W).double()  # Apple's GPUs have no double precision
+    # Apple's GPUs have no double precision
+    W = (W.cpu() if W.device.type == "mps" else W).double()
     return W.T if W.shape[0] < W.shape[1] else W

@@ -14,7 +14,8 @@ import traitlets
 from torch import Tensor
 
 from svdicl_lite.clipping.clip import Clip
-from svdicl_lite.clipping.matrices import MODULES, n_layers
+from svdicl_lite.clipping.families import MODULES
+from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.clipping.svd import CLIP_RATES, check_clip_rate
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 from svdicl_lite.tasks.loading import load_task
