@@ -4,8 +4,10 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 
+@lru_cache(maxsize=1)  # all masters ask of one text before any asks of the next
 def forms(text: str) -> list[str]:
     """The text squeezed: as it stands, with JSON escapes undone, and without HTML around words."""
     plain = html.unescape(re.sub(r"<[^<>]*>", "", text))
