@@ -55,3 +55,10 @@ def test_a_sign_that_means_something_to_sphinx_is_escaped_but_in_code():
     assert lines == [
         r"W\* and PIP\_\* stay; see ``a*b|c_`` of :ref:`chapter 04 <ch-clip-and-see>`."
     ]
+
+
+def test_an_example_in_a_docstring_stays_as_it_is():
+    text = "A file:\n\n    a = `b_*`\n    (\n        1)\n\nand `c`."
+    assert "\n\n".join(api._paragraphs(text)) == (
+        "A file:\n\n::\n\n    a = `b_*`\n    (\n        1)\n\nand ``c``."
+    )

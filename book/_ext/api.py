@@ -7,6 +7,7 @@ Each entry names the chapter that teaches it.
 import ast
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -75,12 +76,25 @@ def _fit(app, what, name, obj, options, lines) -> None:
     if what in ("class", "function", "data") and not re.search(r"chapter \d\d", text):
         of_module = re.search(r"chapter (\d\d)", sys.modules[_module(name)].__doc__ or "")
         number = of_module and of_module[1]
-    text = re.sub(r"[\\*|]|_(?=\W|$)", r"\\\g<0>", text)  # signs that mean something to Sphinx
-    text = re.sub(r"(?<!`)`([^`]+)`(?!`)", _literal, text)
+    text = "\n\n".join(_paragraphs(text))
     text = re.sub(r"\b[Cc]hapter (\d\d)", lambda found: _reference(found[1], labels), text)
     if number:
         text += f"\n\nTaught in {_reference(number, labels)}.\n"
     lines[:] = text.split("\n")
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Paragraphs as Sphinx reads them; an indented one is an example, and stays as it is."""
+    examples = False
+    for paragraph in text.split("\n\n"):
+        if re.fullmatch(r"(?: {4}.*\n?|\n)+", paragraph):
+            yield paragraph if examples else f"::\n\n{paragraph}"
+            examples = True
+        else:
+            # signs that mean something to Sphinx
+            escaped = re.sub(r"[\\*|]|_(?=\W|$)", r"\\\g<0>", paragraph)
+            yield re.sub(r"(?<!`)`([^`]+)`(?!`)", _literal, escaped)
+            examples = False
 
 
 def _literal(code: re.Match) -> str:
