@@ -115,6 +115,9 @@ def _assign(master, work):
     cells = jupytext.read(master.folder / "master.md", fmt="md:myst")
     config = next(cell for cell in cells.cells if cell.source.startswith("# ASSIGNMENT CONFIG"))
     config.source += "\nrequirements: requirements.txt"
+    for cell in cells.cells:
+        if cell.cell_type == "raw":  # ours alone: the marker reads it
+            cell.source = re.sub(r"^builds_on: .*\n?", "", cell.source, flags=re.MULTILINE)
     nbformat.write(cells, notebook)
     with contextlib.redirect_stdout(io.StringIO()):
         otter_assign(str(notebook), str(work / "made"), no_run_tests=True)
@@ -167,11 +170,14 @@ def _manifest(master, solution, student):
         }
         for q in master.questions
     ]
+    handed_out = nbformat.reads(student, as_version=4).cells
     return {
         "name": master.name,
         "title": master.title,
         "questions": rows,
         "cells": _cells(solution),
+        "blank": [cell.source for cell in handed_out if cell.cell_type == "code"],
+        "catches": {test.name: test.catches for q in master.questions for test in q.tests},
     }
 
 

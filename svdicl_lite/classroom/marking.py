@@ -92,7 +92,7 @@ class Marking:
         for name in left:
             self._mark(name)
         # Only now, when every other mark stands: a function of the reference answers whoever asks.
-        for name, question in self.assignment.questions.items():
+        for question in self.assignment.questions.values():
             if any(self._failing(self.assignment.questions[other]) for other in question.builds_on):
                 self._test_failing(question, question.builds_on)
 
@@ -231,6 +231,9 @@ class Marking:
                         "passed": said is None,
                         "message": said or "passed",
                         "hint": test.failure_message,
+                        "catches": self.assignment.described.get("catches", {}).get(
+                            test.__name__, ""
+                        ),
                     }
                 )
             found[name] = {"score": score, "possible": question.possible, "tests": rows}
