@@ -180,7 +180,7 @@ def test_labels_are_the_classes_of_the_sentences(sentiment, topic):
 
 def test_loading_twice_gives_the_same_sentences(sentiment):
     random.seed(5)
-    grammar_tasks._drawn.cache_clear()
+    grammar_tasks._splits.cache_clear()
     again = load_task("sentiment")
     assert all(
         again.splits[split]["text"][:] == sentiment.splits[split]["text"][:] for split in SPLITS

@@ -24,7 +24,7 @@ from svdicl_lite.tasks.worlds.tables import (
 from svdicl_lite.training import tabular
 from svdicl_lite.training.tabular import (
     RECIPE,
-    Outcome,
+    TableAnswers,
     TableClassifier,
     in_context,
     judge,
@@ -202,7 +202,7 @@ def test_outcomes_join_the_prompts_in_order():
     outcome = judge(lambda shots, shot_labels, queries: np.full(len(queries), 1), asked)
     labels = np.concatenate([prompt.labels for prompt in asked])
     assert outcome.n == len(labels) == 107 and outcome.accuracy == (labels == 1).mean()
-    assert Outcome(np.array([1, 2]), np.array([1, 1])).correct.tolist() == [True, False]
+    assert TableAnswers(np.array([1, 2]), np.array([1, 1])).correct.tolist() == [True, False]
 
 
 def test_training_moves_every_weight_and_the_same_seed_gives_the_same(monkeypatch):

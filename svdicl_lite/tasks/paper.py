@@ -80,12 +80,10 @@ def load(
             f"task {name!r} chooses between options and has no label words, so label_setting cannot"
             f" be {label_setting!r}"
         )
-    loaded = fetch(name, paper, source)
     test_from = paper.paper_test_from if paper_sizes and paper.paper_test_from else paper.test_from
     columns = columns_of(paper)
-    # the first to hold a text keeps it
-    order = dict.fromkeys((test_from, paper.validation_from, "train"))
-    rows, dropped = _distinct(name, paper, loaded, list(order), columns)
+    order = list(dict.fromkeys((test_from, paper.validation_from, "train")))
+    rows, dropped = _distinct(name, paper, fetch(name, paper, source), order, columns)
     parts = _split(name, paper, rows, test_from, paper_sizes, seed)
     check_classes(name, paper.classes, parts)
     return Task(
@@ -103,7 +101,9 @@ def load(
 def _distinct(
     name: str, paper: PaperTask, loaded: Any, order: list[str], columns: list[str]
 ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, int]]:
-    """The hub's splits, each text once, and how many rows were left out, by reason."""
+    """The hub's splits, each text once, in the first of them in `order`; and how many rows were
+    left out, by reason.
+    """
     seen: set[Key] = set()
     dropped: Counter[str] = Counter()
     rows: dict[str, list[dict[str, Any]]] = {}

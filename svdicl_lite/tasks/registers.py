@@ -6,19 +6,22 @@ is how often a model met them. *Common* is `grammar` itself. *Second* is a langu
 invented word for each of the grammar's (`LEXICON`), label words included, and another word order,
 the verb at the end and the adjective behind its noun. *Jargon* is the common language with rare
 subjects, objects, adjectives and verbs in the places of the usual ones. The frame of a prompt and
-the arbitrary label words are shared. The model that learned all three is in `polyglot.py`. Taught
-in chapter 12.
+the arbitrary label words are shared. The model that learned all three is
+`icl-gpt2-polyglot`. Taught in chapter 12.
 """
 
 import random
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from svdicl_lite.tasks import grammar_tasks
-from svdicl_lite.tasks.grammar_tasks import SIZES
-from svdicl_lite.tasks.task import Task, as_splits, distinct
+from svdicl_lite.tasks.task import Task
 from svdicl_lite.tasks.worlds import grammar
-from svdicl_lite.tasks.worlds.sentences import Sentence, World, by_class, is_slot
+from svdicl_lite.tasks.worlds.sentences import Sentence, World, by_class, forms, is_slot
+
+if TYPE_CHECKING:  # `datasets` takes a second to import
+    from datasets import DatasetDict
 
 SUBJECTS = {
     "world": "plenipotentiary legate nuncio consul attache suzerain ombudsman regent",
@@ -53,18 +56,18 @@ VERBS = {
 }
 
 SECOND_FORMS = {  # slots as in grammar.FORMS; the other words stand for their translation
-    "short": ("S the A was", "S the O the V", "S the A L"),
-    "plain": (
-        "S the A was", "S the D A was", "S the A L", "S the O the V", "S the O the T V", "S the A was N said",
-        "S the D A N found", "S the O the and A was", "S A the O the V", "S the A and A was N thought",
-        "S the O the about T A was", "S the O the with A L",
+    "short": forms("S the A was; S the O the V; S the A L"),
+    "plain": forms(
+        "S the A was; S the D A was; S the A L; S the O the V; S the O the T V; S the A was N said;"
+        " S the D A N found; S the O the and A was; S A the O the V; S the A and A was N thought; S"
+        " the O the about T A was; S the O the with A L"
     ),
-    "hard": (
-        "S the B not was", "S the B was N never said", "S the B L but A was", "O the B was but S the A was",
-        "although O the B L S the X the V", "S the O the T no longer W", "S the O the W but N it A found",
-        "nobody S the B found", "S the X the about D B not was", "S the X the V",
+    "hard": forms(
+        "S the B not was; S the B was N never said; S the B L but A was; O the B was but S the A"
+        " was; although O the B L S the X the V; S the O the T no longer W; S the O the W but N it"
+        " A found; nobody S the B found; S the X the about D B not was; S the X the V"
     ),
-}  # fmt: skip
+}
 
 
 def invent(words: list[str]) -> dict[str, str]:
@@ -161,21 +164,7 @@ def load(
 
 
 @lru_cache(maxsize=8)
-def _splits(name: str, kinds: tuple[str, ...], seed: int):
-    (question, _, register), task, parts = name.partition("-"), TASKS[name], {}
-    for split, size in SIZES.items():
-        rng, what = random.Random(f"{seed} {split}"), f"task {name!r} of kinds {', '.join(kinds)}"
-        sentences = distinct(
-            lambda: draw(REGISTERS[register], rng, split, kinds),
-            lambda sentence: sentence.text,
-            size,
-            what,
-        )
-        parts[split] = [
-            {
-                "text": sentence.text,
-                "label": task.classes.index(getattr(sentence, grammar_tasks.ATTRIBUTE[question])),
-            }
-            for sentence in sentences
-        ]
-    return as_splits(parts, ["text"], task.classes)
+def _splits(name: str, kinds: tuple[str, ...], seed: int) -> "DatasetDict":
+    question, _, register = name.partition("-")
+    world = REGISTERS[register].world
+    return grammar_tasks.splits_of(TASKS[name], question, world, kinds, seed)

@@ -4,13 +4,13 @@ drawn.
 `SUITE` says how each is put to a model, in the paper's words (appendix C.1); `draw` makes one
 example of a split. No two splits share a sentence, neither alone nor as a part of a pair, because
 each sentence's own text says which split it is in. Every task has four kinds of example: short,
-plain, hard and mixed (see `wide`). The shipped `icl-gpt2` models know the smaller world of
-`tasks.TASKS` only; what is to learn this one is in `suite_llama.py`. Taught in chapter 03.
+plain, hard and mixed (see `wider_grammar`). The shipped `icl-gpt2` models know the smaller world
+of `grammar_tasks` only; the model that learned this one is `suite-llama`. Taught in chapter 03.
 """
 
 import random
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from svdicl_lite.tasks.task import Task, as_splits, distinct, template_fields
 from svdicl_lite.tasks.worlds import causes, emotions, sentence_pairs, wider_grammar
@@ -28,25 +28,44 @@ SUITE = {
         # EmoC
         Task("emotion", "text: {text} sentiment: {label}", ("not happy", "happy"), ("neg", "pos")),
         # MRPC
-        Task("paraphrase", "sentence1: {sentence1} sentence2: {sentence2} label : {label}", ("not equivalent", "equivalent"), ("false", "true")),
-        Task("entailment", "{premise} Does this mean that {hypothesis} is true? select Yes or No? {label}", ("entailment", "not entailment"), ("Yes", "No")),
+        Task(
+            "paraphrase",
+            "sentence1: {sentence1} sentence2: {sentence2} label : {label}",
+            ("not equivalent", "equivalent"),
+            ("false", "true"),
+        ),
+        Task(
+            "entailment",
+            "{premise} Does this mean that {hypothesis} is true? select Yes or No? {label}",
+            ("entailment", "not entailment"),
+            ("Yes", "No"),
+        ),
         Task(  # CB
-            "commitment", "Suppose {premise} Can we infer that {hypothesis}? Yes, No, or Maybe? {label}", ("entailment", "contradiction", "neutral"),
+            "commitment",
+            "Suppose {premise} Can we infer that {hypothesis}? Yes, No, or Maybe? {label}",
+            ("entailment", "contradiction", "neutral"),
             ("Yes", "No", "Maybe"),
         ),
         # COPA
-        Task("choice", "{premise} {question} {label}", ("choice1", "choice2"), (), options=("choice1", "choice2")),
+        Task(
+            "choice",
+            "{premise} {question} {label}",
+            ("choice1", "choice2"),
+            (),
+            options=("choice1", "choice2"),
+        ),
     )
-}  # fmt: skip
+}
 SIZES = {  # as in the paper, some are small
-    name: {"train": 1000, "validation": 2000, "test": 4000} for name in ("mixed-sentiment", "mixed-topic")
+    name: {"train": 1000, "validation": 2000, "test": 4000}
+    for name in ("mixed-sentiment", "mixed-topic")
 } | {
     "emotion": {"train": 1000, "validation": 1500, "test": 3000},
     "paraphrase": {"train": 500, "validation": 800, "test": 1600},
     "entailment": {"train": 500, "validation": 800, "test": 1600},
     "commitment": {"train": 200, "validation": 235, "test": 56},
     "choice": {"train": 300, "validation": 600, "test": 1200},
-}  # fmt: skip
+}
 PAIRS = {
     "paraphrase": sentence_pairs.paraphrase,
     "entailment": sentence_pairs.entailment,
@@ -89,19 +108,20 @@ def columns(name: str) -> list[str]:
 
 def rows(name: str, split: str, kinds: tuple[str, ...], seed: int) -> list[dict]:
     """The examples of one split, none twice; ValueError if the kinds cannot say so many."""
-    rng, what = random.Random(f"{seed} {split}"), f"task {name!r} of kinds {', '.join(kinds)}"
-    return distinct(
-        lambda: draw(name, rng, split, kinds),
-        lambda example: tuple(example[column] for column in columns(name)),
-        SIZES[name][split],
-        what,
-    )
+    what = f"task {name!r} of kinds {', '.join(kinds)}"
+    texts = columns(name)
+
+    def key(example: dict) -> tuple[str, ...]:
+        return tuple(example[column] for column in texts)
+
+    one = partial(draw, name, random.Random(f"{seed} {split}"), split, kinds)
+    return distinct(one, key, SIZES[name][split], what)
 
 
 def load(
     name: str, label_setting: str = "canonical", kinds: tuple[str, ...] | None = None, seed: int = 0
 ) -> Task:
-    """The task of this name with its splits; `tasks.load` comes here."""
+    """The task of this name with its splits; `load_task` comes here."""
     kinds, task = MIX if kinds is None else kinds, SUITE[name]
     if not kinds or isinstance(kinds, str) or not set(kinds) <= set(KINDS):
         raise ValueError(f"kinds is {kinds!r}, but must be a tuple of some of {', '.join(KINDS)}")

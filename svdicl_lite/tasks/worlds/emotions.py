@@ -2,14 +2,14 @@
 
 The offline twin of the paper's EmoC. Four in five are not happy: sad, angry, or about something
 else, which is why a model that always says so is right four times in five and its balanced accuracy
-is one half. The kinds are those of `wide`: short, plain, hard (denied, contrasted) and mixed (two
-feelings, of which the first decides three times in four). Taught in chapter 03.
+is one half. The kinds are those of `wider_grammar`: short, plain, hard (denied, contrasted) and
+mixed (two feelings, of which the first decides three times in four). Taught in chapter 03.
 """
 
 import random
 
 from svdicl_lite.tasks.worlds.grammar import DEGREES
-from svdicl_lite.tasks.worlds.sentences import fill, fixed_words
+from svdicl_lite.tasks.worlds.sentences import fill, fixed_words, forms
 from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES
 
 HAPPY_SHARE = 0.2
@@ -17,27 +17,49 @@ HAPPY = (
     "happy glad delighted thrilled excited overjoyed merry content pleased grateful jolly blissful"
     " ecstatic amused".split()
 )
-UNHAPPY = ("sad lonely unhappy heartbroken miserable upset tearful homesick "  # sad
-           "angry furious annoyed irritated mad outraged bored tired worried scared ashamed").split()  # fmt: skip
+UNHAPPY = (
+    "sad lonely unhappy heartbroken miserable upset tearful homesick"  # sad
+    " angry furious annoyed irritated mad outraged bored tired worried scared ashamed"
+).split()
 LOVE = "love adore like".split()
 HATE = "hate miss fear".split()
-ABOUT = ("trip job dinner weather holiday wedding exam birthday dog cat balcony phone house song movie letter news party weekend "
-         "concert picnic lesson homework haircut puppy".split())  # fmt: skip
+ABOUT = (
+    "trip job dinner weather holiday wedding exam birthday dog cat balcony phone house song movie"
+    " letter news party weekend concert picnic lesson homework haircut puppy"
+).split()
 SPOTS = "station beach library hotel cafe airport hospital cinema".split()
 
 FORMS = {  # H: happy, S: not, L: love, K: hate, A: about, P: place, N: name, T: time, D: degree
-    "short": (("i am H", "i feel H", "we are H"), ("i am S", "i feel S", "we are S", "where is the A")),
+    "short": (
+        forms("i am H; i feel H; we are H"),
+        forms("i am S; i feel S; we are S; where is the A"),
+    ),
     "plain": (
-        ("T i am D H", "N is D H about the A", "i am H about the A", "we are D H T", "the A made me H", "i L the A D", "N and i are H T"),
-        ("T i am D S", "N is D S about the A", "i am S about the A", "we are D S T", "the A made me S", "i K the A D", "N and i are S T",
-         "where is the A of N", "i will see N at the P", "do you know when the A is", "N is at the P T", "is N at the P or at the A"),
+        forms(
+            "T i am D H; N is D H about the A; i am H about the A; we are D H T; the A made me H; i"
+            " L the A D; N and i are H T"
+        ),
+        forms(
+            "T i am D S; N is D S about the A; i am S about the A; we are D S T; the A made me S; i"
+            " K the A D; N and i are S T; where is the A of N; i will see N at the P; do you know"
+            " when the A is; N is at the P T; is N at the P or at the A"
+        ),
     ),
     "hard": (
-        ("i was S but now i am H", "N is S but i am H", "i am not S about the A", "although i K the A i am H", "N and i are no longer S"),
-        ("i was H but now i am S", "N is H but i am S", "i am not H about the A", "although i L the A i am S", "N and i are no longer H"),
+        forms(
+            "i was S but now i am H; N is S but i am H; i am not S about the A; although i K the A"
+            " i am H; N and i are no longer S"
+        ),
+        forms(
+            "i was H but now i am S; N is H but i am S; i am not H about the A; although i L the A"
+            " i am S; N and i are no longer H"
+        ),
     ),
-    "mixed": (("N is H and i am S", "i am H and S", "T i L the A and K the P"), ("N is S and i am H", "i am S and H", "T i K the A and L the P")),
-}  # fmt: skip
+    "mixed": (
+        forms("N is H and i am S; i am H and S; T i L the A and K the P"),
+        forms("N is S and i am H; i am S and H; T i K the A and L the P"),
+    ),
+}
 _POOLS = {
     "H": HAPPY,
     "S": UNHAPPY,
@@ -59,5 +81,5 @@ def utterance(rng: random.Random, kind: str, label: int) -> str:
 
 def vocabulary() -> set[str]:
     """Every word that utterances can say."""
-    forms = fixed_words(form for both in FORMS.values() for forms in both for form in forms)
-    return {*forms, *(word for pool in _POOLS.values() for word in pool)}
+    fixed = fixed_words(form for both in FORMS.values() for side in both for form in side)
+    return {*fixed, *(word for pool in _POOLS.values() for word in pool)}

@@ -20,6 +20,7 @@ from svdicl_lite.tasks.worlds.sentences import (
     Sentence,
     World,
     by_class,
+    forms,
     split_of,
 )
 
@@ -103,19 +104,19 @@ SEEMED = "seemed looked sounded appeared felt".split()
 FORMS = {
     # S: subject, O: object, A: adjective, V: verb of the sentence's own topic and polarity; D:
     # degree, L: seemed …
-    "short": ("the S was A", "the S V the O", "the S L A"),
-    "plain": (
-        "the S was A", "the S was D A", "the S L A", "the S V the O", "T the S V the O", "N said the S was A",
-        "N found the S D A", "the S and the O were A", "the A S V the O", "N thought that the S was A and A",
-        "T the S was A about the O", "the S with the O L A",
+    "short": forms("the S was A; the S V the O; the S L A"),
+    "plain": forms(
+        "the S was A; the S was D A; the S L A; the S V the O; T the S V the O; N said the S was"
+        " A; N found the S D A; the S and the O were A; the A S V the O; N thought that the S was A"
+        " and A; T the S was A about the O; the S with the O L A"
     ),
     # B, W: adjective and verb of the other polarity; X: object of any topic
-    "hard": (
-        "the S was not B", "N never said the S was B", "the S L B but was A", "the O was B but the S was A",
-        "although the O L B the S V the X", "T the S no longer W the O", "the S W the O but N found it A",
-        "nobody found the S B", "the S was not D B about the X", "the S V the X",
+    "hard": forms(
+        "the S was not B; N never said the S was B; the S L B but was A; the O was B but the S was"
+        " A; although the O L B the S V the X; T the S no longer W the O; the S W the O but N found"
+        " it A; nobody found the S B; the S was not D B about the X; the S V the X"
     ),
-}  # fmt: skip
+}
 
 WORLD = World(
     FORMS,

@@ -2,10 +2,10 @@
 
 An *event* is who did what to what. A paraphrase tells the same event in another order or with
 another word for it; what follows from a premise is what it says, or something more general. So a
-model must compare two sentences, where for sentiment it reads one. The kinds are those of `wide`:
-short, plain, hard (roles exchanged, clauses mixed up, negation) and mixed, where readers differ.
-For training there is one more, easy: the two sentences tell one event, or two that have next to
-nothing in common. Taught in chapter 03.
+model must compare two sentences, where for sentiment it reads one. The kinds are those of
+`wider_grammar`: short, plain, hard (roles exchanged, clauses mixed up, negation) and mixed, where
+readers differ. For training there is one more, easy: the two sentences tell one event, or two that
+have next to nothing in common. Taught in chapter 03.
 """
 
 import random
@@ -16,13 +16,19 @@ from svdicl_lite.tasks.worlds.wider_grammar import FIRST_DECIDES, NAMES, TIMES
 
 # Words that mean the same; all are past tense and past participle alike, so that each makes a
 # passive.
-SAME = [pair.split() for pair in (
-    "bought purchased", "repaired mended", "found discovered", "sold traded", "cleaned washed", "carried hauled", "painted coloured",
-    "cooked prepared", "noticed spotted", "started launched", "shut closed", "concealed buried", "fetched collected", "lifted raised",
-    "copied duplicated", "burned torched", "built constructed", "picked selected", "finished completed", "grabbed seized",
-)]  # fmt: skip
-AGENTS = ("baker farmer painter teacher writer driver gardener plumber tailor butcher sculptor singer pianist waiter carpenter miner "
-          "hunter fisher postman shepherd magician actor barber potter").split()  # fmt: skip
+SAME = [
+    pair.split()
+    for pair in (
+        "bought purchased, repaired mended, found discovered, sold traded, cleaned washed, carried"
+        " hauled, painted coloured, cooked prepared, noticed spotted, started launched, shut"
+        " closed, concealed buried, fetched collected, lifted raised, copied duplicated, burned"
+        " torched, built constructed, picked selected, finished completed, grabbed seized"
+    ).split(", ")
+]
+AGENTS = (
+    "baker farmer painter teacher writer driver gardener plumber tailor butcher sculptor singer"
+    " pianist waiter carpenter miner hunter fisher postman shepherd magician actor barber potter"
+).split()
 THINGS = {  # the general word for each
     "instrument": "piano violin guitar flute trumpet drum",
     "vehicle": "car bicycle truck boat bus tractor",

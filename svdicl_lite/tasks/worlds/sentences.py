@@ -71,7 +71,7 @@ class World:
 
     def vocabulary(self) -> set[str]:
         """Every word that these sentences can say."""
-        said = fixed_words(form for forms in self.forms.values() for form in forms)
+        said = fixed_words(form for kind in self.forms.values() for form in kind)
         for table in self.words.values():
             said.update(*table.values())
         return said.union(*self.others.values())
@@ -101,6 +101,11 @@ def split_of(text: str) -> str:
     """The split of a sentence, by its text alone: 70 % train, 15 % validation, 15 % test."""
     bucket = zlib.crc32(text.encode()) % 100
     return "train" if bucket < 70 else "validation" if bucket < 85 else "test"
+
+
+def forms(text: str) -> tuple[str, ...]:
+    """Forms written as one string, cut at the semicolons."""
+    return tuple(text.split("; "))
 
 
 def by_class(tables: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, list[str]]]:

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 
 from svdicl_lite.tasks.worlds import grammar
 from svdicl_lite.tasks.worlds.grammar import DEGREES, SEEMED
-from svdicl_lite.tasks.worlds.sentences import TOPICS, Sentence, World, by_class, other_polarity
+from svdicl_lite.tasks.worlds.sentences import (
+    TOPICS,
+    Sentence,
+    World,
+    by_class,
+    forms,
+    other_polarity,
+)
 
 FIRST_DECIDES = 0.75  # in mixed evidence: how often the class is that of what is said first
 
@@ -66,11 +73,9 @@ GENERIC = (
 FORMS = {
     **grammar.FORMS,
     # R, X: subject and object of another topic; G: a person of none. Either side may come first.
-    "mixed": (
-        "the S was A and the R was B",
-        "the G V the O and W the X",
-        "N called the S A and the R B",
-        "the O L A and the X L B",
+    "mixed": forms(
+        "the S was A and the R was B; the G V the O and W the X; N called the S A and the R B; the"
+        " O L A and the X L B"
     ),
 }
 
