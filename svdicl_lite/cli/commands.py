@@ -1,4 +1,4 @@
-"""The command line: `svdicl condition · sweep · search · greedy · clip · grade`, a file each.
+"""The command line: svdicl condition, sweep, search, greedy, clip, experiment, grade; a file each.
 
 Results go to stdout, a table or, with --json, one JSON object and nothing else; progress and
 complaints go to stderr. Exit codes: 0 done, 1 it cannot be done (one sentence says why), 2 the
@@ -8,7 +8,7 @@ takes long to import is imported by the commands. Taught in chapter 13.
 
 import typer
 
-from svdicl_lite.cli import clip, condition, grade, greedy, search, sweep
+from svdicl_lite.cli import clip, condition, experiment, grade, greedy, search, sweep
 
 app = typer.Typer(
     add_completion=False,
@@ -31,6 +31,7 @@ for file, command in (
     (search, search.search),
     (greedy, greedy.greedy),
     (clip, clip.clip),
+    (experiment, experiment.experiment),
     (grade, grade.grade),
 ):
     app.command(short_help=file.SHORT_HELP, epilog=file.EPILOG)(command)

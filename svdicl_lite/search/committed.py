@@ -177,7 +177,7 @@ def stale(kept: Kept) -> str:
     and code still give these numbers is what `spot_check` finds out.
     """
     if not kept.outcomes.is_file():
-        return "not computed yet"
+        return "not computed"
     words = ("title", "hypothesis", "analysis")
     before, now = (
         {key: value for key, value in said.items() if key not in words}

@@ -16,6 +16,8 @@ import pandas as pd
 from svdicl_lite.models.digest import weights_digest
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.scoring.plain import plain_scores
 from svdicl_lite.search.cells import Cell, judged
 from svdicl_lite.search.committed import Kept, Run, about, outcomes
 from svdicl_lite.search.journal import Journal
@@ -87,11 +89,15 @@ def _write(path: Path, rows: list[dict], about: dict) -> None:
     part.replace(path)
 
 
-def spot_check(kept: Kept, n_cells: int = 2, seed: int | None = None) -> pd.DataFrame:
-    """Computes `n_cells` cells of one run again, drawn by `seed` (None: by the clock).
+def spot_check(
+    kept: Kept, n_cells: int = 2, n_examples: int = 4, seed: int | None = None
+) -> pd.DataFrame:
+    """Computes a few examples under `n_cells` cells of one run again, drawn by `seed` (None: by the
+    clock), by the plain path: one full forward a prompt.
 
     Returns a row a cell with the largest difference of a score. Raises ValueError if weights or
-    prompts are others than those that were judged, or a score differs by more than 1e-3.
+    prompts are others than those that were judged, or a score differs by more than 1e-3; and what
+    loading the model and the task raises.
     """
     rng = random.Random(seed if seed is not None else time.time_ns())
     said, run = about(kept.path), rng.choice(kept.runs)
@@ -100,17 +106,15 @@ def spot_check(kept: Kept, n_cells: int = 2, seed: int | None = None) -> pd.Data
     prompts = next(p for p in said["prompts"] if all(p[key] == run.place[key] for key in run.place))
     _same(kept, "weights", said["weights"], weights_digest(model))
     _same(kept, f"prompts of {run.task}", prompts["digest"], evaluator.digest)
-    drawn = rng.sample(run.cells, min(n_cells, len(run.cells)))
     table, rows = outcomes(kept.path, **run.place), []
-    for cell, again in judged(evaluator, drawn):
-        same = [
-            table[name] == getattr(cell, name)
-            for name in ("clip_rate", "layer", "module", "method")
-        ]
-        before = table[np.logical_and.reduce(same)]["evaluation"].iloc[0]
-        rows.append(
-            {**run.place, **asdict(cell), "largest": np.abs(before.scores - again.scores).max()}
-        )
+    for cell in rng.sample(run.cells, min(n_cells, len(run.cells))):
+        number = rng.randrange(len(evaluator.groups))
+        again, index = _some_again(evaluator, cell, number, n_examples, rng)
+        names = ("clip_rate", "layer", "module", "method")
+        same = np.logical_and.reduce([table[name] == getattr(cell, name) for name in names])
+        before = table[same]["evaluation"].iloc[0]
+        of_set = before.scores[before.demonstration_sets == number][index]
+        rows.append({**run.place, **asdict(cell), "largest": np.abs(of_set - again).max()})
     found = pd.DataFrame(rows)
     if (worst := found["largest"].max()) > TOLERANCE:
         raise ValueError(
@@ -118,6 +122,22 @@ def spot_check(kept: Kept, n_cells: int = 2, seed: int | None = None) -> pd.Data
             f" {TOLERANCE:g}; the code gives other numbers now: `make experiments` computes it anew"
         )
     return found
+
+
+def _some_again(
+    evaluator: ICLEvaluator, cell: Cell, number: int, n_examples: int, rng: random.Random
+) -> tuple[np.ndarray, list[int]]:
+    """Scores (n_examples, C) of some prompts of set `number` under the cell, and which they are."""
+    prompts = evaluator.groups[number]
+    size = len(prompts.labels)
+    index = rng.sample(range(size), min(n_examples, size))
+    few = prompts._replace(
+        contexts=[prompts.contexts[i] for i in index],
+        continuations=[prompts.continuations[i] for i in index],
+        labels=[prompts.labels[i] for i in index],
+    )
+    with cell.clip(evaluator.model).at(cell.clip_rate):
+        return plain_scores(evaluator.model, few), index
 
 
 def _same(kept: Kept, what: str, before: str, now: str) -> None:
