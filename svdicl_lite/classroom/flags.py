@@ -8,7 +8,6 @@ REACHING = {
     "builtins",
     "ctypes",
     "gc",
-    "multiprocessing",
     "posix",
     "psutil",
     "ptrace",

@@ -28,6 +28,7 @@ def new_shell():
     sys.modules["__main__"] = module
     shell = InteractiveShell.instance(config=settings, user_module=module)
     shell.enable_gui = lambda gui=None: None
+    shell.system = shell.system_raw  # there is no terminal to be had
     return shell
 
 
