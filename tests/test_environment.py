@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,3 +65,24 @@ def test_no_tracked_file_is_larger_than_8_mb():
         for name in tracked
         if name and (ROOT / name).is_file() and (ROOT / name).stat().st_size > 8_000_000
     ] == []
+
+
+def test_a_commit_is_checked_by_the_versions_that_are_locked():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    (ruff,) = [repo for repo in hooks if repo["repo"].endswith("ruff-pre-commit")]
+    assert ruff["rev"] == f"v{LOCK['ruff']}"
+    local = [hook["entry"] for repo in hooks if repo["repo"] == "local" for hook in repo["hooks"]]
+    assert local == [".venv/bin/python book/_ext/cells.py", ".venv/bin/mypy"]
+
+
+def test_continuous_integration_runs_the_test_command_and_hides_no_step():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert job["env"] == {"CI": "true"}  # without a browser the tests of pages then fail
+    commands = [
+        line
+        for line in (ROOT / ".ci/run").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    assert commands == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "make test"]
