@@ -1,4 +1,4 @@
-# make book · make test · make check · make serve · make assignments · make slides · make models · make data · make lock · make vendor · make clean      (the first two set up all they need)
+# make book · make test · make check · make serve · make assignments · make slides · make models · make data · make experiments · make lock · make vendor · make clean      (the first two set up all they need)
 PROFILE ?= book
 SEED ?= 0
 PYTHON ?= python3
@@ -15,6 +15,7 @@ MODULE := $(shell find svdicl_lite -type f -not -name '*.pyc')
 ROOMS := $(shell find svdicl_lite -type d -not -name __pycache__)
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -name '*.pyc')
 DEPENDENCIES := _build/dependencies.mk
+KEPT := $(wildcard experiments/*.parquet)
 
 # Large buffers stay with glibc's heap instead of going back to the kernel: a third less time in sweeps and in training.
 export MALLOC_MMAP_THRESHOLD_ := 4294967296
@@ -26,7 +27,7 @@ export OMP_NUM_THREADS := 1
 MAKEFLAGS += $(if $(word 2,$(MAKECMDGOALS))$(filter-out 0,$(MAKELEVEL)),,--jobs=$(JOBS))
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book html chapters test check chromium serve assignments models data lock vendor clean
+.PHONY: book html chapters test check chromium serve assignments models data experiments lock vendor clean
 .DELETE_ON_ERROR:
 
 book: html
@@ -35,7 +36,8 @@ book: html
 html: $(HTML)/index.html
 chapters: $(EXECUTED)
 
-$(HTML)/index.html: $(EXECUTED) $(PAGES) $(MODULE)
+$(HTML)/index.html: $(EXECUTED) $(PAGES) $(MODULE) $(KEPT)
+	@test -z "$(KEPT)" || $(BIN)/svdicl experiment $(KEPT:.parquet=.toml) --check 1  # some of their numbers, anew
 	@cd $(SITE) && ln -sfn ../../_config.yml ../../_toc.yml ../../book .
 	@rm -rf $(SITE)/_build  # what an earlier build left would stay in the book
 	@$(BIN)/jupyter-book build $(SITE) -W -n --keep-going > $(SITE)/build.log 2>&1 || { \
@@ -95,6 +97,10 @@ models: .venv/ready
 .venv/fetched: .venv/ready
 	@$(BIN)/python -m svdicl_lite.models && $(BIN)/python -m svdicl_lite.tasks movies && touch $@ \
 		|| echo "*** smollm2-135m and the movie reviews could not be fetched: what needs them is refused, or skipped, and fails if CI=true. ***"
+
+# What is missing or stale of the kept experiments; hours, and it goes on where it was broken off.
+experiments: .venv/fetched
+	$(BIN)/svdicl experiment $(wildcard experiments/*.toml)
 
 data: .venv/ready  # all real texts: 358 MB are fetched, 13 MB kept
 	$(BIN)/python -m svdicl_lite.tasks

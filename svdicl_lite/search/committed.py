@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from svdicl_lite.models import smollm2
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.cells import Cell
 from svdicl_lite.tasks.loading import load_task
+from svdicl_lite.tasks.real import is_real, texts_are_here
 
 SAID = ("title", "hypothesis", "analysis", "model")  # what every experiment must say
 RUN = {  # what a run may say → its default; None must be said, in the run or for all runs
@@ -88,6 +90,13 @@ class Kept:
         if len(set(places)) < len(places):
             raise ValueError(f"{path.name} has two runs of one task, labels, split and n_shots")
         return cls(path, said, runs)
+
+    @property
+    def checkable(self) -> tuple[Run, ...]:
+        """The runs of which model and texts are on this machine: a check fetches nothing."""
+        if self.said["model"] == smollm2.NAME and not smollm2.is_here():
+            return ()
+        return tuple(run for run in self.runs if not is_real(run.task) or texts_are_here(run.task))
 
     @property
     def outcomes(self) -> Path:

@@ -100,7 +100,7 @@ def spot_check(
     loading the model and the task raises.
     """
     rng = random.Random(seed if seed is not None else time.time_ns())
-    said, run = about(kept.path), rng.choice(kept.runs)
+    said, run = about(kept.path), rng.choice(kept.checkable)
     model, tokenizer = load_model(kept.said["model"])
     evaluator = run.evaluator(model, tokenizer)
     prompts = next(p for p in said["prompts"] if all(p[key] == run.place[key] for key in run.place))

@@ -9,6 +9,7 @@ testing models and should never enter a training corpus, so keep them out of any
 which of the paper's seven it is nearest to. Splits: `real_splits`. Taught in chapter 14.
 """
 
+from svdicl_lite.models.cache import in_cache
 from svdicl_lite.tasks import real_bigbench, real_vader
 from svdicl_lite.tasks.real_splits import distinct_rows, split_rows
 from svdicl_lite.tasks.real_table import REAL_TASKS
@@ -22,6 +23,12 @@ def is_real(name: str) -> bool:
     stem, dash, language = name.rpartition("-")
     in_languages = bool(dash) and stem in real_bigbench.MULTILINGUAL and len(language) == 2
     return name in REAL_TASKS or in_languages
+
+
+def texts_are_here(name: str) -> bool:
+    """True if the texts of a real task are in the cache and need no network."""
+    rated = name in real_vader.FILES
+    return in_cache(real_vader.FOLDER if rated else real_bigbench.FOLDER) is not None
 
 
 def load(name: str, label_setting: str = "canonical", seed: int = 0, **how) -> Task:
