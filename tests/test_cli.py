@@ -118,6 +118,22 @@ def test_search_says_what_the_library_says_to_the_last_digit(tiny, small):
         and found["p_value_by_set"] == result.p_value_by_set
     )
     assert found["verdict"] == str(result) and found["experiment"]["seeds"] == [2, 3]
+    assert (found["reading"], found["lean"], found["kind"]) == (
+        result.reading,
+        result.lean,
+        result.kind,
+    )
+    assert found["reading_over_sets"] is None  # two sets are too few
+    assert found["test_after"]["discrimination"] == result.test_after.discrimination
+
+
+def test_search_chooses_by_what_it_is_told(tiny):
+    told = ["search", "--model", tiny, *SMALL, "--layer", 1, "--choose-by", "discrimination"]
+    found = answer(*told)
+    best = max(found["validation"], key=lambda row: row["discrimination"])
+    assert found["clip_rate"] == best["clip_rate"] and found["choose_by"] == "discrimination"
+    assert "choose_by is 'f1', but must be one of accuracy" in refused(*told[:-1], "f1")
+    assert "leave --choose-by out" in refused(*told, "--method", "calibration")
 
 
 def test_the_same_command_twice_says_the_same(tiny):

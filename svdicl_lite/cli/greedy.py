@@ -66,7 +66,7 @@ def greedy(
 
     JSON: steps (layer, module, clip_rate, validation and guard: n, accuracy, low, high,
     balanced_accuracy, or null), n_tried, guard, guard_labels, max_loss; and, as for search,
-    validation_before … p_value_by_set, verdict, experiment, seconds.
+    validation_before … kind, verdict, experiment, seconds.
     """
     rates = rates_of(clip_rates)
     guard_task, guard_labels = task_and_labels(guard)

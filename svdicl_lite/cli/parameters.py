@@ -79,6 +79,13 @@ Reduction = Annotated[
     str,
     Option(help="How the condition numbers of a module's matrices become one: max, mean, median."),
 ]
+ChooseBy = Annotated[
+    str,
+    Option(
+        help="The validation score that decides: accuracy (the paper), or calibrated (accuracy) or"
+        " discrimination, which no lean to a label can move."
+    ),
+]
 Shots = Annotated[int, Option(help="Demonstrations in each prompt.")]
 Seed = Annotated[int, Option(help="Of demonstrations, random methods and random layers.")]
 Sets = Annotated[int, Option(help="Sets of demonstrations among which the examples are dealt out.")]

@@ -4,12 +4,15 @@ from typing import Any
 
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.search.results import Comparison
+from svdicl_lite.stats import least_sign_flip_p
 
 Row = dict[str, Any]
 
 
 def judged_row(outcome: Evaluation) -> Row:
-    """n, accuracy, its 95 % interval by Wilson, balanced accuracy."""
+    """n, accuracy, its 95 % interval by Wilson, balanced accuracy; what the commonest label alone
+    would reach; what the scores tell apart, and how they lean.
+    """
     low, high = outcome.interval
     return {
         "n": outcome.n,
@@ -17,6 +20,12 @@ def judged_row(outcome: Evaluation) -> Row:
         "low": low,
         "high": high,
         "balanced_accuracy": outcome.balanced_accuracy,
+        "majority_accuracy": outcome.majority_accuracy,
+        "discrimination": outcome.discrimination,
+        "calibrated_accuracy": outcome.calibrated_accuracy,
+        "lean": outcome.lean,
+        "shares": outcome.shares.tolist(),
+        "collapsed": outcome.collapsed,
     }
 
 
@@ -39,6 +48,16 @@ def compared_row(result: Comparison) -> Row:
         "optimism": result.optimism,
         "test_gain_by_set": result.gain_by_set.tolist(),
         "p_value_by_set": result.p_value_by_set if several else None,
+        "smallest_p_by_set": least_sign_flip_p(len(result.gain_by_set)) if several else None,
+        "test_gain_over_sets": result.gain_over_sets,
+        "reading": result.reading,
+        "reading_over_sets": result.reading_over_sets,
+        "lean": result.lean,
+        "lean_over_sets": result.lean_over_sets,
+        "discrimination_gain": result.discrimination_gain,
+        "discrimination_gain_over_sets": result.discrimination_gain_over_sets,
+        "smallest_gain_seen": result.smallest_gain_seen,
+        "kind": result.kind,
     }
 
 

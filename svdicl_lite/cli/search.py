@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from svdicl_lite.cli.parameters import (
     PAPER_RATES,
     AsJson,
+    ChooseBy,
     Device,
     Dtype,
     Expert,
@@ -52,6 +53,7 @@ def search(
     top_k: TopK = 2,
     reduction: Reduction = "max",
     clip_rates: Rates = PAPER_RATES,
+    choose_by: ChooseBy = "accuracy",
     method: Method = "svd",
     expert: Expert = None,
     shots: Shots = 8,
@@ -69,14 +71,18 @@ def search(
     """Algorithm 1: choose a layer by condition number and a clip rate on validation, then judge
     that choice once on test.
 
-    JSON: layer, module, clip_rate, method, expert (the choice); validation (clip_rate, n, accuracy,
-    low, high, balanced_accuracy of each candidate); validation_before, validation_after,
-    test_before, test_after (n, accuracy, low, high, balanced_accuracy); validation_gain, test_gain,
-    test_gain_low, test_gain_high (paired bootstrap, 95 %), p_value (McNemar), optimism,
-    test_gain_by_set and p_value_by_set (sign flips, null for one set), verdict, experiment,
-    seconds. The methods drop-block (the layer passes on what it gets) and calibration have no
-    rates, journal or workers: module, expert and clip_rate are null then and validation is empty;
-    so is layer for calibration.
+    JSON: layer, module, clip_rate, method, expert (the choice), choose_by; validation (of each
+    candidate its clip_rate, n, accuracy, low, high, balanced_accuracy, majority_accuracy,
+    discrimination, calibrated_accuracy, lean, shares, collapsed); validation_before,
+    validation_after, test_before, test_after (the same); validation_gain, test_gain, test_gain_low,
+    test_gain_high (paired bootstrap, 95 %, for these demonstrations), p_value (McNemar), optimism,
+    test_gain_by_set and p_value_by_set (sign flips, null for one set) with smallest_p_by_set;
+    test_gain_over_sets, reading_over_sets, lean_over_sets, discrimination_gain_over_sets (95 %
+    intervals for new demonstrations, null below four sets), where reading and lean are the two
+    parts of the gain; discrimination_gain, smallest_gain_seen, kind (one of reading, lean, both,
+    loss, unclear, none, collapse); verdict, experiment, seconds. The methods drop-block (the layer
+    passes on what it gets) and calibration have no rates, journal or workers: module, expert and
+    clip_rate are null then and validation is empty; so is layer for calibration.
     """
     where: dict[str, Any] = {
         "module": module,
@@ -95,10 +101,15 @@ def search(
         validation, test = setting.evaluator("validation"), setting.evaluator("test")
         if method not in WITHOUT_RATE:
             kept: dict[str, Any] = {"expert": of_expert, "journal": journal, "map": map}
+            kept["choose_by"] = choose_by
             result = search_clip_rate(
                 validation.model, validation, test, clip_rates=rates, **where, **how, **kept
             )
             return _of_rates(setting, result)
+        if choose_by != "accuracy":
+            raise ValueError(
+                f"method {method!r} has no rates to choose from; leave --choose-by out"
+            )
         if of_expert is not None or workers is not None:
             raise ValueError(
                 f"method {method!r} is of a whole model, done here; leave --expert and --workers"
@@ -125,6 +136,9 @@ def _of_rates(setting: Setting, result: "SearchResult") -> "Report":
             "ξ": rate,
             "validation accuracy": interval(candidate),
             "balanced": candidate["balanced_accuracy"],
+            "discrimination": candidate["discrimination"],
+            "calibrated": candidate["calibrated_accuracy"],
+            "lean": candidate["lean"],
             "n": candidate["n"],
             "": "← chosen" if rate == result.clip_rate else "",
         }
@@ -135,6 +149,7 @@ def _of_rates(setting: Setting, result: "SearchResult") -> "Report":
     for rate, outcome in tested.items():
         outcomes.append(({"judge": "test", **place, "clip_rate": rate}, outcome))
     found = {"clip_rate": chosen.clip_rate, "method": chosen.method, "expert": chosen.expert}
+    found["choose_by"] = result.choose_by
     document = {
         "experiment": setting.row(),
         **place,
@@ -175,6 +190,7 @@ def _without_rate(
         "clip_rate": None,
         "method": method,
         "expert": None,
+        "choose_by": None,
         "validation": [],
         **compared_row(result),
         "verdict": str(result),

@@ -64,7 +64,8 @@ def sweep(
 ) -> None:
     """Every layer × module × clip rate on validation, as in the paper's Figure 1.
 
-    JSON: cells (layer, module, clip_rate, n, accuracy, low, high, balanced_accuracy; low and high
+    JSON: cells (layer, module, clip_rate, n, accuracy, low, high, balanced_accuracy,
+    majority_accuracy, discrimination, calibrated_accuracy, lean, shares, collapsed; low and high
     are Wilson's 95 % interval), method, expert, experiment, seconds. A search of the same
     experiment can go on from the same journal.
     """
