@@ -1,6 +1,6 @@
 """Which interval covers what it claims to, by how many sets of demonstrations there are.
 
-    nice .venv/bin/python benchmarks/coverage.py             # drawn scores, 4 minutes on one core
+    nice .venv/bin/python benchmarks/coverage.py             # drawn scores, 93 s of one core
     nice .venv/bin/python benchmarks/coverage.py --models    # and three shipped models
 
 Scores of two classes are drawn: each set of demonstrations has a signal and a lean of its own,
@@ -8,6 +8,21 @@ before and after a change that leaves most of an example's noise as it was; n = 
 dealt out to 4, 8, 12 or 16 sets. What an interval is to cover is the mean over all sets that could
 have been drawn. With `--models` the sets are real ones: a clip is judged on 200 sets of 24
 examples, and what is to be covered is the mean over the 200.
+
+Seen, in 400 repeats (standard deviation 1.1 %) of six worlds and four numbers of sets, at 95 %:
+
+- Student's t over the sets covers gain, reading and lean in 92.8 to 97.5 %, from four sets on.
+- t over the examples covers them in 91 to 98 % where all sets are alike or nothing is read, but a
+  gain in 58 to 76 % behind four sets that differ, and in 88 to 92 % behind sixteen. It is printed as
+  "for these demonstrations only".
+- For discrimination, t over the sets covers 93.5 to 96.8 %, but 87 to 92 % near the ceiling (an
+  area of .998), where sets are skewed. DeLong's interval covers 55 to 94 % where sets differ, 95 to
+  98 % where they do not; a bootstrap of sets and examples 89.5 to 100 %, too short for four sets
+  and mostly too wide beyond. So t over the sets is what the library has.
+- Where nothing changes in the mean, McNemar calls a change in 20, 10, 8 and 6 % (4, 8, 12, 16
+  sets), sign flips in 0 to 2.5 %, the interval of reading in 4.2 to 4.8 %.
+- Labels shuffled, 68 to 32: accuracy is called changed in 98 to 100 %, reading in 4.5 to 7 %
+  (gains and losses together).
 """
 
 import argparse
@@ -98,6 +113,8 @@ def delong(result: Comparison) -> Interval:
     for rows in before.members:
         for label in np.unique(before.labels[rows]):
             of_class = change[rows][before.labels[rows] == label]
+            if len(of_class) < 2:
+                return Interval(-np.inf, np.inf)
             variance += of_class.var(ddof=1) / len(of_class) / len(before.members) ** 2
     half = norm.ppf(0.975) * np.sqrt(variance)
     return Interval(result.discrimination_gain - half, result.discrimination_gain + half)
@@ -219,7 +236,7 @@ def judged(name: str) -> tuple[Evaluation, Evaluation]:
         for start in range(0, REAL_SETS, 25)
     ]
     before = joined([evaluator() for evaluator in evaluators])
-    with clipped(model, model.config.num_hidden_layers - 2, 0.9, "mlp"):
+    with clipped(model, model.config.num_hidden_layers - 2, "mlp", 0.9):
         after = joined([evaluator() for evaluator in evaluators])
     return before, after
 
