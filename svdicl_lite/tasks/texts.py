@@ -8,6 +8,7 @@ Taught in chapter 03.
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,8 @@ from typing import Any
 Key = tuple[str, ...]
 """The columns of an example, as `key_of` folds them."""
 
-WHITE = "\t\n\r"  # the control characters that texts are written with
+FAULTS = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
+"""Control characters, but for tab and line ends, and surrogates that stand alone."""
 
 
 def key_of(texts: Sequence[str]) -> Key:
@@ -55,12 +57,12 @@ def fault_of(text: str) -> str | None:
     """What a tokenizer or a terminal would stumble over: a control character or half of a surrogate
     pair, by its number; None for a clean text.
     """
-    for character in text:
-        kind = unicodedata.category(character)
-        if kind == "Cs" or (kind == "Cc" and character not in WHITE):
-            name = "half of a surrogate pair" if kind == "Cs" else "the control character"
-            return f"{name} U+{ord(character):04X}"
-    return None
+    found = FAULTS.search(text)
+    if found is None:
+        return None
+    code = ord(found[0])
+    what = "half of a surrogate pair" if code >= 0xD800 else "the control character"
+    return f"{what} U+{code:04X}"
 
 
 def reads_like_a_demonstration(text: str, template: str) -> bool:
@@ -72,8 +74,11 @@ def reads_like_a_demonstration(text: str, template: str) -> bool:
     """
     before = template.partition("{label}")[0].rstrip()
     frame = before.rpartition("}")[2].strip().casefold()
-    lines = text.casefold().splitlines()
-    if not frame or len(lines) < 2:
+    folded = text.casefold()
+    if not frame or frame not in folded:
+        return False
+    lines = folded.splitlines()
+    if len(lines) < 2:
         return False
     ends = [line.rpartition(frame) for line in lines]
     return any(found and 1 <= len(answer.split()) <= 2 for _, found, answer in ends)
