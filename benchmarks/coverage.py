@@ -13,8 +13,8 @@ Seen, in 400 repeats (standard deviation 1.1 %) of six worlds and four numbers o
 
 - Student's t over the sets covers gain, reading and lean in 92.8 to 97.5 %, from four sets on.
 - t over the examples covers them in 91 to 98 % where all sets are alike or nothing is read, but a
-  gain in 58 to 76 % behind four sets that differ, and in 88 to 92 % behind sixteen. It is printed as
-  "for these demonstrations only".
+  gain in 58 to 76 % behind four sets that differ, and in 88 to 92 % behind sixteen. It is printed
+  as "for these demonstrations only".
 - For discrimination, t over the sets covers 93.5 to 96.8 %, but 87 to 92 % near the ceiling (an
   area of .998), where sets are skewed. DeLong's interval covers 55 to 94 % where sets differ, 95 to
   98 % where they do not; a bootstrap of sets and examples 89.5 to 100 %, too short for four sets
