@@ -40,8 +40,11 @@ def test_by_names_it_is_what_the_parts_say(found):
 
 def test_objects_serve_as_names_do(found):
     model, tokenizer = load_model("icl-gpt2-noisy")
-    for task, labels in (("sentiment", "flipped"), (load_task("sentiment"), "flipped"),
-                         (load_task("sentiment", "flipped"), None)):  # fmt: skip
+    for task, labels in (
+        ("sentiment", "flipped"),
+        (load_task("sentiment"), "flipped"),
+        (load_task("sentiment", "flipped"), None),
+    ):
         again = find_clip(model, task, labels, tokenizer=tokenizer, **FEW)
         assert str(again) == str(found)
 

@@ -114,9 +114,7 @@ def _cluster(address: str) -> Iterator[Map]:
     try:
         # a Client of nobody may wait for ever
         socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()
-        client = Client(  # type: ignore[no-untyped-call]
-            f"tcp://{address}", timeout=SECONDS_TO_CONNECT, set_as_default=False
-        )
+        client = Client(f"tcp://{address}", timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0][:120]
         raise ConnectionError(
@@ -124,4 +122,4 @@ def _cluster(address: str) -> Iterator[Map]:
             " scheduler`, or leave workers out"
         ) from None
     with client:
-        yield client.get_executor(pure=False).map  # type: ignore[no-untyped-call]
+        yield client.get_executor(pure=False).map
