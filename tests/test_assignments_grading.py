@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "book/_ext"))
 import assignments  # noqa: E402
 from masters import masters  # noqa: E402
 
-from svdicl_lite.classroom import grade, gradebook  # noqa: E402
+from svdicl_lite.classroom import grade, gradebook, sheet  # noqa: E402
 from svdicl_lite.classroom.flags import flags  # noqa: E402
 from svdicl_lite.classroom.isolated import isolated  # noqa: E402
 from svdicl_lite.classroom.marker import Marker, stopped  # noqa: E402
@@ -314,7 +314,9 @@ def test_exit_code_says_that_a_person_must_look(batch):
 
 
 def test_drafts_hold_a_grade_for_those_who_were_graded(batch):
-    canvas, moodle = table(batch.out / "canvas.csv"), table(batch.out / "moodle.csv")
+    assert not (batch.out / "canvas.csv").exists(), "short answers are still without points"
+    canvas = table(batch.out / "canvas.partial.csv")
+    moodle = table(batch.out / "moodle.partial.csv")
     assert list(canvas[0]) == [
         "Student",
         "ID",
@@ -341,18 +343,18 @@ def test_drafts_hold_a_grade_for_those_who_were_graded(batch):
 
 
 def test_second_run_merges_points_given_by_hand_and_runs_nothing_again(batch):
-    sheet = table(batch.out / "short_answers.csv")
-    mine = next(row for row in sheet if row["learner"] == "hopper_1906")
+    answers = table(batch.out / "short_answers.csv")
+    mine = next(row for row in answers if row["learner"] == "hopper_1906")
     assert mine["answer"].startswith("'=HYPERLINK"), "a spreadsheet would run it"
     assert (
         mine["points"] == "" and mine["possible"] == "3" and mine["rubric"].count("1 point: ") == 3
     )
-    assert next(row for row in sheet if row["learner"] == "blank")["points"] == "0"
+    assert next(row for row in answers if row["learner"] == "blank")["points"] == "0"
     mine |= {"points": "2.5", "comment": "near, but say what is measured"}
     with open(batch.out / "short_answers.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, list(mine))
         writer.writeheader()
-        writer.writerows(sheet)
+        writer.writerows(answers)
     before, seconds = batch.rows, batch.seconds
     batch.grade()
     assert batch.seconds < max(5, seconds / 5)
@@ -373,7 +375,7 @@ def test_second_run_merges_points_given_by_hand_and_runs_nothing_again(batch):
 def test_points_that_cannot_be_are_refused_before_anything_is_graded(batch, tmp_path, given):
     out = tmp_path / "grades"
     out.mkdir()
-    (out / gradebook.SHEET).write_text(f"learner,question,points\nhopper_1906,q7,{given}\n")
+    (out / sheet.SHEET).write_text(f"learner,question,points\nhopper_1906,q7,{given}\n")
     done = CliRunner().invoke(
         app,
         [
@@ -537,7 +539,7 @@ def test_only_an_accident_of_the_grader_is_tried_again(tmp_path, monkeypatch, re
 
 
 def test_ctrl_c_says_how_to_go_on(batch, tmp_path, monkeypatch):
-    def broken_off(*_):
+    def broken_off(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(grade, "grade_all", broken_off)
@@ -562,12 +564,12 @@ def test_points_by_hand_outlive_a_submission_that_is_gone(tmp_path):
         "title": "A",
         "questions": [{"name": "q1", "title": "Q", "points": 3, "manual": True, "rubric": []}],
     }
-    (tmp_path / gradebook.SHEET).write_text(
+    (tmp_path / sheet.SHEET).write_text(
         "learner,question,title,possible,points,comment,answer,rubric\nghost,q1,Q,3,2,good,mine,\n"
     )
     for _ in range(2):
         assert gradebook.write(tmp_path, assignment, []) == []
-    assert [float(row["points"]) for row in table(tmp_path / gradebook.SHEET)] == [2]
+    assert [float(row["points"]) for row in table(tmp_path / sheet.SHEET)] == [2]
 
 
 def test_newest_of_several_files_of_a_learner_is_read(batch, tmp_path):

@@ -35,7 +35,8 @@ def feedback(title, questions, submission, result, given, row, reveal=False) -> 
 def _of_question(question, result, given, reveal):
     name, possible = question["name"], question["points"]
     if question["manual"]:
-        points, comment = given[name]["points"] or "?", given[name]["comment"]
+        points, comment = given[name]["points"], given[name]["comment"]
+        points = "?" if points is None else f"{points:g}"
         return [
             f"## {question['title']}: {points} of {possible:g}",
             *(["", comment] * bool(comment)),

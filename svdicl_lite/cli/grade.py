@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+SHEET = "short_answers.csv"
+SANDBOX = ("processes", "files", "network")
 SHORT_HELP = "Grade what learners handed in."
 EPILOG = (
     "Exit codes: 0 every submission was graded, 1 nothing can be graded (one sentence says why), 2"
@@ -45,6 +47,9 @@ def grade(
     again: Annotated[
         list[str] | None, Option(help="A learner to mark anew, though nothing changed; repeatable.")
     ] = None,
+    reveal: Annotated[
+        bool, Option("--reveal", help="Tell learners what the hidden checks they failed catch.")
+    ] = False,
 ) -> None:
     """Grades submissions on this machine, each in a sandbox of its own; marks are made outside it.
 
@@ -52,12 +57,6 @@ def grade(
     for Canvas and Moodle, feedback for each learner, and short_answers.csv: fill in its points and
     run the same command again, and they are merged. What has not changed is not run again.
     """
-    from tqdm import tqdm
-
-    from svdicl_lite.classroom import grade as grading
-    from svdicl_lite.classroom import gradebook
-    from svdicl_lite.classroom.assignment import manifest
-
     limits = {
         "cell_seconds": cell_seconds,
         "test_seconds": test_seconds,
@@ -65,29 +64,44 @@ def grade(
         "file_mb": file_mb,
     }
     try:
-        autograder = grading.built(built, assignment)
-        described = manifest(autograder)
-        gradebook.by_hand(
-            out, described["questions"]
-        )  # complains about impossible points before anything is run
-        graded = []
-        results = grading.grade_all(
-            submissions, autograder, out, limits, seconds, jobs, tuple(again or ())
-        )
-        with tqdm(desc="grading", disable=not sys.stderr.isatty()) as bar:
-            for submission, result in results:
-                graded.append((submission, result))
-                bar.set_postfix_str(submission.learner)
-                bar.update()
-        rows = gradebook.write(out, described, graded)
+        options = {"seconds": seconds, "jobs": jobs, "again": tuple(again or ())}
+        rows = _graded(submissions, built, assignment, out, limits, options, reveal)
     except (ValueError, OSError, ImportError) as error:
         print(f"svdicl grade: {' '.join(str(error).split())}", file=sys.stderr)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         print("svdicl grade: broken off; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None
-    _show(rows, out / gradebook.SHEET)
+    _show(rows, out / SHEET)
     raise typer.Exit(3 * any(row["status"] != "graded" for row in rows))
+
+
+def _graded(submissions, built, assignment, out, limits, options, reveal) -> list[dict[str, Any]]:
+    """Marks and writes everything. What a person wrote is read first: it may be wrong."""
+    from tqdm import tqdm
+
+    from svdicl_lite.classroom import grade as grading
+    from svdicl_lite.classroom import gradebook
+    from svdicl_lite.classroom.assignment import manifest
+    from svdicl_lite.classroom.submissions import find
+
+    autograder = grading.built(built, assignment)
+    described = manifest(autograder)
+    gradebook.check(out, described, {one.key for one in find(submissions)})
+    graded = []
+    with tqdm(desc="grading", disable=not sys.stderr.isatty()) as bar:
+        results = grading.grade_all(submissions, autograder, out, limits, **options)
+        for submission, result in results:
+            graded.append((submission, result))
+            bar.set_postfix_str(submission.learner)
+            bar.update()
+    if lacking := set(SANDBOX) - set(graded[-1][1]["have"] or SANDBOX):
+        print(
+            f"svdicl grade: this system does not keep learners' code from {', '.join(lacking)};"
+            " README.md of the assignments says what to do",
+            file=sys.stderr,
+        )
+    return gradebook.write(out, described, graded, reveal)
 
 
 def _show(rows: list[dict[str, Any]], sheet: Path) -> None:
@@ -99,6 +113,8 @@ def _show(rows: list[dict[str, Any]], sheet: Path) -> None:
             mark = f"{row['status']}: {row['reason']}"
         looked = f"   look at {row['look_at']}" if row["look_at"] else ""
         print(f"{row['learner']:<24} {mark}{looked}")
+        if row.get("overrides"):
+            print(f"{'':<24} by hand: {row['overrides']}")
     waiting = sum(row["answers_to_grade"] for row in rows)
     if waiting:
         print(f"{waiting} short answers to grade in {sheet}; then run the same command again")
