@@ -205,7 +205,7 @@ def _one(world: World, rng, n_sets: int, size: int) -> Comparison:
 
 # Real sets.
 
-MODELS = ("icl-gpt2", "icl-gpt2-noisy", "icl-llama")
+MODELS = ("icl-gpt2-noisy", "icl-gpt2-noisy-late", "icl-llama")  # icl-gpt2 is at 0 throughout
 REAL_SETS, REAL_SIZE = 200, 24
 
 
