@@ -23,6 +23,10 @@ Seen, in 400 repeats (standard deviation 1.1 %) of six worlds and four numbers o
   sets), sign flips in 0 to 2.5 %, the interval of reading in 4.2 to 4.8 %.
 - Labels shuffled, 68 to 32: accuracy is called changed in 98 to 100 %, reading in 4.5 to 7 %
   (gains and losses together).
+- Real sets are more skewed than these. On 200 sets of `icl-gpt2-noisy` (reading −5, lean +10
+  points) t over 4, 8, 12 and 16 sets covers the gain in 85, 84, 94 and 91 %, reading in 82, 87, 90
+  and 90 %, lean in 92 to 96 %; t over the examples in 60 to 76 %. Take sixteen sets where you can.
+  `icl-gpt2` and `icl-llama` have no answer changed by that clip, so they say nothing.
 """
 
 import argparse
