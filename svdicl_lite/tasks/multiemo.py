@@ -33,7 +33,8 @@ def keep(texts: dict[str, list[tuple[str, str]]], folder: Path) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    seen = {language: set() for language in LANGUAGES}  # in all domains: `domain` joins them
+    # in all domains together, because the task `domain` joins them
+    seen: dict[str, set[str]] = {language: set() for language in LANGUAGES}
     for domain in DOMAINS:
         by_language = {
             language: _aligned(texts[f"{domain}_sentence_{language}"], domain, language)

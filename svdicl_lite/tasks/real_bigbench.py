@@ -106,7 +106,11 @@ def social_iqa(examples: list[dict]) -> Iterator[dict]:
         if len(example["options"]) != 3:
             continue
         text = _plain(example["input"])
-        premise, question = re.fullmatch(r"(.*[.!?\"'”)]|.*?)\s*([^.!?]+\?)", text).groups()
+        # the question is the last sentence; the greedy first part takes all before it
+        parts = re.fullmatch(r"(.*[.!?\"'”)]|.*?)\s*([^.!?]+\?)", text)
+        if parts is None:
+            raise ValueError(f"an example of Social IQa ends in no question: {text[:60]!r}")
+        premise, question = parts.groups()
         options = {f"choice{i}": _plain(option) for i, option in enumerate(example["options"], 1)}
         label = example["options"].index(example["answer"])
         yield {"premise": premise, "question": question, **options, "label": label}
@@ -152,8 +156,10 @@ def read_package(file: Path, folder: Path) -> None:
         members = (member for member in archive if member.name in wanted)
         bar = tqdm(members, "reading bigbench", total=len(wanted), unit="file", disable=None)
         for member in bar:
-            examples = json.load(archive.extractfile(member))["examples"]
-            found = [_example(example) for example in examples]
+            opened = archive.extractfile(member)
+            if opened is None:
+                raise ValueError(f"{member.name} is no file in the package of BIG-bench")
+            found = [_example(example) for example in json.load(opened)["examples"]]
             name = wanted[member.name]
             if name in FILES:
                 _keep(found, folder / f"{name}.parquet")

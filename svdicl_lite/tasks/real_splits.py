@@ -45,7 +45,7 @@ def split_rows(rows: list[dict], shared: list[str], seed: int) -> dict[str, list
     for group in groups(rows, shared):
         names = sorted(near(str(rows[i][shared[0]])) for i in group)
         parts[_split_of(names[0], seed)] += group
-    met: Counter = Counter()
+    met: Counter[tuple[str, ...]] = Counter()
     ranks = []  # by `shared` alone: other columns differ between languages
     for row in rows:
         key = tuple(near(str(row[column])) for column in shared)
@@ -82,7 +82,9 @@ def interleaved(rows: list[dict]) -> list[dict]:
     shares of the whole, and the first k rows of k classes all of them; within a class the order
     stays.
     """
-    sizes, met, places = Counter(row["label"] for row in rows), Counter(), []
+    sizes = Counter(row["label"] for row in rows)
+    met: Counter[int] = Counter()
+    places = []
     for row in rows:
         label, n = row["label"], met[row["label"]]
         met[label] += 1

@@ -81,6 +81,8 @@ def _make(folder: Path) -> None:
     with zipfile.ZipFile(fetch(VADER, download)) as package:
         with tarfile.open(fileobj=io.BytesIO(package.read(ARCHIVE)), mode="r:gz") as archive:
             for file in FILES.values():
-                kept = archive.extractfile(f"hutto_ICWSM_2014/{file}").read()
-                (folder / file).write_bytes(kept)
+                member = archive.extractfile(f"hutto_ICWSM_2014/{file}")
+                if member is None:
+                    raise ValueError(f"the package of vaderSentiment does not hold {file}")
+                (folder / file).write_bytes(member.read())
     shutil.rmtree(download)
