@@ -62,6 +62,9 @@ class Learner:
         except Broken as error:
             self.end()
             raise RuntimeError(f"no process for the learner came up: {error}") from None
+        if isinstance(values["value"], str):
+            self.end()
+            raise RuntimeError(values["value"])
         self.have = values["value"]
 
     def ask(self, op: str, **values):

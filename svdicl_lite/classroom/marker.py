@@ -33,7 +33,11 @@ def environment() -> dict[str, str]:
     env |= dict.fromkeys(THREADS, "1")
     env |= {"LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     env |= {"MPLBACKEND": "agg", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    env |= {"CUDA_VISIBLE_DEVICES": "", "IPYTHONDIR": "/tmp/ipython", "MPLCONFIGDIR": "/tmp"}
+    env |= {
+        "CUDA_VISIBLE_DEVICES": "",
+        "IPYTHONDIR": f"/tmp/svdicl-ipython-{os.getuid()}",
+        "MPLCONFIGDIR": "/tmp",
+    }
     return env | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 

@@ -19,6 +19,10 @@ from svdicl_lite.classroom import sandbox
 from svdicl_lite.classroom.runner import Runner, new_shell
 
 WATCH_SECONDS = 0.1
+REFUSED = (
+    "this system lets root neither use namespaces nor hand Python to another user, and learners'"
+    " code is not run as root; grade as an ordinary user or in a container"
+)
 
 
 def main(control: socket.socket) -> None:
@@ -104,6 +108,9 @@ def _first(shell, pipe, folder, limits, apart):
     if os.getuid() == 0 and ("files" in have or sandbox.all_may_read(limits["readable"])):
         os.chown(".", sandbox.NOBODY, sandbox.NOBODY)
         have.append("user")
+    if os.getuid() == 0 and "user" not in have:
+        Runner(shell, pipe).refuse(REFUSED)
+        return
     if os.fork() == 0:
         home = os.getcwd()
         os.environ.update(HOME=home, TMPDIR="/tmp" if "files" in have else home)

@@ -69,6 +69,10 @@ class Runner:
                 return
             self._answer(message, values)
 
+    def refuse(self, why: str) -> None:
+        """Says why there is no sandbox, and serves nobody."""
+        self.mirror.send({"op": "ready"}, value=why)
+
     def _answer(self, message, values):
         reply = {"op": "answer", "nonce": message["nonce"]}
         try:
