@@ -12,9 +12,11 @@ import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from transformers import PreTrainedModel
 
 from svdicl_lite.models import smollm2
 from svdicl_lite.scoring.evaluation import Evaluation
@@ -45,7 +47,7 @@ class Run:
     batch_size: int
 
     @property
-    def place(self) -> dict:
+    def place(self) -> dict[str, Any]:
         """What tells this run's rows in the table from those of the others."""
         return {
             "task": self.task,
@@ -54,7 +56,7 @@ class Run:
             "n_shots": self.n_shots,
         }
 
-    def evaluator(self, model, tokenizer) -> ICLEvaluator:
+    def evaluator(self, model: PreTrainedModel, tokenizer: Any) -> ICLEvaluator:
         """The judge of this run. Raises what `load_task` and `ICLEvaluator` raise."""
         task = load_task(self.task, self.labels)
         return ICLEvaluator(
@@ -67,7 +69,7 @@ class Kept:
     """An experiment as its toml says it."""
 
     path: Path
-    said: dict
+    said: dict[str, Any]
     runs: tuple[Run, ...]
 
     @classmethod
@@ -104,7 +106,7 @@ class Kept:
         return self.path.with_suffix(".parquet")
 
 
-def _run(path: Path, said: dict) -> Run:
+def _run(path: Path, said: dict[str, Any]) -> Run:
     if unknown := [key for key in said if key not in RUN]:
         raise ValueError(f"{path.name} says {unknown[0]!r}, but a run may say {', '.join(RUN)}")
     full = {**RUN, **said}
@@ -127,13 +129,13 @@ def _run(path: Path, said: dict) -> Run:
     )  # fmt: skip
 
 
-def about(path: str | Path) -> dict:
+def about(path: str | Path) -> dict[str, Any]:
     """What a parquet says of itself: said, weights, prompts, versions, machine, seconds."""
     from pyarrow import parquet
 
     path = _outcomes_path(path)
     try:
-        return json.loads(parquet.read_schema(path).metadata[b"svdicl"])
+        return cast(dict[str, Any], json.loads(parquet.read_schema(path).metadata[b"svdicl"]))
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path.name} holds no outcomes of an experiment ({type(error).__name__}); compute it"
@@ -141,7 +143,7 @@ def about(path: str | Path) -> dict:
         ) from None
 
 
-def outcomes(path: str | Path, **wanted) -> pd.DataFrame:
+def outcomes(path: str | Path, **wanted: object) -> pd.DataFrame:
     """The outcomes of a committed experiment, a row a cell, its `Evaluation` in the last column.
 
     `path` is the toml or the parquet. `wanted` keeps rows by their columns: task, labels, split,
@@ -152,7 +154,7 @@ def outcomes(path: str | Path, **wanted) -> pd.DataFrame:
     from pyarrow import parquet
 
     known = {tuple(place.values())[:4]: place for place in about(path)["prompts"]}
-    table = parquet.read_table(_outcomes_path(path)).to_pandas()
+    table: pd.DataFrame = parquet.read_table(_outcomes_path(path)).to_pandas()
     for column, value in wanted.items():
         if column not in table:
             raise ValueError(f"there is no column {column!r}; there are {', '.join(table.columns)}")
@@ -160,11 +162,11 @@ def outcomes(path: str | Path, **wanted) -> pd.DataFrame:
         table = table[(table[column] == value) | unclipped]
     if table.empty:
         raise ValueError(f"{Path(path).stem} has no outcome with {wanted}")
-    table["evaluation"] = [_evaluation(row, known) for row in table.itertuples()]
-    return table.drop(columns=["scores"]).reset_index(drop=True)
+    judged = pd.Series([_evaluation(row, known) for row in table.itertuples()], dtype=object)
+    return table.drop(columns=["scores"]).reset_index(drop=True).assign(evaluation=judged)
 
 
-def _evaluation(row, known: dict) -> Evaluation:
+def _evaluation(row: Any, known: dict[tuple[Any, ...], dict[str, Any]]) -> Evaluation:
     place = known[row.task, row.labels, row.split, row.n_shots]
     scores = np.asarray(row.scores, dtype=np.float32).reshape(-1, row.n_classes)
     return Evaluation(scores, np.array(place["right"]), np.array(place["sets"]))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,9 @@ from svdicl_lite.search.journal import Journal
 TOLERANCE = 1e-3  # of a score, in logits: machines add in different orders
 
 
-def compute(kept: Kept, journal_path: Path | None = None, say: Callable = print) -> Path:
+def compute(
+    kept: Kept, journal_path: Path | None = None, say: Callable[[str], object] = print
+) -> Path:
     """Computes every cell and writes the parquet; what `journal_path` holds is not computed again.
 
     The parquet appears only when all is there. Raises what loading the model and the tasks raises.
@@ -53,7 +56,7 @@ def compute(kept: Kept, journal_path: Path | None = None, say: Callable = print)
     return kept.outcomes
 
 
-def _rows(run: Run, outcomes: Iterable[tuple[Cell, Evaluation]]) -> Iterator[dict]:
+def _rows(run: Run, outcomes: Iterable[tuple[Cell, Evaluation]]) -> Iterator[dict[str, Any]]:
     for cell, outcome in outcomes:
         scores = np.asarray(outcome.scores, dtype=np.float32)
         where = {key: value for key, value in asdict(cell).items() if key != "expert"}
@@ -68,7 +71,7 @@ def _progress(kept: Kept, number: int, done: int, seconds: float) -> str:
     )
 
 
-def _versions() -> dict:
+def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("svdicl-lite", "torch", "transformers", "numpy")}
 
 
@@ -76,7 +79,7 @@ def _machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, python {platform.python_version()}"
 
 
-def _write(path: Path, rows: list[dict], about: dict) -> None:
+def _write(path: Path, rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
