@@ -33,18 +33,21 @@ FAMILIES = {
     "gpt2": ("gpt2", GPT),
     "gptj": ("gptj", dict(GPT, rotary_dim=4)),
     "gpt_neo": ("gpt_neo", dict(
-        hidden_size=WIDE, intermediate_size=INNER, num_heads=HEADS, num_layers=LAYERS, attention_types=[[["global", "local", "global"], 1]],
+        hidden_size=WIDE, intermediate_size=INNER, num_heads=HEADS, num_layers=LAYERS,
+        attention_types=[[["global", "local", "global"], 1]],
         window_size=8, max_position_embeddings=256,
     )),
     "gpt_neox": ("gpt_neox", NEOX),
     "opt": ("opt", dict(
-        hidden_size=WIDE, word_embed_proj_dim=WIDE, ffn_dim=INNER, num_attention_heads=HEADS, num_hidden_layers=LAYERS,
-        max_position_embeddings=256,
+        hidden_size=WIDE, word_embed_proj_dim=WIDE, ffn_dim=INNER, num_attention_heads=HEADS,
+        num_hidden_layers=LAYERS, max_position_embeddings=256,
     )),
     "bloom": ("bloom", dict(hidden_size=WIDE, n_head=HEADS, n_layer=LAYERS)),
     "falcon": ("falcon", dict(FALCON, new_decoder_architecture=False, multi_query=True)),
     "falcon-new": ("falcon", dict(FALCON, new_decoder_architecture=True, num_kv_heads=KV_HEADS)),
-    "falcon-alibi": ("falcon", dict(FALCON, new_decoder_architecture=False, multi_query=False, alibi=True, parallel_attn=False)),
+    "falcon-alibi": ("falcon", dict(
+        FALCON, new_decoder_architecture=False, multi_query=False, alibi=True, parallel_attn=False,
+    )),
     "llama": ("llama", LLAMA),
     "mistral": ("mistral", dict(LLAMA, sliding_window=None)),
     "qwen2": ("qwen2", LLAMA),
@@ -77,10 +80,14 @@ OTHERS = {
 UNKNOWN = {
     "persimmon": ("persimmon", NEOX),
     "deepseek_v3": ("deepseek_v3", dict(
-        LLAMA, moe_intermediate_size=24, n_routed_experts=4, num_experts_per_tok=2, n_group=1, topk_group=1, first_k_dense_replace=1,
+        LLAMA, moe_intermediate_size=24, n_routed_experts=4, num_experts_per_tok=2, n_group=1,
+        topk_group=1, first_k_dense_replace=1,
         kv_lora_rank=8, q_lora_rank=8, qk_rope_head_dim=4, qk_nope_head_dim=4, v_head_dim=8,
     )),
-    "qwen3_next": ("qwen3_next", dict(MOE, head_dim=8, shared_expert_intermediate_size=24, layer_types=["full_attention"] * LAYERS)),
+    "qwen3_next": ("qwen3_next", dict(
+        MOE, head_dim=8, shared_expert_intermediate_size=24,
+        layer_types=["full_attention"] * LAYERS,
+    )),
 }  # fmt: skip
 
 # Their replays and scores need care: attention hands its bias on, a mixture returns all its tokens

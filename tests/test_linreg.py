@@ -79,7 +79,7 @@ def test_a_prediction_sees_its_x_and_the_pairs_before_it_and_nothing_else():
         assert not y_moves[: i + 1].any() and y_moves[i + 1 :].all()
 
 
-def test_least_squares_is_numpys_shortest_solution_and_exact_once_it_has_seen_as_many_pairs_as_dimensions():
+def test_least_squares_is_numpys_shortest_solution_and_exact_with_as_many_pairs_as_dimensions():
     xs, ys = prompts(6)
     guesses = least_squares(xs, ys)
     for i in range(6):

@@ -33,7 +33,7 @@ def trained(recipe, tokenizer):
 
 
 def words_of(documents):
-    """For each document: its task, and the class of each sentence with the word that was put to it."""
+    """For each document: its task, and the class of each sentence with the word put to it."""
     for pairs in documents:
         task = TASKS["sentiment" if pairs[0][0].endswith("sentiment:") else "topic"]
         texts = [

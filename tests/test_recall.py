@@ -244,7 +244,7 @@ def test_the_card_tells_a_clip_of_the_last_feed_forward_layer_that_brings_the_an
         )
 
 
-def test_the_rate_that_validation_picks_for_the_whole_last_feed_forward_layer_gains_on_test_and_in_the_first_layer_none_does(
+def test_the_rate_that_validation_picks_gains_on_test_in_the_last_layer_and_none_does_in_the_first(
     shipped,
 ):
     validate, test, gains = (

@@ -183,7 +183,7 @@ def test_holm_of_an_example_by_hand():
 
 
 def clustered_accuracies(rng, n_clusters, size, spread=0.1):
-    """Outcomes of clusters whose accuracies differ: 0.6 on average, with this standard deviation."""
+    """Outcomes of clusters whose accuracies differ: 0.6 on average, with this deviation."""
     accuracies = np.clip(0.6 + spread * rng.standard_normal(n_clusters), 0, 1)
     clusters = np.repeat(np.arange(n_clusters), size)
     return rng.random(len(clusters)) < accuracies[clusters], clusters

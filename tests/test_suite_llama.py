@@ -106,7 +106,7 @@ def test_a_relation_is_always_called_by_its_own_words_and_the_other_tasks_by_any
     )
 
 
-def test_single_pairs_are_one_example_each_with_canonical_words_and_easy_ones_have_all_or_nothing_in_common(
+def test_single_pairs_have_canonical_words_and_easy_ones_have_all_or_nothing_in_common(
     words,
 ):
     phase = SuitePhase(10, (64,), 0.0, 0.0, ("short",), single=1.0, easy=(1.0, 0.0))

@@ -32,7 +32,7 @@ from svdicl_lite.theory import (
 
 
 def same(found, told):
-    """An identity in double precision: to 1e-10 of the largest entry, or of one, if that is more."""
+    """An identity in double precision: to 1e-10 of the largest entry, or of one if that is more."""
     torch.testing.assert_close(found, told, rtol=0, atol=1e-10 * max(1.0, told.abs().max().item()))
 
 
@@ -66,7 +66,7 @@ def cases(draw):
 
 
 @given(cases())
-def test_lemma_1_attention_is_a_linear_layer_after_one_update_of_rank_at_most_the_number_of_demonstrations(
+def test_lemma_1_attention_is_a_linear_layer_after_one_update_of_rank_at_most_n_shots(
     case,
 ):
     layers, H, n_shots = case
@@ -251,7 +251,7 @@ def test_the_spectrum_of_few_gradients_is_that_of_their_wide_covariance():
     )  # centred: one direction fewer than there are gradients
 
 
-def test_the_noise_covariance_of_linear_attention_is_singular_however_many_demonstrations_there_are():
+def test_the_noise_covariance_of_linear_attention_is_singular_whatever_the_demonstrations():
     layer = Layer(*(normal(4, 4, seed=i) for i in range(3)))
     for n in (10, 200):
         assert torch.linalg.matrix_rank(
@@ -340,7 +340,7 @@ def test_no_term_is_negative_and_the_proved_bound_is_the_largest(case, ridge):
     assert (terms["information"] >= terms["tight"] - 1e-9).all()
 
 
-def test_the_information_of_a_gaussian_step_is_below_its_bound_and_meets_it_when_both_are_isotropic():
+def test_the_information_of_a_gaussian_step_meets_its_bound_when_both_are_isotropic():
     """A step that says mean + noise has a closed form: I = ½ (log det(S + C) − log det C), S the
     covariance of the mean over prompts.
     """
@@ -432,7 +432,9 @@ def test_a_clip_of_k_can_raise_the_update():
     H = torch.tensor(
         [[1.0], [-1.0]], dtype=torch.float64
     )  # what W_K sees along its two directions all but cancels in W_Kᵀ W_Q
-    before, after = (implicit_update(l, H).norm() for l in (layer, clipped_layer(layer, 0.5, "k")))
+    before, after = (
+        implicit_update(one, H).norm() for one in (layer, clipped_layer(layer, 0.5, "k"))
+    )
     assert after > 5 * before
 
 

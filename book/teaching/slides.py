@@ -126,9 +126,7 @@ def of_code(cell) -> list:
             output.output_type == "stream"
             and output.name == "stdout"
             or any(mime in data for mime in ("image/png", "image/svg+xml", "text/html"))
-        ):
-            outputs.append(output)
-        elif (
+        ) or (
             data.get("text/plain") and not widget and "scrapbook" not in output.get("metadata", {})
         ):
             outputs.append(output)
