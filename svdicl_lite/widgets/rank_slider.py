@@ -49,7 +49,9 @@ class RankSlider(Widget):
 
     def table(self) -> pd.DataFrame:
         """The same data in numbers, as the page folds them below the widget."""
-        columns = {"clip rate ξ": [f"{rate:g}" for rate in CLIP_RATES]}
+        columns: dict[str, list[str] | list[int]] = {
+            "clip rate ξ": [f"{rate:g}" for rate in CLIP_RATES]
+        }
         for name, svd in self.factors.items():
             ranks = [rank_at(len(svd.S), rate) for rate in CLIP_RATES]
             kept = energy(svd.S)[torch.tensor(ranks) - 1].clamp(max=1)
@@ -109,7 +111,7 @@ def shrunk(image: Tensor) -> Tensor:
     """The image with its longer side at most 128 pixels, each the mean of those it stands for."""
     image = torch.as_tensor(image).double()
     factor = min(1, PIXELS / max(image.shape))
-    size = tuple(max(1, round(factor * side)) for side in image.shape)
+    size = [max(1, round(factor * side)) for side in image.shape]
     return torch.nn.functional.adaptive_avg_pool2d(image[None], size)[0]
 
 

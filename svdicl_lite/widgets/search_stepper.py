@@ -58,11 +58,11 @@ class SearchStepper(Widget):
                 f"size is {size}, but must be one of {', '.join(map(str, SIZES))} and at most"
                 f" {self.validation.shape[1]}, the examples there are"
             )
-        outcomes = {"validation": self.validation, "held_out": self.held_out}
+        by_name = {"validation": self.validation, "held_out": self.held_out}
         super().__init__(
             clip_rates=list(self.rates),
-            bits={name: np.packbits(rows, 1).tobytes() for name, rows in outcomes.items()},
-            counts={name: rows.shape[1] for name, rows in outcomes.items()},
+            bits={name: np.packbits(rows, 1).tobytes() for name, rows in by_name.items()},
+            counts={name: rows.shape[1] for name, rows in by_name.items()},
             sizes=sizes,
             size=size,
         )

@@ -34,7 +34,8 @@ class SpectrumBrowser(Widget):
     clip_rate = traitlets.Float(0.9, min=0, max=1).tag(sync=True)
 
     def __init__(self, models: dict):
-        self.spectra = {}  # (model, layer, role) → S, shape
+        # (model, layer, role) → S, shape
+        self.spectra: dict[tuple[str, int, str], tuple[Tensor, tuple[int, ...]]] = {}
         for name, model in models.items():
             for layer in range(n_layers(model)):
                 for matrix in matrices(model, layer):
@@ -137,7 +138,7 @@ class SpectrumBrowser(Widget):
         return {"name": name, "n_layers": deepest + 1, "roles": roles, "cells": cells}
 
 
-def packed_spectrum(S: Tensor, shape: tuple[int, int]) -> dict:
+def packed_spectrum(S: Tensor, shape: tuple[int, ...]) -> dict:
     """One matrix's singular values S and what they are summed up in, for the page."""
     condition = condition_number(S)
     return {
