@@ -17,7 +17,8 @@ pytest.importorskip("otter")
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "book/_ext"))
 import assignments  # noqa: E402
-from masters import Master, masters, score  # noqa: E402
+from masters import Master, masters  # noqa: E402
+from proving import score  # noqa: E402
 
 FOLDER = Path(
     os.environ.get("MASTERS", ROOT / "book/assignments")

@@ -117,7 +117,9 @@ def _assign(master, work):
     config.source += "\nrequirements: requirements.txt"
     for cell in cells.cells:
         if cell.cell_type == "raw":  # ours alone: the marker reads it
-            cell.source = re.sub(r"^builds_on: .*\n?", "", cell.source, flags=re.MULTILINE)
+            cell.source = re.sub(
+                r"^(builds_on|without): .*\n?", "", cell.source, flags=re.MULTILINE
+            )
     nbformat.write(cells, notebook)
     with contextlib.redirect_stdout(io.StringIO()):
         otter_assign(str(notebook), str(work / "made"), no_run_tests=True)
@@ -166,6 +168,7 @@ def _manifest(master, solution, student):
             "points": q.possible,
             "manual": q.manual,
             "builds_on": q.builds_on,
+            "without": q.without,
             "rubric": [f"{points} point{'s' * (points != 1)}: {text}" for points, text in q.rubric],
         }
         for q in master.questions

@@ -5,9 +5,7 @@ The format is described in book/assignments/FORMAT.md.
 """
 
 import ast
-import contextlib
 import re
-import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +40,7 @@ class Question:
     manual: bool = False
     points: float = 0
     builds_on: list[str] = field(default_factory=list)  # questions whose answers this one calls
+    without: list[str] = field(default_factory=list)  # modules out of its reach
     title: str = ""
     solution: list[str] = field(default_factory=list)  # code, or the rubric of a short answer
     tests: list[Test] = field(default_factory=list)
@@ -248,41 +247,3 @@ def _split(source):
         else:
             kept.append(line)
     return kept, cut
-
-
-def score(notebook, tests: Path, mutant: Mutant | None = None) -> dict[str, object]:
-    """Question → its graded otter TestFile, for a built notebook whose code cells are run in this
-    process, checks in their places.
-
-    The code of a mutant takes the place of the cells that are tagged as answers before the check of
-    its question. Errors of cells are raised: a reference, a blank and a mutant all run to their
-    ends.
-    """
-    from otter.test_files.exception_test import ExceptionTestFile
-
-    names, results, pending = {"__name__": "__main__"}, {}, []
-    with tempfile.TemporaryDirectory() as here, contextlib.chdir(here):
-        for cell in notebook.cells:
-            check = re.search(r'grader\.check\("(\w+)"\)', cell.source)
-            if cell.cell_type != "code" or "grader.check_all" in cell.source:
-                continue
-            if not check:
-                pending.append(cell)
-                continue
-            replaced = (mutant.parts if mutant else {}).get(check[1])
-            for cell in pending:
-                if replaced is None or ANSWER not in cell.metadata.get("tags", []):
-                    _execute(cell.source, names)
-                elif replaced:
-                    _execute(replaced, names)
-                    replaced = ""
-            results[check[1]] = ExceptionTestFile.from_file(str(tests / f"{check[1]}.py"))
-            results[check[1]].run(names)
-            pending = []
-        for cell in pending:
-            _execute(cell.source, names)
-    return results
-
-
-def _execute(source, names):
-    exec(compile(source, "<cell>", "exec"), names)

@@ -21,6 +21,7 @@ class Question:
     tests: list = field(default_factory=list)  # functions with points, hidden, failure_message
     answers: set[str] = field(default_factory=set)  # names that its answer cells define
     builds_on: list[str] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)  # modules out of reach while it is marked
 
     @property
     def possible(self) -> float:
@@ -55,7 +56,9 @@ class Assignment:
         self.questions = {}
         for row in described["questions"]:
             if not row["manual"]:
-                found = Question(row["name"], builds_on=row["builds_on"])
+                found = Question(
+                    row["name"], builds_on=row["builds_on"], without=row.get("without", [])
+                )
                 found.tests = _tests(tests[row["name"]], row["name"])
                 self.questions[row["name"]] = found
         for cell in self.cells:

@@ -175,7 +175,7 @@ class Marking:
         for at in self._failing(question):
             if not only.match(self.outcomes.get((question.name, at), "")):
                 continue
-            said = self._test(question.tests[at], builds_on)
+            said = self._test(question, question.tests[at], builds_on)
             if said is None or (question.name, at) not in self.outcomes:
                 self.outcomes[question.name, at] = said
 
@@ -186,12 +186,13 @@ class Marking:
             self._begin()
             return False
 
-    def _test(self, test, builds_on):
+    def _test(self, question, test, builds_on):
         """None if a test passes, or in words why not."""
         seconds = self.limits["test_seconds"]
         if time.monotonic() > self.end_time:
             raise OutOfTime
-        said = isolated(lambda: self._call_test(test, builds_on), seconds, self.limits["memory_gb"])
+        call, memory = lambda: self._call_test(question, test, builds_on), self.limits["memory_gb"]
+        said = isolated(call, seconds, memory)
         try:
             if builds_on:
                 self._ask(5, "put_back")
@@ -201,7 +202,7 @@ class Marking:
             self._begin()
         return said
 
-    def _call_test(self, test, builds_on):
+    def _call_test(self, question, test, builds_on):
         self.learner.end_time = time.monotonic() + self.limits["test_seconds"]
         names, mine = test.__code__.co_varnames[: test.__code__.co_argcount], self.assignment
         asked = [name for name in names if name in mine.answers]
@@ -209,6 +210,8 @@ class Marking:
             earlier = set().union(*(mine.questions[name].answers for name in builds_on))
             self.learner.ask("replace", names={name: mine.names[name] for name in sorted(earlier)})
         found = self.learner.ask("names", names=asked)
+        if question.without:
+            self.learner.ask("without", modules=question.without)
         values = {
             name: found.get(name) if name in asked else mine.names.get(name) for name in names
         }

@@ -10,6 +10,7 @@ travel; which classes may be built, the receiver decides.
 import hashlib
 from dataclasses import dataclass
 from itertools import count
+from types import SimpleNamespace
 
 from svdicl_lite.classroom.codec import Broken, Decoder, Encoder, receive, send
 from svdicl_lite.classroom.models_across import apply_model, build_model, describe_model
@@ -75,6 +76,8 @@ class Mirror:
             return self._array(value, encoder)
         if "torch" in kinds:
             return self._of_torch(value, encoder)
+        if type(value) is SimpleNamespace:
+            return {"namespace": encoder.tree(vars(value), 1)}
         if hasattr(value, "name_or_path") and hasattr(value, "encode"):
             return {"tokenizer": str(value.name_or_path)}
         if "pandas" in kinds and hasattr(value, "to_numpy"):
@@ -239,6 +242,8 @@ class Mirror:
             return self.served[content]
         if tag in ("function", "context"):
             return self.wrap(Foreign(int(content[0]), str(content[1])), tag)
+        if tag == "namespace":
+            return SimpleNamespace(**decoder.value(content))
         if tag == "thing":
             return Foreign(0, str(content))
         if tag == "torch":

@@ -11,6 +11,7 @@ import types
 
 from svdicl_lite.classroom import otter_stand_in
 from svdicl_lite.classroom.assignment import bound
+from svdicl_lite.classroom.by_hand import without
 from svdicl_lite.classroom.codec import Broken
 from svdicl_lite.classroom.mirror import Foreign, Mirror
 
@@ -57,6 +58,7 @@ class Runner:
     def __init__(self, shell, pipe):
         self.shell, self.lock = shell, threading.RLock()
         self.mirror = Mirror(pipe, self._wrap, may_build=True, odd=True)
+        self.allowed = None  # what gives the library's functions back
         self.given = {}  # names as the cells that were handed out left them
 
     def serve(self, have: list[str]) -> None:
@@ -118,8 +120,15 @@ class Runner:
     def _do_put_back(self):
         self.shell.user_ns.update(self.replaced)
 
+    def _do_without(self, modules):
+        self.allowed = without(modules)
+        self.allowed.__enter__()
+
     def _do_forget(self):
         self.mirror.forget()
+        if self.allowed:
+            self.allowed.__exit__(None, None, None)
+            self.allowed = None
 
     def _do_call(self, number, args, kwargs):
         return self.mirror.served[number](*args, **kwargs)

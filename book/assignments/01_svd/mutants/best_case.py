@@ -1,4 +1,4 @@
-# points: 15
+# points: 14
 # Exchanges b and its error, which is the best case.
 # --- q6
 def worst_case(W):

@@ -1,4 +1,4 @@
-# points: 16
+# points: 15
 # Keeps the smallest singular values instead of the largest.
 # --- q2
 def truncate(W, rank):

@@ -1,4 +1,4 @@
-# points: 15
+# points: 14
 # Takes right singular vectors, which live where x does, for left ones.
 # --- q6
 def worst_case(W):

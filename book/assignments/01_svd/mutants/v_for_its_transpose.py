@@ -1,4 +1,4 @@
-# points: 15
+# points: 14
 # Takes V for its transpose: multiplies by columns of Vh.
 # --- q2
 def truncate(W, rank):

@@ -1,0 +1,52 @@
+"""Proves an assignment: what a built notebook, or a wrong solution in it, scores in one process."""
+
+import contextlib
+import json
+import re
+import tempfile
+from pathlib import Path
+
+from masters import ANSWER, Mutant
+
+from svdicl_lite.classroom.by_hand import without
+
+
+def score(notebook, tests: Path, mutant: Mutant | None = None) -> dict[str, object]:
+    """Question → its graded otter TestFile, for a built notebook whose code cells are run in this
+    process, checks in their places.
+
+    The code of a mutant takes the place of the cells that are tagged as answers before the check of
+    its question. Errors of cells are raised: a reference, a blank and a mutant all run to their
+    ends.
+    """
+    from otter.test_files.exception_test import ExceptionTestFile
+
+    described = json.loads((tests.parent / "assignment.json").read_text())
+    out_of_reach = {row["name"]: row["without"] for row in described["questions"]}
+    names, results, pending = {"__name__": "__main__"}, {}, []
+    with tempfile.TemporaryDirectory() as here, contextlib.chdir(here):
+        for cell in notebook.cells:
+            check = re.search(r'grader\.check\("(\w+)"\)', cell.source)
+            if cell.cell_type != "code" or "grader.check_all" in cell.source:
+                continue
+            if not check:
+                pending.append(cell)
+                continue
+            replaced = (mutant.parts if mutant else {}).get(check[1])
+            for cell in pending:
+                if replaced is None or ANSWER not in cell.metadata.get("tags", []):
+                    _execute(cell.source, names)
+                elif replaced:
+                    _execute(replaced, names)
+                    replaced = ""
+            results[check[1]] = ExceptionTestFile.from_file(str(tests / f"{check[1]}.py"))
+            with without(out_of_reach.get(check[1], [])):
+                results[check[1]].run(names)
+            pending = []
+        for cell in pending:
+            _execute(cell.source, names)
+    return results
+
+
+def _execute(source, names):
+    exec(compile(source, "<cell>", "exec"), names)
