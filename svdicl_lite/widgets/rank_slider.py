@@ -111,7 +111,8 @@ def shrunk(image: Tensor) -> Tensor:
     """The image with its longer side at most 128 pixels, each the mean of those it stands for."""
     image = torch.as_tensor(image).double()
     factor = min(1, PIXELS / max(image.shape))
-    size = [max(1, round(factor * side)) for side in image.shape]
+    height, width = image.shape
+    size = max(1, round(factor * height)), max(1, round(factor * width))
     return torch.nn.functional.adaptive_avg_pool2d(image[None], size)[0]
 
 
