@@ -37,8 +37,9 @@ def experiment(
     """Computes what is missing or stale of kept experiments; with --check, checks what is there.
 
     A check draws cells and examples, computes them again one prompt at a time, and fails if a score
-    differs by more than 1e-3, or if weights or prompts are others. JSON: experiments (experiment,
-    status, and of a check the largest difference), seconds.
+    differs by more than 1e-3, or if weights or prompts are others; of spectra it draws matrices,
+    and fails if a singular value differs by more than 1e-4 of itself. JSON: experiments
+    (experiment, status, and of a check the largest difference), seconds.
     """
 
     def work(journal: Any, map: Any) -> "Report":
@@ -56,25 +57,32 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
     import sys
 
     from svdicl_lite.search.committed import Kept, stale
+    from svdicl_lite.search.committed_spectra import compute_spectra
     from svdicl_lite.search.computed import compute
 
     kept = Kept.read(file)
     why = stale(kept)
     if not why:
         return {"experiment": kept.path.stem, "status": "as its toml says"}
-    compute(kept, journals / kept.path.stem, say=lambda text: print(text, file=sys.stderr))
+    say = lambda text: print(text, file=sys.stderr)
+    if kept.kind == "spectra":
+        compute_spectra(kept, say)
+    else:
+        compute(kept, journals / kept.path.stem, say)
     return {"experiment": kept.path.stem, "status": f"computed, for it was {why}"}
 
 
 def _checked(file: Path, n_cells: int, seed: int | None) -> dict[str, Any]:
     from svdicl_lite.search.committed import Kept, stale
+    from svdicl_lite.search.committed_spectra import check_spectra, is_here
     from svdicl_lite.search.computed import spot_check
 
     kept = Kept.read(file)
     if why := stale(kept):
         raise ValueError(f"{file.name}: {why}; `make experiments` computes it")
-    if not kept.checkable:
+    spectra = kept.kind == "spectra"
+    if not (is_here(kept) if spectra else kept.checkable):
         return {"experiment": kept.path.stem, "status": "its model or texts are not here"}
-    found = spot_check(kept, n_cells, seed=seed)
-    largest = float(found["largest"].max())
-    return {"experiment": kept.path.stem, "status": f"{len(found)} cells again", "largest": largest}
+    found = (check_spectra if spectra else spot_check)(kept, n_cells, seed=seed)
+    again = f"{len(found)} {'spectra' if spectra else 'cells'} again"
+    return {"experiment": kept.path.stem, "status": again, "largest": float(found["largest"].max())}

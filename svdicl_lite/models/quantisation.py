@@ -99,9 +99,36 @@ def noise_table(model, file: str | Path) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def drawn_tops(file: str | Path, seed: int = 0) -> dict[str, float]:
+    """The largest singular value of a rounding drawn by `seed`, by the name of the matrix.
+
+    Every error is uniform within its own block's step, where `noise_floor` takes one deviation for
+    all of the matrix: the two differ where steps do.
+    """
+    from gguf import GGUFReader
+
+    tops, rng = {}, np.random.default_rng(seed)
+    for tensor in GGUFReader(file).tensors:
+        stem, _, name, *_ = [*tensor.name.split("."), "", ""]
+        if stem != "blk" or name not in ROLES:
+            continue
+        n, m = (int(side) for side in tensor.shape)
+        steps = _steps(tensor, tensor.tensor_type.name)
+        errors = rng.uniform(-0.5, 0.5, (len(steps), m * n // len(steps))) * steps[:, None]
+        E = errors.reshape(m, n)
+        gram = E @ E.T if m < n else E.T @ E
+        tops[tensor.name] = math.sqrt(np.linalg.eigvalsh(gram)[-1])
+    return tops
+
+
 def _deviation(tensor, kind: str) -> float:
+    return float(np.sqrt(np.mean(_steps(tensor, kind) ** 2) / 12))
+
+
+def _steps(tensor, kind: str) -> np.ndarray:
+    """(blocks,) the step of each block, row by row; one 0 for numbers that are not rounded."""
     if kind in EXACT:
-        return 0.0
+        return np.zeros(1)
     if kind not in STEP_FIRST:
         raise ValueError(
             f"{tensor.name} is stored as {kind}, whose steps depend on more than one number; the"
@@ -111,5 +138,4 @@ def _deviation(tensor, kind: str) -> float:
 
     _, width = GGML_QUANT_SIZES[tensor.tensor_type]
     blocks = np.ascontiguousarray(tensor.data).reshape(-1, width)
-    steps = np.ascontiguousarray(blocks[:, :2]).view(np.float16).astype(np.float64)
-    return float(np.sqrt(np.mean(steps**2) / 12))
+    return np.ascontiguousarray(blocks[:, :2]).view(np.float16)[:, 0].astype(np.float64)

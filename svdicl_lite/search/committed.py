@@ -26,6 +26,7 @@ from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.real import is_real, texts_are_here
 
 SAID = ("title", "hypothesis", "analysis", "model")  # what every experiment must say
+KINDS = ("cells", "spectra")  # what one can be of; the second: `committed_spectra`
 RUN = {  # what a run may say → its default; None must be said, in the run or for all runs
     "task": None, "labels": "canonical", "split": "validation", "n": None, "n_shots": 8,
     "seeds": None, "layers": [], "modules": ["mlp", "attn"], "clip_rates": [],
@@ -86,12 +87,31 @@ class Kept:
             raise ValueError(f"{path.name} is not TOML ({error})") from None
         if missing := [key for key in SAID if not said.get(key)]:
             raise ValueError(f"{path.name} does not say {missing[0]!r}; it needs {', '.join(SAID)}")
-        shared = {key: value for key, value in said.items() if key not in (*SAID, "runs")}
+        kind = said.get("kind", KINDS[0])
+        if kind not in KINDS:
+            raise ValueError(f"{path.name} says kind {kind!r}, but it is one of {', '.join(KINDS)}")
+        if kind == "spectra":
+            return cls._of_spectra(path, said)
+        shared = {key: value for key, value in said.items() if key not in (*SAID, "kind", "runs")}
         runs = tuple(_run(path, {**shared, **run}) for run in said.get("runs") or [{}])
         places = [tuple(run.place.values()) for run in runs]
         if len(set(places)) < len(places):
             raise ValueError(f"{path.name} has two runs of one task, labels, split and n_shots")
         return cls(path, said, runs)
+
+    @classmethod
+    def _of_spectra(cls, path: Path, said: dict[str, Any]) -> "Kept":
+        if more := [key for key in said if key not in (*SAID, "kind")]:
+            raise ValueError(
+                f"{path.name} says {more[0]!r}, but spectra are of all matrices of a model and have"
+                f" nothing to say but {', '.join(SAID)} and kind"
+            )
+        return cls(path, said, ())
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        return str(self.said.get("kind", KINDS[0]))
 
     @property
     def checkable(self) -> tuple[Run, ...]:
@@ -153,7 +173,9 @@ def outcomes(path: str | Path, **wanted: object) -> pd.DataFrame:
     """
     from pyarrow import parquet
 
-    known = {tuple(place.values())[:4]: place for place in about(path)["prompts"]}
+    if "prompts" not in (said := about(path)):
+        raise ValueError(f"{Path(path).stem} holds spectra, not outcomes; `spectra` reads it")
+    known = {tuple(place.values())[:4]: place for place in said["prompts"]}
     table: pd.DataFrame = parquet.read_table(_outcomes_path(path)).to_pandas()
     for column, value in wanted.items():
         if column not in table:

@@ -48,11 +48,7 @@ def compute(
             for row in _rows(run, judged(evaluator, run.cells, journal)):
                 rows.append(row)
                 say(_progress(kept, number, len(rows), time.time() - started))
-    described = {
-        "said": kept.said, "weights": weights, "prompts": prompts, "versions": _versions(),
-        "machine": _machine(), "seconds": round(time.time() - started),
-    }  # fmt: skip
-    _write(kept.outcomes, rows, described)
+    write(kept.outcomes, rows, {**described(kept, weights, started), "prompts": prompts}, "scores")
     return kept.outcomes
 
 
@@ -71,6 +67,17 @@ def _progress(kept: Kept, number: int, done: int, seconds: float) -> str:
     )
 
 
+def described(kept: Kept, weights: str, started: float) -> dict[str, Any]:
+    """What a parquet says of itself, whatever it holds; `started` by the clock."""
+    return {
+        "said": kept.said,
+        "weights": weights,
+        "versions": _versions(),
+        "machine": _machine(),
+        "seconds": round(time.time() - started),
+    }
+
+
 def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("svdicl-lite", "torch", "transformers", "numpy")}
 
@@ -79,13 +86,14 @@ def _machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, python {platform.python_version()}"
 
 
-def _write(path: Path, rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
+def write(path: Path, rows: list[dict[str, Any]], about: dict[str, Any], column: str) -> None:
+    """Writes the rows, arrays of float32 in `column`, all at once or not at all."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    table = pa.Table.from_pylist([{**row, "scores": row["scores"].tolist()} for row in rows])
-    scores = table.column("scores").cast(pa.list_(pa.float32()))
-    table = table.set_column(table.schema.get_field_index("scores"), "scores", scores)
+    table = pa.Table.from_pylist([{**row, column: row[column].tolist()} for row in rows])
+    arrays = table.column(column).cast(pa.list_(pa.float32()))
+    table = table.set_column(table.schema.get_field_index(column), column, arrays)
     table = table.replace_schema_metadata({"svdicl": json.dumps(about)})
     part = path.with_suffix(".part")
     parquet.write_table(table, part, compression="zstd", use_byte_stream_split=False)
@@ -107,8 +115,8 @@ def spot_check(
     model, tokenizer = load_model(kept.said["model"])
     evaluator = run.evaluator(model, tokenizer)
     prompts = next(p for p in said["prompts"] if all(p[key] == run.place[key] for key in run.place))
-    _same(kept, "weights", said["weights"], weights_digest(model))
-    _same(kept, f"prompts of {run.task}", prompts["digest"], evaluator.digest)
+    check_same(kept, "weights", said["weights"], weights_digest(model))
+    check_same(kept, f"prompts of {run.task}", prompts["digest"], evaluator.digest)
     table, rows = outcomes(kept.path, **run.place), []
     for cell in rng.sample(run.cells, min(n_cells, len(run.cells))):
         number = rng.randrange(len(evaluator.groups))
@@ -143,7 +151,8 @@ def _some_again(
         return plain_scores(evaluator.model, few), index
 
 
-def _same(kept: Kept, what: str, before: str, now: str) -> None:
+def check_same(kept: Kept, what: str, before: str, now: str) -> None:
+    """Raises ValueError unless two digests of `what` are one."""
     if before != now:
         raise ValueError(
             f"{kept.path.stem} was computed with other {what} (digest {before}, now {now});"
