@@ -6,6 +6,8 @@ import pytest
 
 from svdicl_lite.classroom import gradebook, overrides, sheet
 from svdicl_lite.classroom.marker import stopped
+from svdicl_lite.classroom.page import page
+from svdicl_lite.classroom.similar import SOLUTION, similar
 from svdicl_lite.classroom.submissions import Submission, find
 
 QUESTION = {"manual": False, "builds_on": [], "rubric": []}
@@ -25,7 +27,7 @@ def graded(*learners, answer="Because; it is so, “always”."):
         test = {"name": "t", "hidden": True, "points": 10, "passed": True, "message": ""}
         marks = {"q1": {"score": 7, "possible": 10, "tests": [test | {"catches": "a slip"}]}}
         result = stopped("") | {"status": "graded", "questions": marks, "seconds": 1}
-        result |= {"file": f"{name}.ipynb", "answers": {"q2": answer}}
+        result |= {"code": ["x = 1"], "file": f"{name}.ipynb", "answers": {"q2": answer}}
         pairs.append((Submission(name, "", ()), result))
     return pairs
 
@@ -190,3 +192,56 @@ def test_reasons_are_told_only_when_they_are_released(tmp_path):
     for reveal in (False, True):
         gradebook.write(tmp_path, ASSIGNMENT, people, reveal)
         assert ("a slip" in (tmp_path / "feedback/ada.md").read_text()) is reveal
+
+
+def test_statistics_say_how_many_fell_for_what(tmp_path):
+    people = graded("ada", "bob", "cyd")
+    people[0][1]["questions"]["q1"]["tests"][0]["passed"] = False
+    gradebook.write(tmp_path, ASSIGNMENT, people)
+    question, check = table(tmp_path / "statistics.csv")
+    assert question["check"] == "" and float(question["share"]) == 0.7
+    assert check["catches"] == "a slip" and (check["passed"], check["of"]) == ("2", "3")
+    picture = (tmp_path / "statistics.svg").read_text()
+    assert "a slip" in picture and "2 of 3" in picture
+
+
+LONG = """
+def search(evaluate, rates):
+    scores = [evaluate("validation", rate).mean() for rate in rates]
+    best = 0
+    for i, score in enumerate(scores):
+        if score > scores[best]:
+            best = i
+    before = evaluate("test", rates[0]).mean()
+    after = evaluate("test", rates[best]).mean()
+    return rates[best], scores[best] - scores[0], after - before
+"""
+OTHER = """
+def search(evaluate, rates):
+    def judge(split, rate):
+        return float(evaluate(split, rate).mean())
+    table = {rate: judge("validation", rate) for rate in rates}
+    winner = max(table, key=table.get)
+    gains = table[winner] - table[rates[0]], judge("test", winner) - judge("test", rates[0])
+    return (winner, *gains)
+"""
+
+
+def test_renamed_copy_is_hinted_at_and_own_work_is_not():
+    renamed = LONG.replace("scores", "values").replace("best", "top").replace("i,", "n,")
+    codes = {"ada": [LONG], "bob": [renamed + "\n# mine"], "cyd": [OTHER], "dan": ["x = (1"]}
+    rows = similar(codes, [], [])
+    assert [(row["one"], row["other"]) for row in rows] == [("ada", "bob")]
+    assert similar(codes, [LONG], []) == [], "what was handed out is nobody's"
+    assert {row["one"] for row in similar({"ada": [LONG]}, [], [LONG])} == {"ada"}
+    assert similar({"ada": [LONG]}, [], [LONG])[0]["other"] == SOLUTION
+
+
+def test_page_shows_what_a_learner_wrote_and_runs_none_of_it(tmp_path):
+    text = page("# A: <script>x</script>\n\n**7 of 10**\n\n## Q: 1 of 2\n\n- `<img onerror=1>`\n")
+    assert "<script>x" not in text and "<img" not in text
+    assert (
+        "<strong>7 of 10</strong>" in text and "<li><code>&lt;img onerror=1&gt;</code></li>" in text
+    )
+    gradebook.write(tmp_path, ASSIGNMENT, graded("ada"))
+    assert "7 of 10" in (tmp_path / "feedback/ada.html").read_text()

@@ -167,6 +167,24 @@ def test_wrong_answer_to_what_builds_on_another_is_no_better_for_it(marker):
     assert said == "AssertionError: area returns nothing yet: write its body"
 
 
+def said(marker, **answers):
+    """The words of the failed checks, and the errors, of a notebook with these answers."""
+    result = marker.mark(notebook(ANSWERS | answers), LIMITS, 100)
+    rows = [test for question in result["questions"].values() for test in question["tests"]]
+    return " ".join(test["message"] for test in rows if not test["passed"]), result["errors"]
+
+
+def test_slips_get_a_word_that_helps(marker):
+    words, _ = said(marker, q1="def area(r):\n    print(pi * t(r, 2))")
+    assert "area prints its result, but only what `return` gives comes back" in words
+    words, _ = said(marker, q3="def squares(x):\n    return np.float32(1.1) * x.astype('float32')")
+    assert "came back in single precision, float32" in words
+    words, _ = said(marker, q3="def squares(x):\n    return x * 1.1")
+    assert "precision" not in words
+    _, errors = said(marker, q3="def squares(x):\n    return (x")
+    assert errors == ["cell 6 ended with a SyntaxError: incomplete input in line 2"]
+
+
 @pytest.mark.parametrize(
     "source",
     ["import matplotlib.pyplot as plt", "model.eval()", "x = open('a').read()", "eval('1')"],
@@ -176,7 +194,7 @@ def test_ordinary_code_is_not_flagged(source):
 
 
 def mutated(text, seed):
-    """A notebook's bytes with some damage: a value of another kind, a piece lost, a byte changed."""
+    """A notebook's bytes with damage: a value of another kind, a piece lost, a byte changed."""
     rng = random.Random(seed)
     if seed % 2:
         data = bytearray(text.encode())

@@ -79,7 +79,7 @@ class Batch:
 
     def grade(self, submission: Submission, anew: bool = False) -> dict:
         """The result of one submission. No error of its notebook gets out of here."""
-        result = stopped("") | {"status": "refused", "seconds": 0, "answers": {}}
+        result = stopped("") | {"status": "refused", "seconds": 0, "answers": {}, "code": []}
         try:
             return result | self._graded(submission, anew)
         except Exception as error:
@@ -110,6 +110,7 @@ class Batch:
             "file": self._file(submission),
             "flags": flags + found["flags"],
             "answers": answers,
+            "code": [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"],
         }
 
     def _mark(self, notebook):

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from svdicl_lite.classroom import overrides, sheet
 from svdicl_lite.classroom.feedback import feedback
+from svdicl_lite.classroom.page import page
+from svdicl_lite.classroom.similar import write_similar
+from svdicl_lite.classroom.statistics import write_statistics
 from svdicl_lite.classroom.tables import write_table
 
 FIRST = ["learner", "name", "number", "file", "late", "status", "reason"]
@@ -35,6 +38,7 @@ def write(out: Path, assignment: dict, graded: list[tuple], reveal: bool = False
         row = _row(submission, result, questions, answers, decided.get(submission.key, []))
         text = feedback(title, questions, submission, result, answers, row, reveal)
         (out / "feedback" / f"{submission.key}.md").write_text(text, encoding="utf-8")
+        (out / "feedback" / f"{submission.key}.html").write_text(page(text), encoding="utf-8")
         rows.append(row)
         texts.append(text)
         lines += answers.values()
@@ -42,7 +46,17 @@ def write(out: Path, assignment: dict, graded: list[tuple], reveal: bool = False
     lines.sort(key=lambda line: line["question"])  # one question after the other, as one grades
     sheet.write(out, lines, hand)
     _drafts(out, title, sum(q["points"] for q in questions), rows, texts)
+    _looks(out, assignment, graded)
     return rows
+
+
+def _looks(out, assignment, graded):
+    """How the class did, and whose answers look alike."""
+    write_statistics(out, assignment, [result for _, result in graded])
+    codes = {one.key: result["code"] for one, result in graded if result["code"]}
+    cells = assignment.get("cells", [])
+    solution = [cell["source"] for cell in cells if cell["kind"] == "answer"]
+    write_similar(out, codes, assignment.get("blank", []), solution)
 
 
 def _answers(key, questions, result, hand):

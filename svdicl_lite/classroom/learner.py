@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 
 from svdicl_lite.classroom.codec import Broken, Late
+from svdicl_lite.classroom.hints import is_single
 from svdicl_lite.classroom.mirror import Foreign, Mirror
 
 FORGED_AT_MOST = 1000  # messages in a row that answer nothing that was asked
@@ -26,7 +27,10 @@ class RemoteFunction:
 
     def __call__(self, *args, **kwargs):
         """Calls it there."""
-        return self.learner.ask("call", number=self.foreign.number, args=list(args), kwargs=kwargs)
+        asked = {"number": self.foreign.number, "args": list(args), "kwargs": kwargs}
+        answer = self.learner.ask("call", **asked)
+        self.learner.single = self.learner.single or is_single(answer, [*args, *kwargs.values()])
+        return answer
 
 
 class RemoteContext:
@@ -55,6 +59,7 @@ class Learner:
         theirs.close()
         keepers.close()
         self.pipe, self.leash = pipe, leash
+        self.single = False  # whether an answer came back in less precision than it was given
         self.mirror = Mirror(pipe, self._wrap, may_build=False, odd=False)
         self.end_time = time.monotonic() + 60
         try:

@@ -12,6 +12,7 @@ import time
 from svdicl_lite.classroom.assignment import Assignment, bound
 from svdicl_lite.classroom.codec import Broken, Late
 from svdicl_lite.classroom.flags import flags
+from svdicl_lite.classroom.hints import hint
 from svdicl_lite.classroom.isolated import isolated
 from svdicl_lite.classroom.learner import Learner
 
@@ -108,7 +109,8 @@ class Marking:
             error = self._ask(seconds, "cell", source=source, given=given)
             named = isinstance(error, list) and str(error[0]).isidentifier()
             if number and named and not self.hidden:
-                self.errors[number] = f"cell {number} ended with a {error[0][:40]}"
+                said = f": {' '.join(str(error[1]).split())[:160]}" if error[1] else ""
+                self.errors[number] = f"cell {number} ended with a {error[0][:40]}{said}"
         except Late:
             why = f"ran longer than {seconds} s and was stopped"
         except Broken:
@@ -215,7 +217,12 @@ class Marking:
         values = {
             name: found.get(name) if name in asked else mine.names.get(name) for name in names
         }
-        test(**values)
+        try:
+            test(**values)
+        except AssertionError as error:
+            raise AssertionError(
+                f"{error}{hint(str(error), self.cells, self.learner.single)}"
+            ) from None
 
     # What came of it.
 

@@ -147,5 +147,7 @@ class Runner:
 
 def _words(error):
     with contextlib.suppress(BaseException):
+        if isinstance(error, SyntaxError):
+            return f"{error.msg} in line {error.lineno}"
         return " ".join(str(error).split())[:200]
     return ""
