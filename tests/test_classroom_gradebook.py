@@ -245,3 +245,16 @@ def test_page_shows_what_a_learner_wrote_and_runs_none_of_it(tmp_path):
     )
     gradebook.write(tmp_path, ASSIGNMENT, graded("ada"))
     assert "7 of 10" in (tmp_path / "feedback/ada.html").read_text()
+
+
+def test_sheet_without_names_finds_its_way_back(tmp_path):
+    gradebook.write(tmp_path, ASSIGNMENT, graded("ada", "bob"), hide_names=True)
+    assert "ada" not in (tmp_path / sheet.SHEET).read_text()
+    fill(tmp_path, saved(";"))
+    text = (tmp_path / sheet.SHEET).read_text(encoding="utf-8-sig")
+    typed = csv.DictReader(text.splitlines(), delimiter=";")
+    given = {row["learner"]: float(row["points"]) for row in typed}
+    for hide in (True, False):
+        ada, bob = gradebook.write(tmp_path, ASSIGNMENT, graded("ada", "bob"), hide_names=hide)
+        assert (ada["q2"], bob["q2"]) == (given[sheet.code("ada")], given[sheet.code("bob")])
+    assert {row["learner"] for row in table(tmp_path / sheet.SHEET)} == {"ada", "bob"}

@@ -15,7 +15,7 @@ from svdicl_lite.classroom.assignment import manifest
 from svdicl_lite.classroom.marker import ACCIDENT, Marker, stopped
 from svdicl_lite.classroom.submissions import Submission, find, read, short_answers
 
-KEPT = 2  # the form of a kept result; one of another form is made again
+KEPT = 3  # the form of a kept result; one of another form is made again
 
 
 def built(folder: Path, number: str) -> Path:

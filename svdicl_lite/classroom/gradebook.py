@@ -17,19 +17,22 @@ LAST = ["total", "possible", "answers_to_grade", "overrides", "look_at", "stoppe
 
 def check(out: Path, assignment: dict, learners: set[str]) -> None:
     """Raises ValueError if the sheet or the overrides are not understood."""
-    sheet.by_hand(out, assignment["questions"])
+    sheet.by_hand(out, assignment["questions"], learners)
     overrides.overrides(out, assignment["questions"], learners)
 
 
-def write(out: Path, assignment: dict, graded: list[tuple], reveal: bool = False) -> list[dict]:
+def write(
+    out: Path, assignment: dict, graded: list[tuple], reveal: bool = False, hide_names: bool = False
+) -> list[dict]:
     """Writes everything for (submission, result) pairs, keeping points given by hand, and returns
-    the rows of grades.csv. With `reveal`, feedback says what hidden checks caught.
+    the rows of grades.csv. With `reveal`, feedback says what hidden checks caught; with
+    `hide_names`, the sheet of short answers has codes for names.
 
     Raises ValueError before anything is written if the sheet or the overrides are not understood.
     """
     questions, title = assignment["questions"], assignment["title"]
-    hand = sheet.by_hand(out, questions)
     learners = {submission.key for submission, _ in graded}
+    hand = sheet.by_hand(out, questions, learners)
     decided = overrides.overrides(out, questions, learners)
     (out / "feedback").mkdir(parents=True, exist_ok=True)
     rows, lines, texts = [], [], []
@@ -44,7 +47,7 @@ def write(out: Path, assignment: dict, graded: list[tuple], reveal: bool = False
         lines += answers.values()
     write_table(out / "grades.csv", [*FIRST, *(q["name"] for q in questions), *LAST], rows)
     lines.sort(key=lambda line: line["question"])  # one question after the other, as one grades
-    sheet.write(out, lines, hand)
+    sheet.write(out, lines, hand, hide_names)
     _drafts(out, title, sum(q["points"] for q in questions), rows, texts)
     _looks(out, assignment, graded)
     return rows

@@ -4,6 +4,7 @@ What a person typed is never lost: it is kept when rows come and go, when a spre
 sheet in its own way, and in a dated copy before each change.
 """
 
+import hashlib
 from pathlib import Path
 
 from svdicl_lite.classroom.tables import keep_backup, number, plain, read_table, write_table
@@ -13,16 +14,23 @@ HEAD = ["learner", "question", "title", "possible", "points", "comment", "answer
 OURS = ("title", "possible", "answer", "rubric")  # the columns that a run writes anew
 
 
-def by_hand(out: Path, questions: list[dict]) -> dict[tuple[str, str], dict]:
-    """(learner, question) → the row of the sheet, with points as a number or None.
+def code(key: str) -> str:
+    """What stands for a learner in a sheet whose names are hidden."""
+    return f"#{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}"
+
+
+def by_hand(out: Path, questions: list[dict], learners=()) -> dict[tuple[str, str], dict]:
+    """(learner, question) → the row of the sheet, with points as a number or None. Of `learners`
+    the codes are known.
 
     Raises ValueError for a sheet that is not understood and for points that cannot be.
     """
     if not (out / SHEET).exists():
         return {}
     possible = {q["name"]: q["points"] for q in questions if q["manual"]}
-    given = {}
+    given, names = {}, {code(key): key for key in learners}
     for row in read_table(out / SHEET, ("learner", "question", "points")):
+        row["learner"] = names.get(row["learner"], row["learner"])
         whose = row["learner"], row["question"]
         if whose in given:
             raise ValueError(
@@ -60,7 +68,7 @@ def changed(old: dict | None, answer: str) -> bool:
     return bool(old) and old["points"] is not None and plain(old.get("answer", "")) != plain(answer)
 
 
-def write(out: Path, rows: list[dict], hand: dict) -> None:
+def write(out: Path, rows: list[dict], hand: dict, hide_names: bool = False) -> None:
     """Writes the sheet; rows of learners or questions that are gone stay, and so do columns that
     a person added.
     """
@@ -69,6 +77,9 @@ def write(out: Path, rows: list[dict], hand: dict) -> None:
     extra = dict.fromkeys(name for row in rows for name in row if name not in HEAD)
     keep_backup(out / SHEET)
     told = [{**row, "points": _points(row["points"])} for row in rows]
+    if hide_names:
+        told = [{**row, "learner": code(row["learner"])} for row in told]
+        told.sort(key=lambda row: (row["question"], row["learner"]))
     write_table(out / SHEET, [*HEAD, *extra], told)
 
 

@@ -1,4 +1,4 @@
-"""How a class did: by question and by check, with the misconception that each hidden check is for."""
+"""How a class did: by question and by check, with the misconception each hidden check is for."""
 
 from pathlib import Path
 

@@ -50,6 +50,9 @@ def grade(
     reveal: Annotated[
         bool, Option("--reveal", help="Tell learners what the hidden checks they failed catch.")
     ] = False,
+    hide_names: Annotated[
+        bool, Option("--hide-names", help="Write codes for names into short_answers.csv.")
+    ] = False,
 ) -> None:
     """Grades submissions on this machine, each in a sandbox of its own; marks are made outside it.
 
@@ -65,7 +68,8 @@ def grade(
     }
     try:
         options = {"seconds": seconds, "jobs": jobs, "again": tuple(again or ())}
-        rows = _graded(submissions, built, assignment, out, limits, options, reveal)
+        told = {"reveal": reveal, "hide_names": hide_names}
+        rows = _graded(submissions, built, assignment, out, limits, options, told)
     except (ValueError, OSError, ImportError) as error:
         print(f"svdicl grade: {' '.join(str(error).split())}", file=sys.stderr)
         raise typer.Exit(1) from None
@@ -76,7 +80,7 @@ def grade(
     raise typer.Exit(3 * any(row["status"] != "graded" for row in rows))
 
 
-def _graded(submissions, built, assignment, out, limits, options, reveal) -> list[dict[str, Any]]:
+def _graded(submissions, built, assignment, out, limits, options, told) -> list[dict[str, Any]]:
     """Marks and writes everything. What a person wrote is read first: it may be wrong."""
     from tqdm import tqdm
 
@@ -101,7 +105,7 @@ def _graded(submissions, built, assignment, out, limits, options, reveal) -> lis
             " README.md of the assignments says what to do",
             file=sys.stderr,
         )
-    return gradebook.write(out, described, graded, reveal)
+    return gradebook.write(out, described, graded, **told)
 
 
 def _show(rows: list[dict[str, Any]], sheet: Path) -> None:
