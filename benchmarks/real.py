@@ -98,8 +98,8 @@ plain = statistics.median(turn[1][0] for turn in turns) * N / FEW
 (_, outcome), (_, by_hand) = turns[-1]
 apart = np.abs(outcome.scores[:FEW] - by_hand).max()
 print(
-    f"a pass: {fast:.1f} s, floor {floor:.1f} s, ratio {fast / floor:.2f} (aim 1.5); one prompt at a"
-    f" time {plain:.0f} s, ratio {plain / fast:.1f} (aim 8); scores differ by {apart:.1e} at most"
+    f"a pass: {fast:.1f} s, floor {floor:.1f} s, ratio {fast / floor:.2f} (aim 1.5); one prompt at"
+    f" a time {plain:.0f} s, ratio {plain / fast:.1f} (aim 8); scores differ by {apart:.1e} at most"
 )
 
 search, _ = seconds(search_at, model, evaluator, LAYER)
@@ -115,7 +115,7 @@ if "--sweep" in sys.argv:
     above = sum(n_layers(model) - layer for layer in range(n_layers(model)))
     least = 2 * (len(CLIP_RATES) - 1) * floor * above / n_layers(model)
     print(
-        f"a sweep of {n_layers(model)} layers, both modules, {len(CLIP_RATES)} rates, scaled up from"
-        f" layers {', '.join(map(str, depths))}: {2 * every.sum():,.0f} s, floor {least:,.0f} s,"
+        f"a sweep of {n_layers(model)} layers, both modules, {len(CLIP_RATES)} rates, scaled up"
+        f" from layers {', '.join(map(str, depths))}: {2 * every.sum():,.0f} s, floor {least:,.0f} s,"
         f" ratio {2 * every.sum() / least:.2f}"
     )
