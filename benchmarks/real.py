@@ -114,8 +114,9 @@ if "--sweep" in sys.argv:
     every = np.interp(range(n_layers(model)), depths[::-1], taken[::-1])
     above = sum(n_layers(model) - layer for layer in range(n_layers(model)))
     least = 2 * (len(CLIP_RATES) - 1) * floor * above / n_layers(model)
+    whole = 2 * every.sum()
     print(
         f"a sweep of {n_layers(model)} layers, both modules, {len(CLIP_RATES)} rates, scaled up"
-        f" from layers {', '.join(map(str, depths))}: {2 * every.sum():,.0f} s, floor {least:,.0f} s,"
-        f" ratio {2 * every.sum() / least:.2f}"
+        f" from layers {', '.join(map(str, depths))}: {whole:,.0f} s, floor"
+        f" {least:,.0f} s, ratio {whole / least:.2f}"
     )
