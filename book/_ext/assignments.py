@@ -19,6 +19,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from handout import MARK, first_cell, uses_module, wheel_files, wheel_name
 from masters import ANSWER, Master, masters
 from tqdm import tqdm
 
@@ -72,6 +73,10 @@ def build(master: Master, out: Path) -> Path:
     }
     for path in _models(master):
         autograder[f"svdicl_lite/{path.relative_to(MODULE).as_posix()}"] = path.read_bytes()
+    if uses_module("\n".join(cell.source for cell in master.cells if cell.cell_type == "code")):
+        _zip(folder / wheel_name(), wheel_files(_models(master)))
+        handout[wheel_name()] = (folder / wheel_name()).read_bytes()
+        (folder / wheel_name()).unlink()
     _zip(
         folder / f"{master.name}-student.zip",
         {f"{master.name}/{name}": text for name, text in handout.items()},
@@ -131,6 +136,9 @@ def _tidied(path, name):
     without traces of the master.
     """
     notebook = nbformat.read(path, as_version=4)
+    code = [at for at, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    first = first_cell(name, [notebook.cells[at].source for at in code])
+    notebook.cells.insert(code[0], nbformat.v4.new_code_cell(first))
     for number, cell in enumerate(notebook.cells, 1):
         cell.id = f"{name}-{number:02d}"
         cell.source = cell.source.replace(
@@ -188,7 +196,7 @@ def _cells(solution):
     """The code cells of a solution: what each is for (setup, answer, check), of which question."""
     cells, pending = [], []
     for cell in nbformat.reads(solution, as_version=4).cells:
-        if cell.cell_type != "code":
+        if cell.cell_type != "code" or cell.source.startswith(MARK):
             continue
         check = re.search(r'grader\.check(_all)?\((?:"(\w+)")?', cell.source)
         kind = (

@@ -252,7 +252,7 @@ class Marking:
     def _flags(self):
         found = []
         for number, source in enumerate(self.cells, 1):
-            if source not in self.assignment.setup:
+            if source not in self.assignment.blank:
                 found += [f"cell {number}: {what}" for what in flags(source)]
         return found
 

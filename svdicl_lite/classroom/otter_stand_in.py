@@ -4,6 +4,7 @@ they use, and nothing that marks. The checks are run elsewhere, by the marker.
 
 import sys
 import types
+from importlib.machinery import ModuleSpec
 
 
 class Notebook:
@@ -33,4 +34,6 @@ def install() -> None:
     """Puts these names in the place of otter, in this process."""
     module, files = types.ModuleType("otter"), types.ModuleType("otter.test_files")
     module.Notebook, module.test_files, files.test_case = Notebook, files, test_case
+    for made in (module, files):  # importlib.util.find_spec asks for it
+        made.__spec__ = ModuleSpec(made.__name__, None)
     sys.modules |= {"otter": module, "otter.test_files": files}
