@@ -36,7 +36,7 @@ book: html
 html: $(HTML)/index.html
 chapters: $(EXECUTED)
 
-$(HTML)/index.html: $(EXECUTED) $(PAGES) $(MODULE) $(KEPT)
+$(HTML)/index.html: $(EXECUTED) $(PAGES) $(MODULE) $(KEPT) $(wildcard experiments/*.json)
 	@test -z "$(KEPT)" || $(BIN)/svdicl experiment $(KEPT:.parquet=.toml) --check 1  # some of their numbers, anew
 	@cd $(SITE) && ln -sfn ../../_config.yml ../../_toc.yml ../../book .
 	@rm -rf $(SITE)/_build  # what an earlier build left would stay in the book

@@ -233,7 +233,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULT.name}")
     write = parser.parse_args().write
-    found = {"n": N, "sets": len(SETS), "shots": N_SHOTS, "models": {}}
+    stated = __doc__[__doc__.index("H1.") :]
+    found = {"hypothesis": stated, "n": N, "sets": len(SETS), "shots": N_SHOTS, "models": {}}
     for name in MODELS:
         result = found["models"][name] = measured(name)
         print(f"\n{name}\n")

@@ -83,9 +83,9 @@ def _model(name: str, card: dict, folder: Path) -> str:
 
 def _recipe(recipe: dict) -> list[str]:
     plain = {key: value for key, value in recipe.items() if key != "phases"}
-    lines = ["", _table([{"setting": key, "value": value} for key, value in plain.items()])]
+    lines = ["", markdown_table([{"setting": key, "value": value} for key, value in plain.items()])]
     if phases := recipe.get("phases"):
-        lines += ["", "Phases, in order:", "", _table(phases)]
+        lines += ["", "Phases, in order:", "", markdown_table(phases)]
     return [*lines, ""]
 
 
@@ -104,10 +104,19 @@ def _tests(test) -> list[str]:
         }
         for row in rows
     ]
-    return [":::{admonition} Test figures", ":class: dropdown", "", _table(shown), "", ":::", ""]
+    return [
+        ":::{admonition} Test figures",
+        ":class: dropdown",
+        "",
+        markdown_table(shown),
+        "",
+        ":::",
+        "",
+    ]
 
 
-def _table(rows: list[dict]) -> str:
+def markdown_table(rows: list[dict]) -> str:
+    """A table in Markdown, a row a dict, the keys of the first one its head."""
     columns = list(rows[0])
     cell = lambda value: (
         "none"
@@ -169,7 +178,7 @@ def _status(folder: Path) -> str:
             versions = versions | status["versions"]
     listed = [{"software": name, "version": number} for name, number in versions.items()]
     return (
-        f"{_table(rows)}\n\n{_table(listed)}"
+        f"{markdown_table(rows)}\n\n{markdown_table(listed)}"
         if rows
         else "No chapter of this site was run by `run_chapter.py`."
     )
