@@ -219,7 +219,8 @@ def test_a_prompt_of_exactly_the_positions_is_judged(model, tokenizer, sentiment
     assert ICLEvaluator(model, tokenizer, sentiment, n=10, n_shots=4, seeds=(0,))().n == 10
     model.config.n_positions = longest - 1
     with pytest.raises(
-        ValueError, match=f"has {longest} tokens, but the model has {longest - 1} positions"
+        ValueError,
+        match=f"and {longest} behind 4 shots, but the model has {longest - 1} positions",
     ):
         ICLEvaluator(model, tokenizer, sentiment, n=10, n_shots=4, seeds=(0,))
 

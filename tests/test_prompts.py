@@ -349,6 +349,17 @@ def merging_tokenizer():
     )
 
 
+class Stripping:
+    """A tokenizer that cuts into letters and takes blanks off the ends."""
+
+    all_special_tokens: list[str] = []
+
+    def __call__(self, texts, add_special_tokens=True):
+        if isinstance(texts, str):
+            return {"input_ids": [ord(letter) for letter in texts.strip()]}
+        return {"input_ids": [self(text)["input_ids"] for text in texts]}
+
+
 def test_an_option_without_tokens_of_its_own_is_refused():
     with pytest.raises(
         ValueError,
@@ -358,15 +369,7 @@ def test_an_option_without_tokens_of_its_own_is_refused():
     ):
         encode(merging_tokenizer(), CHOICE, (), [], CHOICES)
     with pytest.raises(ValueError, match="the option '' does not begin with a token of its own"):
-        encode(
-            lambda texts: {
-                "input_ids": [[ord(letter) for letter in text.strip()] for text in texts]
-            },
-            CHOICE,
-            (),
-            [],
-            [{**CHOICES[1], "one": ""}],
-        )
+        encode(Stripping(), CHOICE, (), [], [{**CHOICES[1], "one": ""}])
     # `n t` of `again the` is three tokens there
     apart = encode(merging_tokenizer(), CHOICE, (), [], CHOICES[1:2])
     lengths = [[len(option) for option in row] for row in apart.continuations]

@@ -323,11 +323,9 @@ class Given(ICLEvaluator):
 
     def __init__(self, model, split, labels, seed):
         self.model, self.split, self.seeds, self.experiment = model, split, (0,), None
-        self.groups = [
-            prompts(seed=seed, tails=(3, 5, 5, 2, 3, 5, 4, 4, 6, 2, 3, 1))._replace(labels=labels)
-        ]
-        self.plans, self.examples = [Plan(group, 5) for group in self.groups], frozenset({split})
-        self.demonstration_sets = np.zeros(len(labels), dtype=int)
+        self.examples = frozenset({split})
+        tails = (3, 5, 5, 2, 3, 5, 4, 4, 6, 2, 3, 1)
+        self.take([prompts(seed=seed, tails=tails)._replace(labels=labels)], batch_size=5)
 
 
 def test_a_search_chooses_what_a_plain_loop_chooses(model):

@@ -16,7 +16,9 @@ from transformers import PreTrainedModel
 from svdicl_lite.clipping.matrices import blocks
 from svdicl_lite.scoring.cuts import cut_by_length
 from svdicl_lite.scoring.prefix_cache import PrefixCache
-from svdicl_lite.scoring.prompts import Prompts, Tokens
+from svdicl_lite.scoring.prompts import Prompts
+from svdicl_lite.scoring.rotary import Rule, check_sides, rule_of, side_of
+from svdicl_lite.scoring.tokens import Tokens
 
 # What a batch costs beside its positions, in multiply-adds a block: the calls of Python and torch,
 # which take as long whatever the size of a tensor. Another set of demonstrations in a batch costs
@@ -77,6 +79,14 @@ class Plan:
         n = min(n_shared([row.tokens for row in rows]), longest)
         self.prefix = torch.tensor([rows[0].tokens[:n]], dtype=torch.long)  # (1, T_d)
         self.rows = [row._replace(tokens=row.tokens[n:]) for row in rows]
+
+    def side(self, rule: Rule | None) -> str | None:
+        """On which side its sequences lie of a length at which positions change: see
+        `rotary.side_of`. An option counts whole, though its last token need not be read.
+        """
+        lengths = [len(row.tokens) + self.of_options for row in self.rows]
+        n = self.prefix.shape[1]
+        return side_of(rule, n, n + min(lengths), n + max(lengths))
 
 
 @dataclass(frozen=True)
@@ -145,8 +155,10 @@ def batches_of(
     Rows of several sets run together where the model allows it and it saves padding. A model allows
     it if it can be told the positions of tokens, which depend on the set, and if all of its
     attention meets prefixes apart (`PrefixCache.meets_apart`). Without demonstrations nothing
-    depends on the set.
+    depends on the set. Raises ValueError for rows that cannot be read together (`rotary`).
     """
+    rule = rule_of(model)
+    check_sides([plan.side(rule) for plan in plans])
     apart = all(prefix.meets_apart for prefix in prefixes)
     positions = "position_ids" in inspect.signature(model.forward).parameters
     mergeable = (apart and positions) or not any(plan.prefix.numel() for plan in plans)

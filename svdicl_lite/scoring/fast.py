@@ -27,6 +27,7 @@ from svdicl_lite.scoring.patches import (
 )
 from svdicl_lite.scoring.prefix_attention import attending_to, prefix_attention
 from svdicl_lite.scoring.prefix_cache import BatchCache, PrefixCache, ReadingCache
+from svdicl_lite.scoring.rotary import as_never_read
 
 SETS_AT_ONCE = 16  # sets of demonstrations that are read in one batch
 NO_KEYS = (
@@ -44,6 +45,7 @@ def fast_scores(model: PreTrainedModel, plans: Sequence[Plan]) -> list[NDArray[n
     """
     last = LastBlock.of(model)
     prefixes: list[PrefixCache] = []
+    as_never_read(model)
     with prepared(model):
         for _, group in read_together(plans):
             prefixes += read_prefixes(model, last, group)

@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from svdicl_lite.scoring.prompts import Prompts, Tokens
+from svdicl_lite.scoring.prompts import Prompts
+from svdicl_lite.scoring.rotary import as_never_read
+from svdicl_lite.scoring.tokens import Tokens
 
 
 @torch.inference_mode()
@@ -23,6 +25,7 @@ def plain_scores(model: PreTrainedModel, prompts: Prompts) -> NDArray[np.float32
     """
     rows = []
     for context, answers in zip(prompts.contexts, prompts.continuations):
+        as_never_read(model)
         if prompts.of_options:
             likelihoods = [log_likelihood(model, context, answer) for answer in answers]
             rows.append(np.array(likelihoods, dtype=np.float32))

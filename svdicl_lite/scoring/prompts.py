@@ -8,13 +8,13 @@ as it is. Taught in chapter 03.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from svdicl_lite.tasks.task import Task
+from svdicl_lite.scoring.tokens import Tokens, check_as_text, tokenise
+from svdicl_lite.tasks.task import Task, template_fields
 
 Example = dict[str, Any]  # one row of a task: its columns, and "label", the number of its class
-Tokens = list[int]
 
 
 class Prompts(NamedTuple):
@@ -31,14 +31,19 @@ class Prompts(NamedTuple):
         return [[answer[0] for answer in answers] for answers in self.continuations]
 
     @property
-    def longest(self) -> int:
-        """The positions that the longest prompt takes: an option is read, a label word is not."""
+    def lengths(self) -> list[int]:
+        """(N,): the positions that each prompt takes: an option is read, a label word is not."""
         if not self.of_options:
-            return max(map(len, self.contexts))
-        return max(
+            return [len(context) for context in self.contexts]
+        return [
             len(context) + max(map(len, answers))
             for context, answers in zip(self.contexts, self.continuations)
-        )
+        ]
+
+    @property
+    def longest(self) -> int:
+        """The positions that the longest prompt takes."""
+        return max(self.lengths)
 
 
 def draw_demonstrations(task: Task, n_shots: int, seed: int) -> list[Example]:
@@ -88,9 +93,43 @@ def encode(
     """Tokenises one prompt per example: all demonstrations with their answers, then the example.
 
     `words` names the classes; of a task whose answers are options, each example brings its own, and
-    `words` is empty. Raises ValueError if a label word is not exactly one token where it is due,
-    and one the tokenizer knows, or if the tokenizer merges the end of a context with an option.
+    `words` is empty. A special token's spelling in a text is text, and what a tokenizer puts behind
+    a text (EOS) is left off. Raises ValueError if a label word is not exactly one token where it is
+    due, and one the tokenizer knows, if the tokenizer merges the end of a context with an option,
+    or if it cannot read as text what spells a special token.
     """
+    _check_words(task, words)
+    shown = "".join(
+        render(task, example, _answers(task, words, example)[example["label"]])
+        for example in demonstrations
+    )
+    asked = [render(task, example) for example in examples]
+    as_text = check_as_text(tokenizer, task.template, _texts(task, demonstrations + examples))
+
+    def cut(texts: Sequence[str]) -> list[Tokens]:
+        return tokenise(tokenizer, texts, as_text)
+
+    contexts = cut([shown + text for text in asked])
+    if task.options:
+        texts, ends = [shown + text for text in asked], contexts
+    else:
+        texts, ends = _to_look_for_labels(cut, shown, asked, contexts)
+    columns: list[list[Tokens]] = []
+    for c in range(len(task.options or words)):
+        answers = [_answers(task, words, example)[c] for example in examples]
+        answered = cut([f"{text} {answer}" for text, answer in zip(texts, answers)])
+        column = []
+        for text, end, answer, longer in zip(texts, ends, answers, answered):
+            column.append(_continuation(tokenizer, text, end, answer, longer, not task.options))
+        columns.append(column)
+    if not task.options and len({column[0][0] for column in columns}) < len(words):
+        raise ValueError(f"the label words {', '.join(words)} must be different tokens")
+    continuations = [list(row) for row in zip(*columns)]
+    labels = [example["label"] for example in examples]
+    return Prompts(contexts, continuations, labels, of_options=bool(task.options))
+
+
+def _check_words(task: Task, words: Sequence[str]) -> None:
     if task.options and words:
         raise ValueError(
             f"task {task.name!r} chooses between options ({', '.join(task.options)}), so it takes"
@@ -100,31 +139,6 @@ def encode(
         raise ValueError(
             f"task {task.name!r} has no options, so encode needs its label words; pass task.words()"
         )
-    shown = "".join(
-        render(task, example, _answers(task, words, example)[example["label"]])
-        for example in demonstrations
-    )
-    asked = [render(task, example) for example in examples]
-    contexts = tokenizer([shown + text for text in asked])["input_ids"]
-    if task.options:
-        texts, ends = [shown + text for text in asked], contexts
-    else:
-        texts, ends = _to_look_for_labels(tokenizer, shown, asked, contexts)
-    columns = []
-    for c in range(len(task.options or words)):
-        answers = [_answers(task, words, example)[c] for example in examples]
-        answered = tokenizer([f"{text} {answer}" for text, answer in zip(texts, answers)])
-        columns.append(
-            [
-                _continuation(tokenizer, text, end, answer, longer, one_token=not task.options)
-                for text, end, answer, longer in zip(texts, ends, answers, answered["input_ids"])
-            ]
-        )
-    if not task.options and len({column[0][0] for column in columns}) < len(words):
-        raise ValueError(f"the label words {', '.join(words)} must be different tokens")
-    continuations = [list(row) for row in zip(*columns)]
-    labels = [example["label"] for example in examples]
-    return Prompts(contexts, continuations, labels, of_options=bool(task.options))
 
 
 def _answers(task: Task, words: Sequence[str], example: Example) -> list[str]:
@@ -132,14 +146,24 @@ def _answers(task: Task, words: Sequence[str], example: Example) -> list[str]:
     return [example[column] for column in task.options] if task.options else list(words)
 
 
+def _texts(task: Task, examples: list[Example]) -> list[str]:
+    """What the examples bring into a prompt, one text each."""
+    fields = [name for name in template_fields(task.template) if name != "label"]
+    columns = [*fields, *task.options]
+    return ["\n".join(str(example[name]) for name in columns) for example in examples]
+
+
 def _to_look_for_labels(
-    tokenizer: Any, shown: str, asked: list[str], contexts: list[Tokens]
+    cut: Callable[[Sequence[str]], list[Tokens]],
+    shown: str,
+    asked: list[str],
+    contexts: list[Tokens],
 ) -> tuple[list[str], list[Tokens]]:
     """Texts, and their tokens, behind which label words are looked for: the queries alone, because
     sixteen demonstrations take ten times as long; or the whole prompts, where demonstrations change
     how a query is cut.
     """
-    alone = tokenizer(asked)["input_ids"] if shown else contexts
+    alone = cut(asked) if shown else contexts
     # the first two tokens of a query may be cut otherwise when nothing stands before it
     if all(
         len(end) > 4 and end[2:] == context[2 - len(end) :] for end, context in zip(alone, contexts)
