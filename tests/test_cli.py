@@ -45,6 +45,8 @@ SMALL = [
     "24",
     "--clip-rates",
     "0,0.5,0.9",
+    "--sets",
+    "1",
 ]
 
 
@@ -184,6 +186,8 @@ def test_greedy_says_what_the_library_says_and_minds_its_guard():
         40,
         "--shots",
         4,
+        "--sets",
+        1,
     ]
     found = answer(
         "greedy",
@@ -424,7 +428,7 @@ def test_nan_in_a_matrix_is_named_with_its_layer(tiny, tokenizer, tmp_path):
     assert "cannot judge layer 1 fc_out" in refused("condition", "--model", folder)
     for command in (
         ["search", "--layer", 1, *SMALL],
-        ["sweep", *SMALL],
+        ["sweep", "--layer", 1, "--module", "mlp", *SMALL],
         ["clip", "--layer", 1, "--clip-rate", 0.5, "--out", tmp_path / "out"],
     ):
         assert "cannot clip layer 1 fc_out" in refused(command[0], "--model", folder, *command[1:])
@@ -795,8 +799,11 @@ def test_a_small_file_is_taken_whole_and_it_is_said_unless_a_number_was_asked_fo
         assert f"{split} has 20 examples, and all of them are taken" in said
     said = run("search", *common, "--n-validation", 20, "--n-test", 10)
     assert said.exit_code == 0 and "all of them" not in said.stdout
-    assert "n is 21, but must be between 1" in refused("search", *common, "--n-test", 21)
-    said = run("greedy", *common, "--guard", few, "--n-test", 4)  # the guard has its own number
+    assert "n is 21, but must be between 8" in refused("search", *common, "--n-test", 21)
+    assert "fewer than the 30 sets of demonstrations; take --sets 20 or fewer" in refused(
+        "search", *common, "--sets", 30
+    )
+    said = run("greedy", *common, "--guard", few, "--n-test", 8)  # the guard has its own number
     assert said.exit_code == 0 and "validation has 20 examples" in said.stdout
 
 

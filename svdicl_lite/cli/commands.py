@@ -6,6 +6,8 @@ command line itself is wrong, 130 broken off by ctrl-C (after what was finished 
 takes long to import is imported by the commands. Taught in chapter 13.
 """
 
+from inspect import cleandoc
+
 import typer
 
 from svdicl_lite.cli import clip, condition, experiment, grade, greedy, search, sweep
@@ -34,4 +36,6 @@ for file, command in (
     (experiment, experiment.experiment),
     (grade, grade.grade),
 ):
-    app.command(short_help=file.SHORT_HELP, epilog=file.EPILOG)(command)
+    # What is too long for a docstring beside so many parameters stands in JSON.
+    said = "\n\n".join((cleandoc(command.__doc__ or ""), getattr(file, "JSON", "")))
+    app.command(help=said, short_help=file.SHORT_HELP, epilog=file.EPILOG)(command)

@@ -88,7 +88,13 @@ ChooseBy = Annotated[
 ]
 Shots = Annotated[int, Option(help="Demonstrations in each prompt.")]
 Seed = Annotated[int, Option(help="Of demonstrations, random methods and random layers.")]
-Sets = Annotated[int, Option(help="Sets of demonstrations among which the examples are dealt out.")]
+Sets = Annotated[
+    int,
+    Option(
+        help="Sets of demonstrations among which the examples are dealt out; an interval for other"
+        " demonstrations takes 4, better 8 or more."
+    ),
+]
 NValidation = Annotated[
     int | None, Option(help="Examples to choose by.", show_default="200, or all there are")
 ]
@@ -98,6 +104,10 @@ NTest = Annotated[
         help="Examples to judge the choice by; a sweep does without.",
         show_default="1000, or all there are",
     ),
+]
+DropLong = Annotated[
+    bool,
+    Option("--drop-long", help="Leave out examples that the model has no positions for; counted."),
 ]
 Device = Annotated[
     str, Option(help="auto (cuda where there is one, else cpu), cpu, cuda, cuda:1 …")
@@ -129,6 +139,8 @@ Out = Annotated[
 ]
 AsJson = Annotated[bool, Option("--json", help="JSON on stdout instead of a table.")]
 
+N_SETS = 8
+"""Sets of demonstrations where nobody asks for another number, as for `find_clip`."""
 PAPER_RATES = "0,0.1,0.5,0.75,0.9,0.95,0.99,0.995"
 MAX_LOSS = 0.02
 

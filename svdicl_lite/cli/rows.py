@@ -4,26 +4,31 @@ from typing import Any
 
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.search.results import Comparison
-from svdicl_lite.stats import least_sign_flip_p
+from svdicl_lite.stats import SETS_NEEDED, least_sign_flip_p
 
 Row = dict[str, Any]
 
 
 def judged_row(outcome: Evaluation) -> Row:
-    """n, accuracy, its 95 % interval by Wilson, balanced accuracy; what the commonest label alone
-    would reach; what the scores tell apart, and how they lean.
+    """n, accuracy, its 95 % interval over sets of demonstrations (None if they are too few to say)
+    and by Wilson, which is for these demonstrations; balanced accuracy; what the commonest label
+    alone would reach; what the scores tell apart, and how they lean.
     """
     low, high = outcome.interval
     return {
         "n": outcome.n,
         "accuracy": outcome.accuracy,
+        "accuracy_over_sets": outcome.accuracy_over_sets,
         "low": low,
         "high": high,
         "balanced_accuracy": outcome.balanced_accuracy,
         "majority_accuracy": outcome.majority_accuracy,
         "discrimination": outcome.discrimination,
+        "discrimination_over_sets": outcome.discrimination_over_sets,
         "calibrated_accuracy": outcome.calibrated_accuracy,
+        "calibrated_over_sets": outcome.calibrated_over_sets,
         "lean": outcome.lean,
+        "lean_over_sets": outcome.lean_over_sets,
         "shares": outcome.shares.tolist(),
         "collapsed": outcome.collapsed,
     }
@@ -66,19 +71,54 @@ def by_set(result: Comparison) -> str:
     if len(result.gain_by_set) == 1:
         return ""
     gains = " ".join(f"{gain:+.3f}" for gain in result.gain_by_set)
-    return f"\ngain by set of demonstrations {gains}, sign-flip p = {result.p_value_by_set:.2g}"
+    least = least_sign_flip_p(len(result.gain_by_set))
+    return (
+        f"\ngain by set of demonstrations {gains}, sign-flip p = {result.p_value_by_set:.2g} (the"
+        f" least possible is {least:.2g})"
+    )
 
 
 def interval(row: Row) -> str:
-    """Accuracy and interval for a table, as in 0.500 [0.400, 0.600]."""
-    return f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    """Accuracy and interval for a table, as in 0.500 [0.400, 0.600]: over sets of demonstrations,
+    or for these demonstrations where the sets are too few.
+    """
+    low, high = row["accuracy_over_sets"] or (row["low"], row["high"])
+    return f"{row['accuracy']:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def of_intervals(n_sets: int) -> str:
+    """A line on what the intervals of a table are for."""
+    if n_sets >= SETS_NEEDED:
+        return f"intervals of accuracy: 95 %, over {n_sets} sets of demonstrations"
+    few = "one set says" if n_sets == 1 else f"{n_sets} sets say"
+    return (
+        "intervals of accuracy: 95 %, for these demonstrations only;"
+        f" {few} nothing reliable about others, which takes --sets {SETS_NEEDED}, better 8 or more"
+    )
+
+
+def of_majority(split: str, row: Row) -> str:
+    """A line on what a lean alone can reach."""
+    return (
+        f"\nalways the commonest label of {split} is right in {row['majority_accuracy']:.3f}; its"
+        " balanced accuracy is one over the number of classes, its discrimination 0.5"
+    )
+
+
+MEASURES = {
+    "accuracy": "accuracy",
+    "balanced": "balanced_accuracy",
+    "discrimination": "discrimination",
+}
+"""What a sweep's table shows of each cell, and the key of its row."""
 
 
 def by_rate(cells: list[Row]) -> list[Row]:
-    """The cells of a sweep as a table with a column for each rate."""
-    rows: dict[tuple[str, int], Row] = {}
-    for cell in cells:
-        place = cell["module"], cell["layer"]
-        row = rows.setdefault(place, {"module": cell["module"], "layer": cell["layer"]})
-        row[f"ξ = {cell['clip_rate']:g}"] = cell["accuracy"]
+    """The cells of a sweep as a table with a column for each rate, measure after measure."""
+    rows: dict[tuple[str, str, int], Row] = {}
+    for measure, key in MEASURES.items():
+        for cell in cells:
+            names = {"measure": measure, "module": cell["module"], "layer": cell["layer"]}
+            row = rows.setdefault((measure, cell["module"], cell["layer"]), names)
+            row[f"ξ = {cell['clip_rate']:g}"] = cell[key]
     return list(rows.values())

@@ -1,12 +1,15 @@
 """`svdicl search`: choose on validation, judge on test."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from svdicl_lite.cli.parameters import (
+    N_SETS,
     PAPER_RATES,
     AsJson,
     ChooseBy,
     Device,
+    DropLong,
     Dtype,
     Expert,
     JournalFile,
@@ -40,7 +43,24 @@ if TYPE_CHECKING:  # takes long to import
 SHORT_HELP = "Algorithm 1: choose on validation, judge on test."
 EPILOG = (
     "Example: svdicl search --model icl-gpt2-noisy --task sentiment --labels flipped --module"
-    " mlp --sets 4"
+    " mlp --sets 16"
+)
+JSON = (
+    "JSON: layer, module, clip_rate, method, expert (the choice), choose_by; validation (of each"
+    " candidate its clip_rate, n, accuracy, accuracy_over_sets, low, high, balanced_accuracy,"
+    " majority_accuracy, discrimination, discrimination_over_sets, calibrated_accuracy,"
+    " calibrated_over_sets, lean, lean_over_sets, shares, collapsed; low and high are Wilson's, for"
+    " these demonstrations); validation_before, validation_after, test_before, test_after (the"
+    " same); validation_gain, test_gain, test_gain_low, test_gain_high (paired bootstrap, 95 %, for"
+    " these demonstrations), p_value (McNemar), optimism, test_gain_by_set and p_value_by_set (sign"
+    " flips, null for one set) with smallest_p_by_set; test_gain_over_sets, reading_over_sets,"
+    " lean_over_sets, discrimination_gain_over_sets (95 % intervals for new demonstrations, null"
+    " below four sets), where reading and lean are the two parts of the gain; discrimination_gain,"
+    " smallest_gain_seen, kind (one of reading, lean, both, loss, unclear, none, collapse);"
+    " verdict, experiment, dropped (rows left out, by reason), tokenizer (class, bos, eos),"
+    " seconds. The methods drop-block (the layer passes on what it gets) and calibration have no"
+    " rates, journal or workers: module, expert and clip_rate are null then and validation is"
+    " empty; so is layer for calibration."
 )
 
 
@@ -58,11 +78,12 @@ def search(
     expert: Expert = None,
     shots: Shots = 8,
     seed: Seed = 0,
-    sets: Sets = 1,
+    sets: Sets = N_SETS,
     n_validation: NValidation = None,
     n_test: NTest = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    drop_long: DropLong = False,
     workers: Workers = None,
     journal: JournalFile = None,
     out: Out = None,
@@ -70,62 +91,70 @@ def search(
 ) -> None:
     """Algorithm 1: choose a layer by condition number and a clip rate on validation, then judge
     that choice once on test.
-
-    JSON: layer, module, clip_rate, method, expert (the choice), choose_by; validation (of each
-    candidate its clip_rate, n, accuracy, low, high, balanced_accuracy, majority_accuracy,
-    discrimination, calibrated_accuracy, lean, shares, collapsed); validation_before,
-    validation_after, test_before, test_after (the same); validation_gain, test_gain, test_gain_low,
-    test_gain_high (paired bootstrap, 95 %, for these demonstrations), p_value (McNemar), optimism,
-    test_gain_by_set and p_value_by_set (sign flips, null for one set) with smallest_p_by_set;
-    test_gain_over_sets, reading_over_sets, lean_over_sets, discrimination_gain_over_sets (95 %
-    intervals for new demonstrations, null below four sets), where reading and lean are the two
-    parts of the gain; discrimination_gain, smallest_gain_seen, kind (one of reading, lean, both,
-    loss, unclear, none, collapse); verdict, experiment, seconds. The methods drop-block (the layer
-    passes on what it gets) and calibration have no rates, journal or workers: module, expert and
-    clip_rate are null then and validation is empty; so is layer for calibration.
     """
-    where: dict[str, Any] = {
-        "module": module,
-        "layer": layer_of(layer),
-        "top_k": top_k,
-        "reduction": reduction,
-    }
-    how: dict[str, Any] = {"method": method, "seed": seed}
-    rates, of_expert = rates_of(clip_rates), number(expert)
-    setting = Setting(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+    asked = _Asked(
+        place={"module": module, "layer": layer_of(layer), "top_k": top_k, "reduction": reduction},
+        how={"method": method, "seed": seed},
+        rates=rates_of(clip_rates),
+        expert=number(expert),
+        choose_by=choose_by,
+    )
+    sizes = shots, seed, sets, n_validation, n_test
+    setting = Setting(model, task, labels, *sizes, device, dtype, drop_long)
 
     def work(journal: Any, map: Any) -> "Report":
-        from svdicl_lite.search.algorithm1 import search_clip_rate
-        from svdicl_lite.search.without_rate import WITHOUT_RATE, control
-
-        validation, test = setting.evaluator("validation"), setting.evaluator("test")
-        if method not in WITHOUT_RATE:
-            kept: dict[str, Any] = {"expert": of_expert, "journal": journal, "map": map}
-            kept["choose_by"] = choose_by
-            result = search_clip_rate(
-                validation.model, validation, test, clip_rates=rates, **where, **how, **kept
-            )
-            return _of_rates(setting, result)
-        if choose_by != "accuracy":
-            raise ValueError(
-                f"method {method!r} has no rates to choose from; leave --choose-by out"
-            )
-        if of_expert is not None or workers is not None:
-            raise ValueError(
-                f"method {method!r} is of a whole model, done here; leave --expert and --workers"
-                " out"
-            )
-        changed, compared = control(validation, test, **where, **how)
-        return _without_rate(setting, method, changed, compared)
+        return _found(setting, asked, journal, map)
 
     judges = setting.judges("validation", "test")
     run("search", work, as_json, out, setting.identity, judges, journal, workers)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be searched."""
+
+    place: dict[str, Any]
+    how: dict[str, Any]
+    rates: tuple[float, ...]
+    expert: int | str | None
+    choose_by: str
+
+
+def _found(setting: Setting, asked: _Asked, journal: Any, map: Any) -> "Report":
+    """The report of Algorithm 1, or of a change without a rate."""
+    from svdicl_lite.search.algorithm1 import search_clip_rate
+    from svdicl_lite.search.without_rate import WITHOUT_RATE, control
+
+    validation, test = setting.evaluator("validation"), setting.evaluator("test")
+    method = asked.how["method"]
+    if method not in WITHOUT_RATE:
+        result = search_clip_rate(
+            validation.model,
+            validation,
+            test,
+            clip_rates=asked.rates,
+            expert=asked.expert,
+            journal=journal,
+            map=map,
+            choose_by=asked.choose_by,
+            **asked.place,
+            **asked.how,
+        )
+        return _of_rates(setting, result)
+    if asked.choose_by != "accuracy":
+        raise ValueError(f"method {method!r} has no rates to choose from; leave --choose-by out")
+    if asked.expert is not None or map is not None:
+        raise ValueError(
+            f"method {method!r} is of a whole model, done here; leave --expert and --workers out"
+        )
+    changed, compared = control(validation, test, **asked.place, **asked.how)
+    return _without_rate(setting, method, changed, compared)
+
+
 def _of_rates(setting: Setting, result: "SearchResult") -> "Report":
     """The report of Algorithm 1."""
     from svdicl_lite.cli.report import Report
-    from svdicl_lite.cli.rows import by_set, compared_row, interval, judged_row
+    from svdicl_lite.cli.rows import by_set, compared_row, interval, judged_row, of_majority
 
     chosen = result.chosen_cell
     place = {"layer": chosen.layer, "module": chosen.module}
@@ -151,14 +180,15 @@ def _of_rates(setting: Setting, result: "SearchResult") -> "Report":
     found = {"clip_rate": chosen.clip_rate, "method": chosen.method, "expert": chosen.expert}
     found["choose_by"] = result.choose_by
     document = {
-        "experiment": setting.row(),
+        **setting.facts("validation", "test"),
         **place,
         **found,
         "validation": candidates,
         **compared_row(result),
         "verdict": str(result),
     }
-    note = f"{result}{by_set(result)}{setting.note('validation', 'test')}"
+    majority = of_majority("validation", candidates[0])
+    note = f"{result}{by_set(result)}{majority}{setting.note('validation', 'test')}"
     return Report(document, rows, note, outcomes)
 
 
@@ -178,13 +208,16 @@ def _without_rate(
             "": judge,
             "before": interval(judged_row(before)),
             "after": interval(judged_row(after)),
+            "balanced before": before.balanced_accuracy,
+            "balanced after": after.balanced_accuracy,
+            "majority": after.majority_accuracy,
             "n": after.n,
         }
         rows.append(row)
         outcomes.append(({"judge": judge, "after": 0}, before))
         outcomes.append(({"judge": judge, "after": 1}, after))
     document = {
-        "experiment": setting.row(),
+        **setting.facts("validation", "test"),
         "layer": layer,
         "module": None,
         "clip_rate": None,

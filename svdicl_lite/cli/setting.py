@@ -29,6 +29,7 @@ class Setting:
     n_test: int | None
     device: str
     dtype: str
+    drop_long: bool = False
 
     def experiment(self) -> "Experiment":
         """The recipe, with as many examples as there are where nothing was asked."""
@@ -45,6 +46,7 @@ class Setting:
             dtype=self.dtype,
             n_validation=n_of(task, "validation", self.n_validation, DEFAULTS["validation"]),
             n_test=n_of(task, "test", self.n_test, DEFAULTS["test"]),
+            drop_long=self.drop_long,
         )
 
     def evaluator(self, split: str) -> "ICLEvaluator":
@@ -59,17 +61,49 @@ class Setting:
         """What a journal must agree on."""
         return self.experiment().identity()
 
-    def row(self) -> dict[str, Any]:
-        """The recipe, with what "auto" means here."""
-        return asdict(self.experiment().here())
+    def facts(self, *splits: str) -> dict[str, Any]:
+        """What JSON says of the recipe: the recipe itself, with what "auto" means here; the rows
+        left out, by reason; the tokenizer.
+        """
+        experiment = self.experiment()
+        dropped = dict(experiment.load_task().dropped)
+        for split, n in self._too_long(*splits).items():
+            dropped[f"too long for the model ({split})"] = n
+        return {
+            "experiment": asdict(experiment.here()),
+            "dropped": dropped,
+            "tokenizer": self._tokenizer(),
+        }
 
     def note(self, *splits: str) -> str:
-        """A line for each split that is smaller than the number which nobody asked for."""
+        """A line for each thing that nobody asked for and that a reader should know: what the
+        intervals are for, a split that is smaller than the default, rows left out, the tokenizer.
+        """
+        from svdicl_lite.cli.rows import of_intervals
+
         task = self.experiment().load_task()
         asked = {"validation": self.n_validation, "test": self.n_test}
-        lines = []
+        lines = [of_intervals(self.sets)]
         for split in splits:
             size = len(task.splits[split])
             if asked[split] is None and size < DEFAULTS[split]:
-                lines.append(f"\n{split} has {size:,} examples, and all of them are taken")
-        return "".join(lines)
+                lines.append(f"{split} has {size:,} examples, and all of them are taken")
+        if task.dropped:
+            lines.append(task.said_of_dropped())
+        for split, n in self._too_long(*splits).items():
+            lines.append(
+                f"{n:,} examples of {split} left out, which the model has no positions for"
+            )
+        row = self._tokenizer()
+        lines.append(f"BOS: {'yes' if row['bos'] else 'no'} ({row['class']})")
+        return "".join(f"\n{line}" for line in lines)
+
+    def _too_long(self, *splits: str) -> dict[str, int]:
+        """How many examples of each split were left out as too long; none is not listed."""
+        found = {split: self.evaluator(split).n_too_long for split in splits}
+        return {split: n for split, n in found.items() if n}
+
+    def _tokenizer(self) -> dict[str, Any]:
+        from svdicl_lite.scoring.tokens import tokenizer_row
+
+        return tokenizer_row(self.experiment().load()[1])

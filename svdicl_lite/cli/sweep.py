@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from svdicl_lite.cli.parameters import (
+    N_SETS,
     PAPER_RATES,
     AsJson,
     Device,
+    DropLong,
     Dtype,
     Expert,
     JournalFile,
@@ -39,6 +41,14 @@ EPILOG = (
     "Example: svdicl sweep --model icl-gpt2 --task sentiment --labels flipped --module mlp"
     " --workers 2 --journal sweep.jsonl"
 )
+JSON = (
+    "JSON: cells (layer, module, clip_rate, n, accuracy, accuracy_over_sets, low, high,"
+    " balanced_accuracy, majority_accuracy, discrimination, discrimination_over_sets,"
+    " calibrated_accuracy, calibrated_over_sets, lean, lean_over_sets, shares, collapsed; low and"
+    " high are Wilson's 95 % interval, for these demonstrations; those over sets are for others"
+    " too, null below four sets), method, expert, experiment, dropped (rows left out, by reason),"
+    " tokenizer (class, bos, eos), seconds."
+)
 
 
 def sweep(
@@ -52,11 +62,12 @@ def sweep(
     expert: Expert = None,
     shots: Shots = 8,
     seed: Seed = 0,
-    sets: Sets = 1,
+    sets: Sets = N_SETS,
     n_validation: NValidation = None,
     n_test: NTest = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    drop_long: DropLong = False,
     workers: Workers = None,
     journal: JournalFile = None,
     out: Out = None,
@@ -64,13 +75,11 @@ def sweep(
 ) -> None:
     """Every layer × module × clip rate on validation, as in the paper's Figure 1.
 
-    JSON: cells (layer, module, clip_rate, n, accuracy, low, high, balanced_accuracy,
-    majority_accuracy, discrimination, calibrated_accuracy, lean, shares, collapsed; low and high
-    are Wilson's 95 % interval), method, expert, experiment, seconds. A search of the same
-    experiment can go on from the same journal.
+    A search of the same experiment can go on from the same journal.
     """
     rates, of_expert = rates_of(clip_rates), number(expert)
-    setting = Setting(model, task, labels, shots, seed, sets, n_validation, n_test, device, dtype)
+    sizes = shots, seed, sets, n_validation, n_test
+    setting = Setting(model, task, labels, *sizes, device, dtype, drop_long)
 
     def work(journal: Any, map: Any) -> "Report":
         from svdicl_lite.search.sweeps import sweep as judge_all
@@ -99,17 +108,22 @@ PLACE = ("layer", "module", "clip_rate")
 
 def _report(setting: Setting, how: dict[str, Any], table: "DataFrame") -> "Report":
     from svdicl_lite.cli.report import Report
-    from svdicl_lite.cli.rows import by_rate, judged_row
+    from svdicl_lite.cli.rows import by_rate, judged_row, of_majority
 
     cells, outcomes = [], []
     for row in table.to_dict("records"):
         place = {name: row[name] for name in PLACE}
         cells.append({**place, **judged_row(row["evaluation"])})
         outcomes.append(({"judge": "validation", **place}, row["evaluation"]))
-    widest = max(cell["high"] - cell["low"] for cell in cells) / 2
+    ends = [cell["accuracy_over_sets"] or (cell["low"], cell["high"]) for cell in cells]
+    widest = max(high - low for low, high in ends) / 2
+    collapses = sum(cell["collapsed"] for cell in cells)
     note = (
-        f"accuracy on validation at clip rate ξ, n = {cells[0]['n']:,}; half a 95 % interval is"
-        f" {widest:.3f} at most{setting.note('validation')}"
+        f"on validation at clip rate ξ, n = {cells[0]['n']:,}; half an interval of accuracy is"
+        f" {widest:.3f} at most{of_majority('validation', cells[0])}"
     )
-    document = {"experiment": setting.row(), **how, "cells": cells}
-    return Report(document, by_rate(cells), note, outcomes, n_keys=2)
+    if collapses:
+        note += f"\n{collapses} of {len(cells)} cells collapse: one label gets nearly all answers"
+    note += setting.note("validation")
+    document = {**setting.facts("validation"), **how, "cells": cells}
+    return Report(document, by_rate(cells), note, outcomes, n_keys=3)

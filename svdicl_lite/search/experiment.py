@@ -46,6 +46,7 @@ class Experiment:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = 64
+    drop_long: bool = False  # whether examples that the model has no positions for are left out
 
     def here(self) -> "Experiment":
         """The same with what "auto" means on this machine. Raises ValueError for a device or dtype
@@ -79,12 +80,12 @@ class Experiment:
         config, tokenizer and validation's prompts, and the versions of what computes.
 
         Not the names of model and task: the same weights and prompts may lie elsewhere tomorrow.
-        Not `n_test`: nothing is chosen by test, so a sweep needs no test rows, and a search that
-        follows it may have any number. What is judged on test stands in the journal under the
-        digest of test's own prompts.
+        Not `drop_long`, which shows in the prompts. Not `n_test`: nothing is chosen by test, so a
+        sweep needs no test rows, and a search that follows it may have any number. What is judged
+        on test stands in the journal under the digest of test's own prompts.
         """
         fields = asdict(self.here())
-        for name in ("model", "task", "n_test"):
+        for name in ("model", "task", "n_test", "drop_long"):
             del fields[name]
         model, tokenizer = self.load()
         return {
@@ -189,6 +190,7 @@ def _evaluator(experiment: Experiment, split: str) -> ICLEvaluator:
         experiment.n_shots,
         experiment.seeds,
         experiment.batch_size,
+        experiment.drop_long,
     )
     evaluator.experiment = experiment
     return evaluator

@@ -40,33 +40,31 @@ def find_clip(
     n_test: int | None = None,
     device: str = "auto",
     choose_by: str = "accuracy",
+    drop_long: bool = False,
 ) -> SearchResult:
     """Algorithm 1 by names: `find_clip("icl-gpt2-noisy", "sentiment", labels="flipped")`.
 
     `model` is what `load_model` takes, or a model with its `tokenizer`; `task` what `load_task`
-    takes, or a `Task`. `labels` is canonical, flipped or arbitrary, None the task's own. `module`,
-    `layer` (None: by condition number; "random"), `clip_rates` and `method` say what is tried, and
-    `choose_by` which validation score decides, as for `search_clip_rate`. The examples are dealt
-    out to `n_sets` sets of `n_shots` demonstrations; another `seed` draws others. 400 examples
-    choose and 1,000 judge, or as many as there are; a number of your own must be there. `device` is
-    where a model given by name is put.
+    takes, or a `Task`; `labels` None the task's own. `module`, `layer` (None: by condition number;
+    "random"), `clip_rates`, `method` and `choose_by` are those of `search_clip_rate`, `drop_long`
+    is `ICLEvaluator`'s. The examples are dealt out to `n_sets` sets of `n_shots` demonstrations;
+    another `seed` draws others. 400 examples choose and 1,000 judge, or as many as there are; a
+    number of your own must be there. `device` is where a model given by name is put.
 
-    The result prints itself, in a notebook as a table. Raises what `load_model`, `load_task`,
-    `ICLEvaluator` and `search_clip_rate` raise, and ValueError for a model without its tokenizer.
+    The result prints itself. Raises what `load_model`, `load_task`, `ICLEvaluator` and
+    `search_clip_rate` raise, and ValueError for a model without its tokenizer.
     """
     model, tokenizer = _model_of(model, tokenizer, device)
     task = _task_of(task, labels)
-    seeds = sets_of(seed, n_sets)
+    how: Any = {"n_shots": n_shots, "seeds": sets_of(seed, n_sets), "drop_long": drop_long}
 
     def evaluator(split: str, n: int) -> ICLEvaluator:
-        return ICLEvaluator(model, tokenizer, task, split, n, n_shots, seeds)
+        return ICLEvaluator(model, tokenizer, task, split, n, **how)
 
-    validation = evaluator("validation", n_of(task, "validation", n_validation, N_VALIDATION))
-    test = evaluator("test", n_of(task, "test", n_test, N_TEST))
     return search_clip_rate(
         model,
-        validation,
-        test,
+        evaluator("validation", n_of(task, "validation", n_validation, N_VALIDATION)),
+        evaluator("test", n_of(task, "test", n_test, N_TEST)),
         module,
         layer,
         clip_rates=clip_rates,

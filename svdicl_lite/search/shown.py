@@ -39,7 +39,7 @@ def _row(name: str, before: Evaluation, after: Evaluation) -> tuple[str, ...]:
 
 
 def _with_interval(outcome: Evaluation) -> str:
-    low, high = outcome.interval
+    low, high = outcome.accuracy_over_sets or outcome.interval
     return f"{outcome.accuracy:.3f} [{low:.3f}, {high:.3f}]"
 
 

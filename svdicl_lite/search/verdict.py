@@ -75,7 +75,9 @@ def _sign(interval: Interval) -> int:
 
 def _accuracies(result: Comparison) -> str:
     before, after = (
-        "{:.3f} [{:.3f}, {:.3f}]".format(outcome.accuracy, *outcome.interval)
+        "{:.3f} [{:.3f}, {:.3f}]".format(
+            outcome.accuracy, *(outcome.accuracy_over_sets or outcome.interval)
+        )
         for outcome in (result.test_before, result.test_after)
     )
     return f"test accuracy {before} → {after}, n = {result.test_after.n:,}"
