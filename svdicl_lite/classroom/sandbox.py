@@ -70,6 +70,9 @@ def narrow_files(root: str, readable: list[str], disk_mb: int) -> None:
     _check(_libc.unshare(ctypes.c_int(NEWNS | NEWNET | NEWIPC | NEWUTS)), "unshare")
     _mount("none", "/", flags=RECURSIVE | PRIVATE)
     _mount("tmpfs", root, "tmpfs", NO_SUID | NO_DEVICES, "size=1m,mode=755")
+    for folder, size in ((HOME, disk_mb), ("/tmp", disk_mb), ("/dev/shm", disk_mb)):
+        os.makedirs(root + folder, exist_ok=True)
+        _mount("tmpfs", root + folder, "tmpfs", NO_SUID | NO_DEVICES, f"size={size}m,mode=1777")
     for path in _outermost([*SYSTEM, *readable]):
         _show(path, root + path)
     for name in ETC:
@@ -77,9 +80,6 @@ def narrow_files(root: str, readable: list[str], disk_mb: int) -> None:
             _show(f"/etc/{name}", f"{root}/etc/{name}")
     for name in DEVICES:
         _bind(f"/dev/{name}", f"{root}/dev/{name}")
-    for folder, size in ((HOME, disk_mb), ("/tmp", disk_mb), ("/dev/shm", disk_mb)):
-        os.makedirs(root + folder)
-        _mount("tmpfs", root + folder, "tmpfs", NO_SUID | NO_DEVICES, f"size={size}m,mode=1777")
     os.makedirs(root + "/proc")
     with contextlib.suppress(OSError):  # containers that hide parts of it allow no other
         _mount("proc", root + "/proc", "proc", NO_SUID | NO_DEVICES)
