@@ -166,4 +166,8 @@ def _factor(found: list[Matrix]) -> list[SVD]:
             check_finite(matrix.weight)
         except ValueError as error:
             raise ValueError(f"cannot clip {matrix}: {error}") from None
-    return SVD.of_all([matrix.weight for matrix in found])
+    try:
+        return SVD.of_all([matrix.weight for matrix in found])
+    except ValueError as error:
+        more = f" or one of {len(found) - 1} beside it" if len(found) > 1 else ""
+        raise ValueError(f"cannot clip {found[0]}{more}: {error}") from None

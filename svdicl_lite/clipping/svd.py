@@ -10,6 +10,8 @@ from numbers import Real
 import torch
 from torch import Tensor
 
+from svdicl_lite.clipping import drivers
+
 CLIP_RATES = (0.0, 0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995)
 """The candidate set C of the paper (Yao et al. 2024, section 2)."""
 
@@ -51,7 +53,9 @@ class SVD:
 
     @classmethod
     def of(cls, W: Tensor) -> "SVD":
-        """Factors W exactly, in double precision. Raises ValueError if W is not a finite matrix."""
+        """Factors W exactly, in double precision. Raises ValueError if W is not a finite matrix, or
+        if nothing converges (`clipping.drivers`).
+        """
         return cls.of_all([W])[0]
 
     @classmethod
@@ -69,7 +73,7 @@ class SVD:
         for shape in dict.fromkeys(W.shape for W in tall):
             same = [i for i, W in enumerate(tall) if W.shape == shape]
             stacked = torch.stack([tall[i] for i in same])
-            for i, U, S, Vh in zip(same, *torch.linalg.svd(stacked, full_matrices=False)):
+            for i, (U, S, Vh) in zip(same, _all_at_once(stacked)):
                 wide = weights[i].shape != shape
                 found[i] = cls(Vh.T, S, U.T) if wide else cls(U, S, Vh)
         return [found[i] for i in range(len(weights))]
@@ -85,7 +89,11 @@ class SVD:
 
 def singular_values(W: Tensor) -> Tensor:
     """The singular values of W (m, n), largest first: (min(m, n),), float64."""
-    S: Tensor = torch.linalg.svdvals(_tall(W))
+    tall = _tall(W)
+    try:
+        S: Tensor = torch.linalg.svdvals(tall)
+    except torch.linalg.LinAlgError:
+        S = drivers.svd(tall)[1]
     return S
 
 
@@ -122,6 +130,16 @@ def check_finite(W: Tensor) -> None:
             f"the matrix of shape {tuple(W.shape)} holds NaN or infinity, so it has no singular"
             " values"
         )
+
+
+def _all_at_once(stacked: Tensor) -> list[drivers.Factors]:
+    """The factors of each matrix of a stack (N, m, n); one by one where one of them does not
+    converge.
+    """
+    try:
+        return list(zip(*torch.linalg.svd(stacked, full_matrices=False)))
+    except torch.linalg.LinAlgError:
+        return [drivers.svd(W) for W in stacked]
 
 
 def _tall(W: Tensor) -> Tensor:
