@@ -1,4 +1,4 @@
-"""The command line: svdicl condition, sweep, search, greedy, clip, experiment, grade; a file each.
+"""The command line, `svdicl`: a file a command.
 
 Results go to stdout, a table or, with --json, one JSON object and nothing else; progress and
 complaints go to stderr. Exit codes: 0 done, 1 it cannot be done (one sentence says why), 2 the
@@ -10,7 +10,7 @@ from inspect import cleandoc
 
 import typer
 
-from svdicl_lite.cli import clip, condition, experiment, grade, greedy, search, sweep
+from svdicl_lite.cli import clip, compare, condition, experiment, grade, greedy, search, sweep
 
 app = typer.Typer(
     add_completion=False,
@@ -33,6 +33,7 @@ for file, command in (
     (search, search.search),
     (greedy, greedy.greedy),
     (clip, clip.clip),
+    (compare, compare.compare),
     (experiment, experiment.experiment),
     (grade, grade.grade),
 ):

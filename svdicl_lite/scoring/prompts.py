@@ -11,7 +11,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from svdicl_lite.scoring.tokens import Tokens, check_as_text, tokenise
+from svdicl_lite.scoring.tokens import Tokens as Tokens
+from svdicl_lite.scoring.tokens import check_as_text, tokenise
 from svdicl_lite.tasks.task import Task, template_fields
 
 Example = dict[str, Any]  # one row of a task: its columns, and "label", the number of its class

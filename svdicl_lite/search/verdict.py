@@ -51,8 +51,13 @@ def kind(result: Comparison) -> str:
 
 def text(result: Comparison) -> str:
     """All that is to be said of a comparison, a line a thought."""
+    return text_of_test(result, f"{_promised(result)}\n{WHAT_P_COUNTS}")
+
+
+def text_of_test(result: Comparison, last: str) -> str:
+    """What is to be said of before and after on one set of examples, with what comes `last`."""
     lines = [_accuracies(result), _balanced(result), *_gains(result), _parts(result)]
-    lines += [_measures(result), _sentence(result), _promised(result), WHAT_P_COUNTS]
+    lines += [_measures(result), _sentence(result), last]
     return re.sub(r"(?<![\w-])-(?=[\d.])", "−", "\n".join(lines))
 
 
