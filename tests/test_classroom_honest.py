@@ -238,6 +238,30 @@ def hand_in(folder, count, start=0):
     (folder / "zz.ipynb").write_text(json.dumps(notebook()))
 
 
+def test_grading_without_what_it_needs_names_the_extra(autograder, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    monkeypatch.setattr(grade, "find_spec", lambda name: None)
+    with pytest.raises(
+        ImportError, match=r"IPython and psutil, .+ pip install -e '\.\[assignments"
+    ):
+        next(grade.grade_all(tmp_path / "in", autograder, tmp_path / "out", {}, 60))
+
+
+def test_one_learner_is_marked_anew_and_others_are_not(autograder, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("ada", "bob"):
+        (folder / f"{name}.ipynb").write_text(json.dumps(notebook()))
+    list(grade.grade_all(folder, autograder, tmp_path / "out", LIMITS, 60, jobs=2))
+    kept = {path.stem: path.stat().st_mtime_ns for path in (tmp_path / "out/results").iterdir()}
+    again = grade.grade_all(folder, autograder, tmp_path / "out", LIMITS, 60, again=("bob",))
+    assert [points(result) for _, result in again] == [[2, 2, 2], [2, 2, 2]]
+    now = {path.stem: path.stat().st_mtime_ns for path in (tmp_path / "out/results").iterdir()}
+    assert now["ada"] == kept["ada"] and now["bob"] > kept["bob"]
+    with pytest.raises(ValueError, match="nobody among the submissions is called 'eve'"):
+        next(grade.grade_all(folder, autograder, tmp_path / "out", LIMITS, 60, again=("eve",)))
+
+
 def test_no_damaged_file_stops_a_batch(autograder, tmp_path, monkeypatch):
     monkeypatch.setattr(grade, "Marker", Answers)
     folder = tmp_path / "in"

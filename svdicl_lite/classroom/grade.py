@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -47,8 +48,14 @@ def grade_all(
     A result holds status (graded, stopped, refused), reason, seconds, file, questions, answers,
     flags, stopped, errors and have. `limits` are some of `marking.LIMITS`; `seconds` is the most
     that one submission may take; `jobs` are marked at a time; learners in `again` (names or keys)
-    are marked anew. Raises ValueError for a name in `again` that nobody has.
+    are marked anew. Raises ValueError for a name in `again` that nobody has, and ImportError where
+    the extra `assignments` is not installed.
     """
+    if missing := [name for name in ("IPython", "psutil") if find_spec(name) is None]:
+        raise ImportError(
+            f"grading needs {' and '.join(missing)}, which is not installed: pip install -e"
+            " '.[assignments]' in the repository"
+        )
     assignment, submissions = manifest(autograder), find(folder)
     if out.resolve().is_relative_to(folder.resolve()):
         raise ValueError(
