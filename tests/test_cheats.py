@@ -167,13 +167,14 @@ def test_cheat_gets_at_most_what_its_honest_part_deserves(marker, name):
 
 
 def installed():
-    """What a cheat could leave where the next one's Python looks."""
+    """What a cheat left where the next one's Python looks."""
     import svdicl_lite.classroom
 
     folder = Path(svdicl_lite.classroom.__file__).parent
     packages = Path(json.__file__).parents[1] / "site-packages", Path(pytest.__file__).parents[1]
     found = [path.name for place in packages for path in place.glob("*customize*")]
-    return found, {path.name: path.stat().st_mtime for path in folder.glob("*.py")}
+    changed = [path.name for path in folder.glob("*.py") if "# a cheat was" in path.read_text()]
+    return found, changed
 
 
 def sleeping():
