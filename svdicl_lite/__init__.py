@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # the same names as below, for whoever reads without running
     from svdicl_lite.clipping.factored import factorize_ as factorize_
     from svdicl_lite.clipping.factored import load_factored as load_factored
     from svdicl_lite.clipping.spectra import condition_table as condition_table
-    from svdicl_lite.clipping.spectra import select_layer as select_layer
     from svdicl_lite.clipping.svd import CLIP_RATES as CLIP_RATES
     from svdicl_lite.clipping.svd import SVD as SVD
     from svdicl_lite.models.loading import load_model as load_model
@@ -27,6 +26,7 @@ if TYPE_CHECKING:  # the same names as below, for whoever reads without running
     from svdicl_lite.search.find_clip import find_clip as find_clip
     from svdicl_lite.search.greedy import greedy_search as greedy_search
     from svdicl_lite.search.journal import Journal as Journal
+    from svdicl_lite.search.rules.registry import select_layer as select_layer
     from svdicl_lite.search.sweeps import sweep as sweep
     from svdicl_lite.search.without_rate import calibration as calibration
     from svdicl_lite.search.without_rate import compare as compare
@@ -50,7 +50,7 @@ _FILES = {  # name → the file that defines it
     "factorize_": "clipping.factored",
     "load_factored": "clipping.factored",
     "condition_table": "clipping.spectra",
-    "select_layer": "clipping.spectra",
+    "select_layer": "search.rules.registry",
     "search_clip_rate": "search.algorithm1",
     "sweep": "search.sweeps",
     "greedy_search": "search.greedy",

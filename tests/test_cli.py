@@ -26,11 +26,12 @@ from svdicl_lite.clipping.clip import clip_
 from svdicl_lite.clipping.controls import dropped
 from svdicl_lite.clipping.factored import load_factored
 from svdicl_lite.clipping.matrices import matrices
-from svdicl_lite.clipping.spectra import condition_table, select_layer
+from svdicl_lite.clipping.spectra import condition_table
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.search.algorithm1 import search_clip_rate
 from svdicl_lite.search.experiment import Experiment
 from svdicl_lite.search.greedy import greedy_search
+from svdicl_lite.search.rules.registry import select_layer
 from svdicl_lite.search.without_rate import calibration, compare
 
 COMMANDS = ("condition", "sweep", "search", "greedy", "clip")

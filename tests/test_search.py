@@ -8,13 +8,15 @@ import torch
 from svdicl_lite.clipping.clip import Clip, clipped
 from svdicl_lite.clipping.controls import how_of
 from svdicl_lite.clipping.matrices import matrices
-from svdicl_lite.clipping.spectra import condition_table, layer_of, select_layer
+from svdicl_lite.clipping.spectra import condition_table
 from svdicl_lite.clipping.svd import CLIP_RATES, rank_at, singular_values
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import FromLayer, ICLEvaluator
 from svdicl_lite.search.algorithm1 import search_clip_rate
 from svdicl_lite.search.checks import check_clip_rates
 from svdicl_lite.search.greedy import greedy_search
+from svdicl_lite.search.rules.question import Question
+from svdicl_lite.search.rules.registry import layer_of, select_layer
 from svdicl_lite.search.sweeps import sweep
 from svdicl_lite.stats import mcnemar, paired_bootstrap
 
@@ -236,10 +238,10 @@ def test_search_by_real_evaluators_finds_what_evaluating_by_hand_finds(
 
 
 def test_a_random_layer_is_drawn_by_the_seed(model):
-    layers = [layer_of(model, "mlp", "random", 2, "max", None, seed) for seed in range(40)]
-    assert {*layers} == {0, 1, 2} and layers == [
-        layer_of(model, "mlp", "random", 2, "max", None, seed) for seed in range(40)
-    ]
+    def drawn():
+        return [layer_of("random", Question(model, ("mlp",), seed=seed)) for seed in range(40)]
+
+    assert {*drawn()} == {0, 1, 2} and drawn() == drawn()
 
 
 def test_work_on_a_terminal_shows_how_long_it_will_last_and_elsewhere_nothing(

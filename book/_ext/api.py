@@ -13,7 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "svdicl_lite"
 MARK = "<!-- the rooms -->"  # in book/api.md, where rooms() goes
-ROOMS = "clipping scoring search tasks tasks/worlds models training . widgets classroom cli".split()
+ROOMS = (
+    "clipping scoring search search/rules tasks tasks/worlds models training . widgets classroom"
+    " cli"
+).split()
 NO_MEMBERS = ("classroom", "cli")  # programs: what they offer is a command line
 
 

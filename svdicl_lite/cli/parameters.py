@@ -39,7 +39,12 @@ Layers = Annotated[
     ),
 ]
 LayerChoice = Annotated[
-    str, Option("--layer", help="auto (by condition number), random, or its number, from 0.")
+    str,
+    Option(
+        "--layer",
+        help="Its number, from 0, or what chooses it: auto (condition, the paper's rule),"
+        " stable-rank, last, random, block-influence, gradient, oracle (a whole sweep).",
+    ),
 ]
 OneLayer = Annotated[int, Option("--layer", help="Its number, from 0.")]
 Rate = Annotated[
@@ -141,6 +146,16 @@ AsJson = Annotated[bool, Option("--json", help="JSON on stdout instead of a tabl
 
 N_SETS = 8
 """Sets of demonstrations where nobody asks for another number, as for `find_clip`."""
+RULE_NAMES = (
+    "condition",
+    "stable-rank",
+    "last",
+    "random",
+    "block-influence",
+    "gradient",
+    "oracle",
+)
+"""As in `search.rules.registry`, which takes long to import."""
 PAPER_RATES = "0,0.1,0.5,0.75,0.9,0.95,0.99,0.995"
 MAX_LOSS = 0.02
 
@@ -161,10 +176,13 @@ def number(text: str | None) -> int | str | None:
 
 
 def layer_of(text: str) -> int | str | None:
-    """A layer's number, "random", or None for the one that condition numbers choose."""
+    """A layer's number, the name of a rule that chooses it, or None for the paper's rule."""
     layer = None if text == "auto" else number(text)
-    if isinstance(layer, str) and layer != "random":
-        raise BadParameter(f"{text!r} is neither auto, random nor a number", param_hint="--layer")
+    if isinstance(layer, str) and layer not in RULE_NAMES:
+        raise BadParameter(
+            f"{text!r} is neither auto, a number, nor one of {', '.join(RULE_NAMES)}",
+            param_hint="--layer",
+        )
     return layer
 
 

@@ -5,9 +5,7 @@ module's matrices become one (Yao et al. 2024, appendix C.2). Taught in chapters
 """
 
 import hashlib
-import random
 from collections import OrderedDict
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -68,21 +66,13 @@ def _spectrum(W: Tensor) -> Tensor:
     return _spectra[key]
 
 
-def select_layer(
-    model: nn.Module, module: str, top_k: int = 2, reduction: str = "max", expert: Expert = None
-) -> int:
-    """The deepest of the `top_k` layers whose `module` has the largest condition number.
-
-    `reduction` (max, mean or median) joins the condition numbers of the module's matrices into one.
-    Raises ValueError if one of the matrices is singular: an infinite condition number would outbid
-    all others, whatever they say.
-    """
-    check_choice(n_layers(model), top_k, reduction)
-    return chosen_layer(condition_table(model, module, expert), top_k, reduction)
-
-
 def chosen_layer(table: pd.DataFrame, top_k: int = 2, reduction: str = "max") -> int:
-    """What `select_layer` says, from a `condition_table` that is there already."""
+    """The deepest of the `top_k` layers with the largest condition numbers, from a
+    `condition_table`; `reduction` (max, mean or median) joins those of a layer's matrices.
+
+    Raises ValueError if a matrix is singular: an infinite condition number would outbid all others,
+    whatever they say.
+    """
     check_choice(table["layer"].nunique(), top_k, reduction)
     for row in table[np.isinf(table["condition_number"])].itertuples():
         raise ValueError(
@@ -95,25 +85,6 @@ def chosen_layer(table: pd.DataFrame, top_k: int = 2, reduction: str = "max") ->
         .nlargest(top_k, keep="last")
         .index.max()
     )
-
-
-def layer_of(
-    model: nn.Module,
-    module: str,
-    layer: int | str | None,
-    top_k: int,
-    reduction: str,
-    expert: Expert,
-    seed: int,
-) -> int:
-    """The layer that is meant: by condition number if `layer` is None, drawn by `seed` if it is
-    "random", or itself.
-    """
-    if layer is None:
-        return select_layer(model, module, top_k, reduction, expert)
-    if layer == "random":
-        return random.Random(f"layer {seed}").randrange(n_layers(model))
-    return cast(int, layer)  # anything else is refused where the layer is clipped
 
 
 def check_choice(n_layers: int, top_k: int, reduction: str) -> None:

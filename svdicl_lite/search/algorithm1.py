@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from torch import nn
 from tqdm import tqdm
 
-from svdicl_lite.clipping.spectra import layer_of
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.reading import check_choose_by, score_of
@@ -19,6 +18,8 @@ from svdicl_lite.search.cells import Cell, Map, judged
 from svdicl_lite.search.checks import check_cells, check_clip_rates, check_evaluators
 from svdicl_lite.search.journal import Journal
 from svdicl_lite.search.results import SearchResult
+from svdicl_lite.search.rules.question import Question
+from svdicl_lite.search.rules.registry import layer_of
 
 
 def search_clip_rate(
@@ -37,8 +38,9 @@ def search_clip_rate(
     map: Map | None = None,
     choose_by: str = "accuracy",
 ) -> SearchResult:
-    """Algorithm 1. `layer` None lets the condition numbers choose it, "random" lets `seed`. The
-    model is left as it was.
+    """Algorithm 1. `layer` None lets the condition numbers choose it; the name of another rule,
+    such as "gradient" or "random", lets that one (see `search.rules.registry`). The model is left
+    as it was.
 
     Of equal validation scores the earliest rate wins, so a clip must beat the unclipped model to be
     chosen. `method` names what is done at each rate: "svd", or a control of
@@ -50,7 +52,20 @@ def search_clip_rate(
     check_choose_by(choose_by)
     rates = check_clip_rates(clip_rates)
     check_evaluators(model, validation, test)
-    layer = layer_of(model, module, layer, top_k, reduction, expert, seed)
+    question = Question(
+        model,
+        (module,),
+        rates,
+        validation,
+        expert,
+        seed,
+        top_k,
+        reduction,
+        choose_by,
+        journal,
+        map,
+    )
+    layer = layer_of(layer, question)
     cells = [Cell(layer, module, rate, expert, method, seed) for rate in rates]
     check_cells(model, cells)
     work = judged(validation, cells, journal, map)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from svdicl_lite.clipping.controls import dropped
-from svdicl_lite.clipping.spectra import layer_of
 from svdicl_lite.scoring.calibration import batch_bias, calibrate
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.checks import check_evaluators
 from svdicl_lite.search.results import Comparison
+from svdicl_lite.search.rules.question import Question
+from svdicl_lite.search.rules.registry import layer_of
 
 
 def compare(
@@ -85,5 +86,13 @@ def control(
         )
     if method == "calibration":
         return None, calibration(validation, test)
-    layer = layer_of(validation.model, module, layer, top_k, reduction, None, seed)
+    question = Question(
+        validation.model,
+        (module,),
+        validation=validation,
+        seed=seed,
+        top_k=top_k,
+        reduction=reduction,
+    )
+    layer = layer_of(layer, question)
     return layer, compare(validation, test, lambda: dropped(validation.model, layer))
