@@ -13,11 +13,18 @@ from test_gguf import tiny_llama, write_gguf
 from typer.testing import CliRunner
 
 from svdicl_lite.cli.commands import app
+from svdicl_lite.models import smollm2
 from svdicl_lite.models.loading import load_model
-from svdicl_lite.models.quantisation import drawn_tops, noise_table
+from svdicl_lite.models.quantisation import (
+    drawn_top,
+    noise_table,
+    redrawn_conditions,
+    tensors_of,
+)
 from svdicl_lite.search import committed_spectra
 from svdicl_lite.search.committed import Kept, about, outcomes, stale
 from svdicl_lite.search.committed_spectra import check_spectra, compute_spectra, spectra
+from svdicl_lite.search.computed import described, write
 
 TOML = """
 title = "A small one"
@@ -104,8 +111,22 @@ def test_a_matrix_of_one_large_block_has_a_larger_drawn_top_than_the_formula(tmp
     file = write_gguf(tmp_path / "one.gguf", model)
     table = noise_table(model, file).set_index("tensor")
     assert (
-        drawn_tops(file)["blk.0.attn_v.weight"] > 1.5 * table.loc["blk.0.attn_v.weight"].noise_high
+        drawn_top(tensors_of(file)["blk.0.attn_v.weight"])
+        > 1.5 * table.loc["blk.0.attn_v.weight"].noise_high
     )
+
+
+def test_one_more_rounding_moves_a_singular_value_by_no_more_than_its_own_largest(file):
+    """Weyl: so the condition number of each draw lies between two bounds, and draws differ."""
+    for name in ("blk.0.attn_q.weight", "blk.1.ffn_up.weight"):
+        tensor = tensors_of(file)[name]
+        S = np.linalg.svd(dequantize(tensor.data, tensor.tensor_type), compute_uv=False)
+        found = redrawn_conditions(tensor, draws=3)
+        for draw, condition in enumerate(found, start=1):
+            top = drawn_top(tensor, draw)
+            assert (S[0] - top) / (S[-1] + top) < condition
+            assert S[-1] <= top or condition < (S[0] + top) / (S[-1] - top)
+        assert len(set(found)) == 3 and redrawn_conditions(tensor, draws=1) == found[:1]
 
 
 def test_what_is_all_noise_has_no_condition(kept):
@@ -118,9 +139,14 @@ def test_what_is_all_noise_has_no_condition(kept):
 def test_a_check_finds_some_of_them_again_and_refuses_others(kept, copied, file, monkeypatch):
     found = check_spectra(kept, 3, seed=1)
     assert len(found) == 3 and found["largest"].max() < 1e-6
-    values = [S * 1.001 for S in spectra(copied.path)["singular_values"]]
+    S_before = spectra(copied.path)["singular_values"]
+    values = [S * 1.001 for S in S_before]
     changed(copied, monkeypatch, singular_values=values)
     with pytest.raises(ValueError, match="a singular value computed again differs by 0.001 of"):
+        check_spectra(copied, seed=0)
+    other = [list(np.array(found) * 1.01) for found in spectra(copied.path)["redrawn"]]
+    changed(copied, monkeypatch, singular_values=S_before, redrawn=other)
+    with pytest.raises(ValueError, match="differs by 0.0099 of itself"):
         check_spectra(copied, seed=0)
     changed(copied, monkeypatch, noise=1.0)
     with pytest.raises(ValueError, match="the file's rounding is another"):
@@ -174,3 +200,14 @@ def test_the_command_computes_what_is_missing_and_checks_what_is_there(cache, fi
     result = CliRunner().invoke(app, [*command, "--check", "2", "--seed", "3", "--json"])
     (found,) = json.loads(result.stdout)["experiments"]
     assert found["status"] == "2 spectra again" and found["largest"] < 1e-6
+
+
+def test_where_the_model_is_not_here_a_check_says_so_and_fetches_nothing(tmp_path, monkeypatch):
+    kept = Kept.read(written(tmp_path, smollm2.NAME))
+    row = {"layer": 0, "singular_values": np.ones(2, dtype=np.float32)}
+    write(kept.outcomes, [row], described(kept, "weights", 0), "singular_values")
+    monkeypatch.setattr(smollm2, "is_here", lambda: False)
+    monkeypatch.setattr(smollm2, "folder", lambda: pytest.fail("fetched"))
+    result = CliRunner().invoke(app, ["experiment", str(kept.path), "--check", "1", "--json"])
+    (found,) = json.loads(result.stdout)["experiments"]
+    assert found["status"] == "its model or texts are not here"

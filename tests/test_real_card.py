@@ -19,7 +19,7 @@ import real_rounding
 import real_spectra
 import verdicts
 
-from svdicl_lite.clipping.spectra import condition_table, select_layer
+from svdicl_lite.clipping.spectra import chosen_layer, condition_table
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.search.committed import Kept, outcomes
 from svdicl_lite.search.committed_spectra import compute_spectra, spectra
@@ -129,7 +129,8 @@ def four_bits(tmp_path_factory):
     folder = tmp_path_factory.mktemp("experiments")
     file = write_gguf(folder / "tiny.gguf")
     path = folder / "smollm2_spectra.toml"
-    said = TOML.replace("There are singular values.", STATED.replace("\n", "\\n"))
+    stated = f"{STATED}H4. A fourth.\n".replace("\n", "\\n")
+    said = TOML.replace("There are singular values.", stated)
     path.write_text(said.replace("{model}", json.dumps(str(file))))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SVDICL_CACHE", str(folder / "cache"))
@@ -145,26 +146,42 @@ def test_the_card_of_the_spectra_has_each_matrix_and_its_figure(four_bits, tmp_p
     for row in live.itertuples():
         assert f"| {row.layer} | {row.role} | {row.sigma_max:.1f} |" in text
     assert (tmp_path / "smollm2_conditions.png").is_file()
-    assert text.count("**H") == 3 and ":alt: Largest condition number" in text
+    assert text.count("**H") == 4 and ":alt: Largest condition number" in text
 
 
 def test_the_rule_picks_what_the_model_itself_would_have_it_pick(four_bits):
     folder, model = four_bits
     table = spectra(folder / "smollm2_spectra.toml")
     for module in ("attn", "mlp"):
-        assert real_spectra.picked(table, module, "condition_number") == select_layer(model, module)
+        assert real_spectra.picked(table, module, "condition_number") == chosen_layer(
+            condition_table(model, module)
+        )
 
 
 def test_each_verdict_of_the_spectra_can_come_out_either_way(four_bits):
     table = spectra(four_bits[0] / "smollm2_spectra.toml")
     table["below"] = 0.0
     table["sigma_min"] = table["noise_high"] / 20
-    table["condition_number"] = table["floored"] = 2.0
-    found = real_spectra.verdicts(table)
-    assert [holds for holds, _ in found.values()] == [True, True, False]
+    assert [holds for holds, _ in real_spectra.verdicts(table).values()][:2] == [True, True]
     table["sigma_min"] = table["noise_high"] / 5
     table.loc[table["role"] == "up", "below"] = 0.1
-    assert [holds for holds, _ in real_spectra.verdicts(table).values()] == [False, False, False]
+    assert [holds for holds, _ in real_spectra.verdicts(table).values()][:2] == [False, False]
+
+
+@pytest.mark.parametrize("layer, expected", [(1, True), (0, False)])
+def test_the_third_and_fourth_follow_from_what_the_rule_picks(four_bits, layer, expected):
+    """Layer 0 is worst conditioned as it is; attention, with the floor or rounded again, in
+    `layer`. Of two layers the deeper of two would always be the last, so one is taken here.
+    """
+    table = spectra(four_bits[0] / "smollm2_spectra.toml")
+    attn = table["role"].isin(["q", "k", "v", "o"])
+    largest = lambda worst: np.where(table["layer"] == np.where(attn, worst, 0), 9.0, 2.0)
+    table["condition_number"], table["floored"] = largest(0), largest(layer)
+    table["redrawn"] = [[value] * 10 for value in largest(layer)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(real_spectra, "chosen_layer", lambda of: chosen_layer(of, top_k=1))
+        found = real_spectra.verdicts(table)
+    assert found["H3"][0] == found["H4"][0] == expected
 
 
 def test_the_figures_of_the_rounding_are_those_of_the_file_with_their_verdicts():

@@ -2,6 +2,7 @@
 card from `experiments/smollm2_spectra`.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -39,6 +40,7 @@ def four_bits(experiments: Path, folder: Path) -> str:
         "The paper's rule takes the deeper of the two layers whose module has the largest"
         " condition number:",
         markdown_table(rule(table)),
+        redrawn(table),
         *stated_and_found(path, verdicts(table)),
     ]
     return "\n\n".join(parts)
@@ -133,6 +135,26 @@ def picked(table: pd.DataFrame, module: str, column: str) -> int:
     return chosen_layer(of_module.assign(condition_number=of_module[column]))
 
 
+def redrawn_picks(table: pd.DataFrame, module: str) -> list[int]:
+    """The layer that the rule picks with one more rounding, for each that was drawn."""
+    columns = zip(*table["redrawn"])
+    return [picked(table.assign(again=again), module, "again") for again in columns]
+
+
+def redrawn(table: pd.DataFrame) -> str:
+    """What the rule picks if the weights are rounded once more."""
+    rows = []
+    for module in ("attn", "mlp"):
+        picks = Counter(redrawn_picks(table, module))
+        layers = ", ".join(f"{layer} ({times})" for layer, times in picks.most_common())
+        rows.append({"module": module, "layers picked, and how often": layers})
+    draws = len(table["redrawn"].iloc[0])
+    return (
+        "What it picks if the stored weights are rounded once more, with errors of the same size,"
+        f" drawn {draws} times, and no floor:\n\n{markdown_table(rows)}"
+    )
+
+
 def verdicts(table: pd.DataFrame) -> dict[str, tuple[bool, str]]:
     """Of each hypothesis in smollm2_spectra.toml whether it holds, and the figures."""
     shares = square(table)["sigma_min"] / square(table)["noise_high"]
@@ -143,6 +165,9 @@ def verdicts(table: pd.DataFrame) -> dict[str, tuple[bool, str]]:
         for module in ("attn", "mlp")
     }
     (attn, attn_floored), (one, one_floored) = picks["attn"], picks["mlp"]
+    again = {module: redrawn_picks(table, module) for module in ("attn", "mlp")}
+    others, same = sum(layer != attn for layer in again["attn"]), again["mlp"].count(one)
+    draws = len(again["attn"])
     return {
         "H1": (
             bool((shares < 0.1).all()),
@@ -156,6 +181,11 @@ def verdicts(table: pd.DataFrame) -> dict[str, tuple[bool, str]]:
             attn != attn_floored and one == one_floored,
             f"ATTN: layer {attn} without the floor and {attn_floored} with it; MLP: {one} and"
             f" {one_floored}.",
+        ),
+        "H4": (
+            others >= draws / 2 and same >= 0.9 * draws,
+            f"ATTN: another layer than {attn} in {others} of {draws} draws; MLP: layer {one} in"
+            f" {same} of them.",
         ),
     }
 

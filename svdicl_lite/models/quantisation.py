@@ -9,6 +9,7 @@ model, a condition number made from them included. Taught in chapter 14.
 """
 
 import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -99,26 +100,45 @@ def noise_table(model, file: str | Path) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def drawn_tops(file: str | Path, seed: int = 0) -> dict[str, float]:
-    """The largest singular value of a rounding drawn by `seed`, by the name of the matrix.
+def drawn_top(tensor, seed: int = 0) -> float:
+    """The largest singular value of a rounding of this tensor of a GGUF file, drawn by `seed`.
 
     Every error is uniform within its own block's step, where `noise_floor` takes one deviation for
     all of the matrix: the two differ where steps do.
     """
+    E = _drawn_rounding(tensor, seed)
+    gram = E @ E.T if E.shape[0] < E.shape[1] else E.T @ E
+    return math.sqrt(np.linalg.eigvalsh(gram)[-1])
+
+
+def redrawn_conditions(tensor, draws: int = 10, seed: int = 0) -> list[float]:
+    """The condition numbers of what the tensor stores, with one more rounding drawn and added, for
+    each of `draws`: what another rounding of the same size might have left.
+    """
+    from gguf import dequantize
+
+    W = dequantize(tensor.data, tensor.tensor_type).astype(np.float64)
+    found = []
+    for draw in range(1, draws + 1):
+        S = np.linalg.svd(W + _drawn_rounding(tensor, seed + draw), compute_uv=False)
+        found.append(float(S[0] / S[-1]))
+    return found
+
+
+def tensors_of(file: str | Path) -> dict:
+    """The tensors of a GGUF file by their names, as the gguf package reads them."""
     from gguf import GGUFReader
 
-    tops, rng = {}, np.random.default_rng(seed)
-    for tensor in GGUFReader(file).tensors:
-        stem, _, name, *_ = [*tensor.name.split("."), "", ""]
-        if stem != "blk" or name not in ROLES:
-            continue
-        n, m = (int(side) for side in tensor.shape)
-        steps = _steps(tensor, tensor.tensor_type.name)
-        errors = rng.uniform(-0.5, 0.5, (len(steps), m * n // len(steps))) * steps[:, None]
-        E = errors.reshape(m, n)
-        gram = E @ E.T if m < n else E.T @ E
-        tops[tensor.name] = math.sqrt(np.linalg.eigvalsh(gram)[-1])
-    return tops
+    return {tensor.name: tensor for tensor in GGUFReader(file).tensors}
+
+
+def _drawn_rounding(tensor, seed: int) -> np.ndarray:
+    """(m, n) errors, each uniform within the step of its block."""
+    n, m = (int(side) for side in tensor.shape)
+    steps = _steps(tensor, tensor.tensor_type.name)
+    rng = np.random.default_rng([seed, zlib.crc32(tensor.name.encode())])
+    errors = rng.uniform(-0.5, 0.5, (len(steps), m * n // len(steps)))
+    return (errors * steps[:, None]).reshape(m, n)
 
 
 def _deviation(tensor, kind: str) -> float:
