@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from svdicl_lite.classroom import grade
+from svdicl_lite.classroom.by_hand import without
 from svdicl_lite.classroom.flags import flags
 from svdicl_lite.classroom.marker import Marker
 from svdicl_lite.classroom.submissions import find, read
@@ -183,6 +184,18 @@ def test_slips_get_a_word_that_helps(marker):
     assert "precision" not in words
     _, errors = said(marker, q3="def squares(x):\n    return (x")
     assert errors == ["cell 6 ended with a SyntaxError: incomplete input in line 2"]
+
+
+def test_by_hand_means_without_the_library():
+    from textwrap import dedent as imported
+
+    before = imported("  x")
+    with without(["textwrap", "this_is_not_imported"]):
+        with pytest.raises(RuntimeError, match="write it by hand"):
+            imported("  x")
+        with pytest.raises(ImportError):
+            import this_is_not_imported  # noqa: F401
+    assert imported("  x") == before == "x"
 
 
 @pytest.mark.parametrize(
