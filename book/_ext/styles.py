@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 import tinycss2
+from icons import with_cut_fonts
 
 SHEET = "_static/styles/book-in-one.css"
 LINK = re.compile(
@@ -90,6 +91,7 @@ def join(app, exception):
     style = f"/* joined from {' '.join(files)} */\n" + "".join(
         sheet(folder, file, names) for file in files
     )
+    style = with_cut_fonts(style, folder / "_static/vendor/fontawesome/webfonts")
     (folder / SHEET).write_text(style)
     version = hashlib.sha256(style.encode()).hexdigest()[:8]
     for page, text in pages.items():

@@ -1,0 +1,58 @@
+"""The few icons that pages use, as a font of a few kB written into the one style sheet.
+
+The theme brings a script that draws icons, and a font of all of them: 541 kB and 156 kB, for
+some twenty signs. The script is left out (`book/_templates/layout.html`), and of the font stays
+what the book's style sheet names.
+"""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import tinycss2
+from fontTools import subset
+from fontTools.ttLib import TTFont
+
+PRIVATE = range(0xE000, 0xF900)  # where Font Awesome has its signs
+FACE = re.compile(r"@font-face\s*\{[^}]*?font-family:\s*Font\s?Awesome[^}]*\}", re.IGNORECASE)
+SOURCE = re.compile(r"src:.*?url\(['\"]?[^)'\"]*?([\w-]+)\.(?:woff2|ttf)['\"]?\)[^;}]*", re.DOTALL)
+
+
+def signs(style: str) -> set[int]:
+    """The code points in the private area that a style sheet writes, as themselves or escaped."""
+    tokens = tinycss2.parse_component_value_list(style)
+    said, waiting = set(), list(tokens)
+    while waiting:
+        token = waiting.pop()
+        if token.type == "string":
+            said |= {ord(letter) for letter in token.value if ord(letter) in PRIVATE}
+        waiting += getattr(token, "content", None) or getattr(token, "arguments", None) or []
+    return said
+
+
+def cut(font: Path, wanted: set[int]) -> str:
+    """A font with the wanted signs only, as a data address."""
+    options = subset.Options(hinting=False, layout_features=[], notdef_outline=True)
+    made = TTFont(font)
+    cutter = subset.Subsetter(options)
+    cutter.populate(unicodes=wanted)
+    cutter.subset(made)
+    made.flavor = "woff"
+    file = io.BytesIO()
+    made.save(file)
+    return f"data:font/woff;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def with_cut_fonts(style: str, fonts: Path) -> str:
+    """A style sheet whose Font Awesome faces hold the signs that it writes, and nothing else."""
+    wanted = signs(FACE.sub("", style))
+
+    def face(rule: re.Match) -> str:
+        name = SOURCE.search(rule[0])
+        if not name:
+            return rule[0]
+        address = cut(fonts / f"{name[1]}.ttf", wanted)
+        return SOURCE.sub(lambda _: f'src: url("{address}") format("woff")', rule[0])
+
+    return FACE.sub(face, style)
