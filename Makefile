@@ -13,7 +13,7 @@ CHAPTERS := $(wildcard chapters/*.md)
 EXECUTED := $(CHAPTERS:%.md=$(SITE)/%.ipynb)
 MODULE := $(shell find svdicl_lite -type f -not -name '*.pyc')
 ROOMS := $(shell find svdicl_lite -type d -not -name __pycache__)
-PAGES := _config.yml _toc.yml $(shell find book -type f -not -name '*.pyc')
+PAGES := _config.yml _toc.yml CITATION.cff $(shell find book -type f -not -name '*.pyc')
 DEPENDENCIES := _build/dependencies.mk
 KEPT := $(wildcard experiments/*.parquet)
 
