@@ -10,7 +10,17 @@ from inspect import cleandoc
 
 import typer
 
-from svdicl_lite.cli import clip, compare, condition, experiment, grade, greedy, search, sweep
+from svdicl_lite.cli import (
+    clip,
+    compare,
+    condition,
+    doctor,
+    experiment,
+    grade,
+    greedy,
+    search,
+    sweep,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -34,6 +44,7 @@ for file, command in (
     (greedy, greedy.greedy),
     (clip, clip.clip),
     (compare, compare.compare),
+    (doctor, doctor.doctor),
     (experiment, experiment.experiment),
     (grade, grade.grade),
 ):
