@@ -16,7 +16,7 @@ VERDICTS = {
     *("Holds", "Reproduced", "Reproduced in part", "Differs", "Corrected", "Not tested"),
     *("New", "Confirmed", "Tested"),
 }
-GLUED = re.findall(r"\{glue:text\}`/chapters/(\w+)\.ipynb::(\w+)`", PAGE)
+GLUED = re.findall(r"\{glue:text\}`/chapters/(\w+)\.ipynb::(\w+):s`", PAGE)
 
 
 def glued_names(chapter: str) -> list[str]:
