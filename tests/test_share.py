@@ -120,6 +120,7 @@ def test_buttons_come_from_one_value_and_without_it_there_are_none():
     assert not any(configured("").values()) and "repository_url" not in configured("")
     options = configured("https://git.example/us/book/")
     assert options["repository_url"] == "https://git.example/us/book"
+    assert options["repository_branch"] == "main"
     assert all(options[button] for button in repository.BUTTONS) and options["launch_buttons"]
 
 

@@ -20,6 +20,7 @@ def _offer(app, config):
     options.update(dict.fromkeys(BUTTONS, bool(address)))
     if address:
         options["repository_url"] = address
+        options["repository_branch"] = "main"  # Jupyter Book would say master
         options["launch_buttons"] = {
             "binderhub_url": "https://mybinder.org",
             "notebook_interface": "jupyterlab",
