@@ -53,7 +53,9 @@ def test_auto_means_the_cpu_and_float32_where_there_is_no_gpu(experiment, monkey
 
 
 def test_a_model_in_bfloat16_is_the_librarys_own_its_positions_unrounded(tokenizer, tmp_path):
-    families.build("llama").save_pretrained(tmp_path)
+    model = families.build("llama")
+    model.resize_token_embeddings(len(tokenizer))  # as many as the tokenizer has
+    model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16)
     ours, _ = Experiment(str(tmp_path), "sentiment", dtype="bfloat16").load()
