@@ -133,9 +133,6 @@ def bound(source: str, imports: bool = True) -> list[str]:
         elif isinstance(node, (ast.Import, ast.ImportFrom)) and imports:
             names += [alias.asname or alias.name.split(".")[0] for alias in node.names]
         else:
-            names += [part.id for part in ast.walk(node) if _stored(part)]
+            parts = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+            names += [part.id for part in parts if isinstance(part.ctx, ast.Store)]
     return names
-
-
-def _stored(node):
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)

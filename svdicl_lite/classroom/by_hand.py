@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FunctionType
+from typing import Any
 
 
 def _refused(*args, **kwargs):
@@ -24,7 +25,8 @@ def without(modules: list[str]) -> Iterator[None]:
                 with suppress(ValueError):  # one with a closure stays as it is
                     code, value.__code__ = value.__code__, _refused.__code__
                     saved.append((value, code))
-    sys.modules |= dict.fromkeys(absent)
+    loaded: dict[str, Any] = sys.modules  # None: an import of it is refused
+    loaded |= dict.fromkeys(absent)
     try:
         yield
     finally:

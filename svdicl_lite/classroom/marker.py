@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from svdicl_lite.classroom import sandbox
 from svdicl_lite.classroom.assignment import Assignment
@@ -56,15 +57,17 @@ class Marker:
             stderr=self.log,
             start_new_session=True,
         )
+        self.orders: Any = self.process.stdin
+        self.answers: Any = self.process.stdout
 
     def mark(self, notebook: dict, limits: dict, seconds: float) -> dict:
         """The result of one notebook; an accident of the marker is one, too."""
         order = {"notebook": notebook, "limits": limits, "seconds": seconds}
         start = time.monotonic()
         try:
-            self.process.stdin.write(json.dumps(order).encode() + b"\n")
-            self.process.stdin.flush()
-            found = json.loads(self.process.stdout.readline())
+            self.orders.write(json.dumps(order).encode() + b"\n")
+            self.orders.flush()
+            found = json.loads(self.answers.readline())
         except (OSError, ValueError):
             self.log.seek(0)
             last = self.log.read().decode(errors="replace").strip().rpartition("\n")[2]
@@ -74,14 +77,14 @@ class Marker:
     def close(self) -> None:
         """Ends the process."""
         with contextlib.suppress(OSError):
-            self.process.stdin.close()
+            self.orders.close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        self.process.stdout.close()
+        self.answers.close()
         self.log.close()
 
     def __enter__(self):
@@ -93,7 +96,7 @@ class Marker:
 
 def stopped(reason: str) -> dict:
     """The result of a submission that could not be marked to its end."""
-    empty = {name: [] for name in ("flags", "stopped", "errors", "have")}
+    empty: dict[str, list[str]] = {name: [] for name in ("flags", "stopped", "errors", "have")}
     return {"status": "stopped", "reason": reason, "questions": {}, **empty}
 
 

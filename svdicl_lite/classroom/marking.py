@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+from typing import Any
 
 from svdicl_lite.classroom.assignment import Assignment, bound
 from svdicl_lite.classroom.codec import Broken, Late
@@ -46,9 +47,15 @@ class Marking:
         self.seconds, self.end_time = seconds, time.monotonic() + seconds
         self.cells = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
         self.cells = ["".join(source) for source in self.cells]
-        self.done, self.taken_out, self.errors, self.stopped = [], set(), {}, []
-        self.outcomes = {}  # (question, position of a test) → None if passed, or why not
-        self.learner, self.have = None, []
+        self.done: list[Any] = []
+        self.taken_out: set[Any] = set()
+        self.errors: dict[Any, Any] = {}
+        self.stopped: list[Any] = []
+        self.outcomes: dict[
+            Any, Any
+        ] = {}  # (question, position of a test) → None if passed, or why not
+        self.learner: Any = None
+        self.have: list[str] = []
 
     def run(self) -> dict:
         """status, reason, questions, flags, stopped, errors, have (what the sandbox had)."""

@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from itertools import count
 from types import SimpleNamespace
+from typing import Any
 
 from svdicl_lite.classroom.codec import Broken, Decoder, Encoder, receive, send
 from svdicl_lite.classroom.models_across import apply_model, build_model, describe_model
@@ -60,8 +61,8 @@ class Mirror:
 
     def send(self, message: dict, **values) -> None:
         """Sends a message; `values` are encoded, and everything live that changed goes along."""
-        encoder = Encoder(lambda value: self._special(value, encoder))
-        self.new = []
+        encoder: Encoder = Encoder(lambda value: self._special(value, encoder))
+        self.new: list[Any] = []
         body = {name: encoder.tree(value) for name, value in values.items()}
         changed = self._changed(encoder)
         send(self.pipe, {**message, "new": self.new + changed, "values": body}, encoder.blobs)
@@ -183,7 +184,7 @@ class Mirror:
     def receive(self, end: float = float("inf")) -> tuple[dict, dict]:
         """The next message and its values, after what is live was brought into step."""
         message, blobs = receive(self.pipe, end)
-        decoder = Decoder(blobs, lambda tag, content: self._come(tag, content, decoder))
+        decoder: Decoder = Decoder(blobs, lambda tag, content: self._come(tag, content, decoder))
         try:
             for entry in message.get("new", []):
                 self._step(entry["number"], entry["kind"], entry["content"], decoder)

@@ -5,6 +5,7 @@ they use, and nothing that marks. The checks are run elsewhere, by the marker.
 import sys
 import types
 from importlib.machinery import ModuleSpec
+from typing import Any
 
 
 class Notebook:
@@ -32,7 +33,8 @@ def test_case(points=None, hidden=False, failure_message=None, success_message=N
 
 def install() -> None:
     """Puts these names in the place of otter, in this process."""
-    module, files = types.ModuleType("otter"), types.ModuleType("otter.test_files")
+    module: Any = types.ModuleType("otter")
+    files: Any = types.ModuleType("otter.test_files")
     module.Notebook, module.test_files, files.test_case = Notebook, files, test_case
     for made in (module, files):  # importlib.util.find_spec asks for it
         made.__spec__ = ModuleSpec(made.__name__, None)

@@ -6,6 +6,7 @@ sheet in its own way, and in a dated copy before each change.
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from svdicl_lite.classroom.tables import keep_backup, number, plain, read_table, write_table
 
@@ -29,7 +30,8 @@ def by_hand(out: Path, questions: list[dict], learners=()) -> dict[tuple[str, st
         return {}
     possible = {q["name"]: q["points"] for q in questions if q["manual"]}
     given, names = {}, {code(key): key for key in learners}
-    for row in read_table(out / SHEET, ("learner", "question", "points")):
+    for read in read_table(out / SHEET, ("learner", "question", "points")):
+        row: dict[str, Any] = dict(read)
         row["learner"] = names.get(row["learner"], row["learner"])
         whose = row["learner"], row["question"]
         if whose in given:
@@ -65,7 +67,9 @@ def line(key: str, question: dict, answer: str, old: dict | None) -> dict:
 
 def changed(old: dict | None, answer: str) -> bool:
     """Whether an answer is another than the one that got its points."""
-    return bool(old) and old["points"] is not None and plain(old.get("answer", "")) != plain(answer)
+    if not old or old["points"] is None:
+        return False
+    return plain(old.get("answer", "")) != plain(answer)
 
 
 def write(out: Path, rows: list[dict], hand: dict, hide_names: bool = False) -> None:

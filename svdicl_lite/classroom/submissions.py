@@ -140,7 +140,8 @@ def _cell(cell):
 
 def short_answers(notebook: dict, questions: list[str]) -> dict[str, str]:
     """Question → what stands between its statement and its end; "" where nothing was written."""
-    sections, inside = [], None
+    sections: list[list[str]] = []
+    inside: list[str] | None = None
     for cell in notebook["cells"]:
         if "<!-- END QUESTION -->" in cell["source"]:
             inside = None

@@ -8,6 +8,7 @@ import typer
 from typer import Argument, Option
 
 SHEET = "short_answers.csv"
+LIMITS = ("cell_seconds", "test_seconds", "memory_gb", "file_mb")
 SANDBOX = ("processes", "files", "network")
 SHORT_HELP = "Grade what learners handed in."
 EPILOG = (
@@ -18,14 +19,17 @@ EPILOG = (
 )
 
 
+Submissions = Annotated[
+    Path,
+    Argument(
+        help="Folder of notebooks, zips, or a Canvas or Moodle bulk download, unpacked.",
+        show_default=False,
+    ),
+]
+
+
 def grade(
-    submissions: Annotated[
-        Path,
-        Argument(
-            help="Folder of notebooks, zips, or a Canvas or Moodle bulk download, unpacked.",
-            show_default=False,
-        ),
-    ],
+    submissions: Submissions,
     assignment: Annotated[str, Option(help="Its number, as 01.")],
     out: Annotated[
         Path,
@@ -60,12 +64,7 @@ def grade(
     for Canvas and Moodle, feedback for each learner, and short_answers.csv: fill in its points and
     run the same command again, and they are merged. What has not changed is not run again.
     """
-    limits = {
-        "cell_seconds": cell_seconds,
-        "test_seconds": test_seconds,
-        "memory_gb": memory_gb,
-        "file_mb": file_mb,
-    }
+    limits = dict(zip(LIMITS, (cell_seconds, test_seconds, memory_gb, file_mb)))
     try:
         options = {"seconds": seconds, "jobs": jobs, "again": tuple(again or ())}
         told = {"reveal": reveal, "hide_names": hide_names}

@@ -79,9 +79,10 @@ def attend(
             assert attention_mask is not None
             return _attend_apart(query, key, value, attention_mask, prefix, scaling), None
         key, value = prefix.concatenated(key, value)
-    return sdpa_attention_forward(
+    output, weights = sdpa_attention_forward(
         module, query, key, value, attention_mask, scaling=scaling, **kwargs
     )
+    return output, weights
 
 
 def _is_plain(
