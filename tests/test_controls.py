@@ -218,7 +218,7 @@ def test_an_unknown_method_is_refused():
         ValueError,
         match=(
             "method is 'lottery', but must be one of svd, random-subspace, smallest, scale,"
-            " magnitude, drop"
+            " magnitude, drop, whitened, asvd, gavish-donoho"
         ),
     ):
         how_of("lottery")

@@ -62,14 +62,18 @@ MaxLoss = Annotated[
     Option(help="How much accuracy the guard may lose, in [0, 1].", show_default="0.02"),
 ]
 Rates = Annotated[
-    str, Option(help="Candidates ξ in order, the first 0; default is the paper's list.")
+    str,
+    Option(
+        help="Candidates ξ in order, the first 0; default is the paper's list. For search also"
+        " auto: each matrix cut at its noise (Gavish and Donoho)."
+    ),
 ]
 Method = Annotated[
     str,
     Option(
         help=(
-            "svd, or a control: random-subspace, smallest, scale, magnitude, drop; for search"
-            " drop-block and calibration too."
+            "svd, or a control: random-subspace, smallest, scale, magnitude, drop; or another"
+            " clip: whitened, asvd, gavish-donoho; for search drop-block and calibration too."
         )
     ),
 ]

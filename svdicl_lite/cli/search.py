@@ -1,7 +1,7 @@
 """`svdicl search`: choose on validation, judge on test."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from svdicl_lite.cli.parameters import (
     N_SETS,
@@ -95,7 +95,7 @@ def search(
     asked = _Asked(
         place={"module": module, "layer": layer_of(layer), "top_k": top_k, "reduction": reduction},
         how={"method": method, "seed": seed},
-        rates=rates_of(clip_rates),
+        rates="auto" if clip_rates == "auto" else rates_of(clip_rates),
         expert=number(expert),
         choose_by=choose_by,
     )
@@ -115,7 +115,7 @@ class _Asked:
 
     place: dict[str, Any]
     how: dict[str, Any]
-    rates: tuple[float, ...]
+    rates: tuple[float, ...] | Literal["auto"]
     expert: int | str | None
     choose_by: str
 

@@ -44,6 +44,7 @@ class Clip:
     The matrices of the module are clipped together, each to its own rank r = (1 − ξ) min(m, n)
     (paper, section 2). `expert` keeps to one expert of a mixture. `how` makes the new matrix (m,
     n), float64, of the factors of the old one and a rank; anything but `SVD.truncate` is a control.
+    `factor` makes those factors, in the place of the SVD (see `clipping.whitened`).
     Raises ValueError for a matrix with NaN or infinity, and what `matrices` raises.
     """
 
@@ -54,11 +55,12 @@ class Clip:
         module: str,
         expert: Expert = None,
         how: Callable[[SVD, int], Tensor] = SVD.truncate,
+        factor: Callable[[list[Matrix]], list[SVD]] | None = None,
     ):
         self.model = model
         self.how = how
         self.matrices = matrices(model, layer, module, expert)
-        self.factors = _factor(self.matrices)
+        self.factors = (factor or factor_all)(self.matrices)
         self._holders: dict[Matrix, Any] = {
             matrix: model.get_submodule(matrix.name) for matrix in self.matrices
         }
@@ -160,7 +162,8 @@ def _thin_layers(factors: SVD, rank: int, holder: Any) -> ThinLinear:
     return thin
 
 
-def _factor(found: list[Matrix]) -> list[SVD]:
+def factor_all(found: list[Matrix]) -> list[SVD]:
+    """The SVD of each matrix. Raises ValueError, with its name, for one that cannot be factored."""
     for matrix in found:
         try:
             check_finite(matrix.weight)

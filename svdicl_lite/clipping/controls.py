@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from svdicl_lite.clipping.matrices import n_layers
+from svdicl_lite.clipping.ranks import only_gavish_donoho
 from svdicl_lite.clipping.svd import SVD
 
 How = Callable[[SVD, int], Tensor]
@@ -115,13 +116,29 @@ CONTROLS = {
 """The methods that a search can take, the clip among them."""
 
 
+CLIPS = {
+    "whitened": Control(
+        lambda seed: SVD.truncate, "the r components that matter most on the demonstrations"
+    ),
+    "asvd": Control(
+        lambda seed: SVD.truncate, "the r largest components, columns weighted by their inputs"
+    ),
+    "gavish-donoho": Control(
+        lambda seed: only_gavish_donoho, "each matrix cut at its noise, whatever the rank"
+    ),
+}
+"""Other clips that a search can take. The first two differ from "svd" in their factors, which
+`clipping.whitened` makes of the inputs."""
+
+
 def how_of(method: str, seed: int = 0) -> How:
-    """The `How` of this name in `CONTROLS`; `seed` decides what is random. Raises ValueError for
-    another name.
+    """The `How` of this name in `CONTROLS` or `CLIPS`; `seed` decides what is random. Raises
+    ValueError for another name.
     """
-    if method not in CONTROLS:
-        raise ValueError(f"method is {method!r}, but must be one of {', '.join(CONTROLS)}")
-    return CONTROLS[method].of_seed(seed)
+    known = CONTROLS | CLIPS
+    if method not in known:
+        raise ValueError(f"method is {method!r}, but must be one of {', '.join(known)}")
+    return known[method].of_seed(seed)
 
 
 @contextmanager

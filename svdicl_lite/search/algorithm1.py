@@ -7,6 +7,7 @@ of a module's matrices become one. Taught in chapter 07.
 """
 
 from collections.abc import Iterable
+from typing import Literal
 
 from torch import nn
 from tqdm import tqdm
@@ -14,8 +15,10 @@ from tqdm import tqdm
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.reading import check_choose_by, score_of
+from svdicl_lite.search.auto import auto_cells
 from svdicl_lite.search.cells import Cell, Map, judged
 from svdicl_lite.search.checks import check_cells, check_clip_rates, check_evaluators
+from svdicl_lite.search.demonstrations import check_same_demonstrations
 from svdicl_lite.search.journal import Journal
 from svdicl_lite.search.results import SearchResult
 from svdicl_lite.search.rules.question import Question
@@ -30,7 +33,7 @@ def search_clip_rate(
     layer: int | str | None = None,
     top_k: int = 2,
     reduction: str = "max",
-    clip_rates: Iterable[float] = CLIP_RATES,
+    clip_rates: Iterable[float] | Literal["auto"] = CLIP_RATES,
     expert: int | str | None = None,
     method: str = "svd",
     seed: int = 0,
@@ -38,36 +41,23 @@ def search_clip_rate(
     map: Map | None = None,
     choose_by: str = "accuracy",
 ) -> SearchResult:
-    """Algorithm 1. `layer` None lets the condition numbers choose it; the name of another rule,
-    such as "gradient" or "random", lets that one (see `search.rules.registry`). The model is left
-    as it was.
+    """Algorithm 1. `layer` None lets the condition numbers choose it, the name of another rule
+    (`search.rules.registry`) that one. The model is left as it was.
 
     Of equal validation scores the earliest rate wins, so a clip must beat the unclipped model to be
     chosen. `method` names what is done at each rate: "svd", or a control of
-    `svdicl_lite.clipping.controls`, random ones drawn by `seed`. `journal` keeps what is finished,
-    `map` shares the work out (see `cells.judged`). `choose_by` is the validation score: accuracy,
-    as in the paper, or calibrated accuracy or discrimination, which no lean can move (see
-    `scoring.reading.score_of`).
+    `svdicl_lite.clipping.controls`, random ones drawn by `seed`. `clip_rates` "auto" tries one cut,
+    each matrix at its noise (`search.auto`). `journal` keeps what is finished, `map` shares the
+    work out (see `cells.judged`). `choose_by` is the validation score (`reading.score_of`).
     """
     check_choose_by(choose_by)
-    rates = check_clip_rates(clip_rates)
+    rates = _rates(clip_rates)
     check_evaluators(model, validation, test)
+    check_same_demonstrations(method, validation, test)
     question = Question(
-        model,
-        (module,),
-        rates,
-        validation,
-        expert,
-        seed,
-        top_k,
-        reduction,
-        choose_by,
-        journal,
-        map,
+        model, (module,), rates, validation, expert, seed, top_k, reduction, choose_by, journal, map
     )
-    layer = layer_of(layer, question)
-    cells = [Cell(layer, module, rate, expert, method, seed) for rate in rates]
-    check_cells(model, cells)
+    cells = _cells(question, layer_of(layer, question), method, isinstance(clip_rates, str))
     work = judged(validation, cells, journal, map)
     bar = tqdm(work, "validation", len(cells), unit="rate", disable=None)
     outcomes = [outcome for _, outcome in bar]
@@ -85,3 +75,23 @@ def search_clip_rate(
         chosen_cell=cells[best],
         choose_by=choose_by,
     )
+
+
+def _cells(question: Question, layer: int, method: str, auto: bool) -> list[Cell]:
+    """What is tried in the layer, no clip first."""
+    model, (module,), expert = question.model, question.modules, question.expert
+    if auto:
+        return auto_cells(model, layer, module, expert, method)
+    seed = question.seed
+    cells = [Cell(layer, module, rate, expert, method, seed) for rate in question.clip_rates]
+    check_cells(model, cells)
+    return cells
+
+
+def _rates(clip_rates: Iterable[float] | Literal["auto"]) -> tuple[float, ...]:
+    """Those of which a rule may think."""
+    if not isinstance(clip_rates, str):
+        return check_clip_rates(clip_rates)
+    if clip_rates != "auto":
+        raise ValueError(f"clip_rates is {clip_rates!r}, but must be 'auto' or a list of numbers")
+    return CLIP_RATES

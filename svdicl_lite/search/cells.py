@@ -17,8 +17,10 @@ from torch import nn
 
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.controls import how_of
+from svdicl_lite.clipping.whitened import OF_INPUTS, factors_of_inputs
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.search.demonstrations import demonstration_tokens
 from svdicl_lite.search.experiment import Experiment, digests, evaluator_by
 from svdicl_lite.search.journal import Journal, Scores
 
@@ -42,9 +44,16 @@ class Cell:
         """What one `Clip` serves: all but the rate."""
         return self.layer, self.module, self.expert, self.method, self.seed
 
-    def clip(self, model: nn.Module) -> Clip:
-        """The `Clip` of this place, factored once for all rates."""
-        return Clip(model, self.layer, self.module, self.expert, how_of(self.method, self.seed))
+    def clip(self, model: nn.Module, evaluator: ICLEvaluator | None = None) -> Clip:
+        """The `Clip` of this place, factored once for all rates. A method that fits inputs reads
+        the demonstrations of `evaluator`.
+        """
+        factor = None
+        if self.method in OF_INPUTS:
+            shown = [] if evaluator is None else demonstration_tokens(evaluator)
+            factor = partial(factors_of_inputs, model, self.method, shown)
+        how = how_of(self.method, self.seed)
+        return Clip(model, self.layer, self.module, self.expert, how, factor)
 
 
 def judged(
@@ -96,10 +105,10 @@ def _here(evaluator: ICLEvaluator, layers: list[list[Cell]]) -> Iterator[Scores]
         for place, same_place in groupby(cells, key=lambda cell: cell.place):
             clip = None
             for cell in same_place:
-                clip = clip or cell.clip(evaluator.model)
+                clip = clip or cell.clip(evaluator.model, evaluator)
                 left = (place, clip.ranks(cell.clip_rate)) if cell.clip_rate else "all"
                 if left not in known:
-                    with clip.at(cell.clip_rate, factored=cell.method == "svd"):
+                    with clip.at(cell.clip_rate, factored=cell.method in ("svd", *OF_INPUTS)):
                         known[left] = judge(cell.module).scores
                 yield known[left]
 

@@ -147,7 +147,7 @@ def _some_again(
         continuations=[prompts.continuations[i] for i in index],
         labels=[prompts.labels[i] for i in index],
     )
-    with cell.clip(evaluator.model).at(cell.clip_rate):
+    with cell.clip(evaluator.model, evaluator).at(cell.clip_rate):
         return plain_scores(evaluator.model, few), index
 
 
