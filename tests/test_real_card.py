@@ -21,6 +21,7 @@ import verdicts
 
 from svdicl_lite.clipping.spectra import chosen_layer, condition_table
 from svdicl_lite.models.loading import load_model
+from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.search.committed import Kept, outcomes
 from svdicl_lite.search.committed_spectra import compute_spectra, spectra
 from svdicl_lite.search.computed import described, write
@@ -102,6 +103,19 @@ def test_verdicts_are_what_the_figures_say(tmp_path, reads, lean, expected):
     judged["vitaminc"] = judged["movies"]
     reading_well = judged["movies"].discrimination > 0.55
     assert real_card.verdicts(judged)["H3"][0] != reading_well
+
+
+def test_a_task_on_which_one_answer_is_as_good_is_named(tmp_path):
+    table = outcomes(computed(tmp_path, reads=2.5, lean=0.0))
+    judged = dict(zip(table["task"], table["evaluation"]))
+    reading = {task: judged[task] for task in real_card.POLARITY}
+    assert real_card.under_the_majority(reading).endswith("on every task.")
+    found = judged["movies"]
+    one_answer = np.stack([np.ones(found.n), np.zeros(found.n)], axis=1)
+    collapsed = Evaluation(one_answer, found.labels, found.demonstration_sets)
+    assert "on 1 of 6 tasks: flat." in real_card.under_the_majority({**reading, "flat": collapsed})
+    flat = real_card.verdicts({**judged, "vitaminc": judged["movies"]})["H3"][1]
+    assert flat.endswith("One half lies in 2 of the 3 intervals.")
 
 
 def test_what_was_not_computed_is_said_in_one_line(tmp_path):

@@ -74,6 +74,7 @@ def baselines(experiments: Path) -> str:
             markdown_table([row for row in rows if row]),
             "Further tasks, as near to one of the seven as the last table says:",
             markdown_table([_figures(task, judged, {}) for task in others]),
+            under_the_majority(judged),
             *(stated_and_found(path, verdicts(judged))),
             "How near each task is to the one that it stands for:",
             markdown_table([_nearness(task) for task in (*seven.values(), *others)]),
@@ -97,6 +98,17 @@ def _figures(task: str, judged: dict[str, Evaluation], first: dict[str, str]) ->
         "majority accuracy": f"{found.majority_accuracy:.3f}",
         "n": f"{found.n:,}",
     }
+
+
+def under_the_majority(judged: dict[str, Evaluation]) -> str:
+    """On which tasks one answer to all would have been as good."""
+    under = [task for task, found in judged.items() if found.accuracy <= found.majority_accuracy]
+    if not under:
+        return "Accuracy is above that of always giving the most frequent answer on every task."
+    return (
+        "Accuracy is not above that of always giving the most frequent answer on"
+        f" {len(under)} of {len(judged)} tasks: {', '.join(under)}."
+    )
 
 
 def _nearness(task: str) -> dict[str, str]:
@@ -132,9 +144,17 @@ def verdicts(judged: dict[str, Evaluation]) -> dict[str, tuple[bool, str]]:
         ),
         "H3": (
             all(abs(found.discrimination - 0.5) <= 0.05 for found in pairs.values()),
-            f"Discrimination: {_listed({task: area(found) for task, found in pairs.items()})}.",
+            f"Discrimination: {_listed({task: area(found) for task, found in pairs.items()})}."
+            f" One half lies in {_holding(0.5, pairs)}.",
         ),
     }
+
+
+def _holding(value: float, judged: dict[str, Evaluation]) -> str:
+    """In how many of the intervals of discrimination `value` lies."""
+    intervals = [found.discrimination_over_sets for found in judged.values()]
+    n = sum(interval is None or interval.low <= value <= interval.high for interval in intervals)
+    return f"{n} of the {len(intervals)} intervals"
 
 
 def _listed(values: dict[str, str]) -> str:
