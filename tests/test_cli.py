@@ -531,7 +531,7 @@ def test_a_journal_of_another_search_is_refused(tiny, tmp_path):
         ["search", "--model", "m"],
         ["search", "--model", "m", "--task", "t", "--clip-rates", "0,half"],
         ["search", "--modle", "m"],
-        ["search", "--model", "m", "--task", "t", "--layer", "last"],
+        ["search", "--model", "m", "--task", "t", "--layer", "lowest"],
         ["clip", "--model", "m"],
         ["find"],
     ],

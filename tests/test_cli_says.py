@@ -40,6 +40,7 @@ def test_without_a_number_eight_sets_are_taken_and_the_interval_is_over_them(tin
     test = found["test_before"]
     low, high = test["accuracy_over_sets"]
     assert f"test accuracy {test['accuracy']:.3f} [{low:.3f}, {high:.3f}]" in found["verdict"]
+    assert "over 8 sets of demonstrations, n = 24" in found["verdict"]
     assert "for these demonstrations only" in found["verdict"]  # the one by McNemar
     assert found["smallest_p_by_set"] == least_sign_flip_p(8)
     assert f"(the least possible is {least_sign_flip_p(8):.2g})" in said

@@ -85,7 +85,10 @@ def _accuracies(result: Comparison) -> str:
         )
         for outcome in (result.test_before, result.test_after)
     )
-    return f"test accuracy {before} → {after}, n = {result.test_after.n:,}"
+    over = ""
+    if result.test_after.accuracy_over_sets is not None:
+        over = f" over {len(result.gain_by_set)} sets of demonstrations"
+    return f"test accuracy {before} → {after}{over}, n = {result.test_after.n:,}"
 
 
 def _balanced(result: Comparison) -> str:
