@@ -71,6 +71,8 @@ def by_set(result: Comparison) -> str:
     if len(result.gain_by_set) == 1:
         return ""
     gains = " ".join(f"{gain:+.3f}" for gain in result.gain_by_set)
+    if result.gain_over_sets is not None:  # the verdict has the test
+        return f"\ngain by set of demonstrations {gains}"
     least = least_sign_flip_p(len(result.gain_by_set))
     return (
         f"\ngain by set of demonstrations {gains}, sign-flip p = {result.p_value_by_set:.2g} (the"
