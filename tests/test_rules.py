@@ -18,6 +18,7 @@ from svdicl_lite.clipping.svd import SVD, rank_at, stable_rank
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import Prompts
 from svdicl_lite.search.algorithm1 import search_clip_rate
+from svdicl_lite.search.gradient_sign import gradient_sign
 from svdicl_lite.search.rules.block_influence import block_influence
 from svdicl_lite.search.rules.gradient import gradient_table, predicted_changes
 from svdicl_lite.search.rules.label_loss import label_gradients
@@ -25,7 +26,7 @@ from svdicl_lite.search.rules.question import Question
 from svdicl_lite.search.rules.registry import RULES, layer_of, rule_table, select_layer
 from svdicl_lite.search.rules.sample import sample
 from svdicl_lite.search.sweeps import sweep
-from svdicl_lite.search.without_rate import control
+from svdicl_lite.search.without_rate import compare, control
 
 NEEDING = [name for name, rule in RULES.items() if rule.needs != "weights"]
 RATES = (0.0, 0.5, 0.9)
@@ -177,6 +178,29 @@ def test_a_planted_component_that_hurts_is_found(model, tokenizer, sentiment):
     assert table[1] == pytest.approx(0.02 * rest.S[0].item(), rel=0.1)
     assert table[[0, 2]].abs().max() < 1e-4 * table[1]
     assert layer_of("gradient", question) == 1
+
+
+def test_the_sign_of_the_gradient_takes_what_hurts_wherever_it_stands(
+    model, validation, testing, fingerprint
+):
+    before = fingerprint(model)
+    found = matrices(model, 1, "mlp")
+    gradients = label_gradients(model, found, validation.groups)
+    factors = [SVD.of(matrix.weight) for matrix in found]
+    changes = [predicted_changes(*pair) for pair in zip(factors, gradients)]
+    with gradient_sign(validation, found) as kept:
+        for matrix, of_matrix, change, left in zip(found, factors, changes, kept):
+            stays = (change >= 0).nonzero()[:, 0]
+            assert left == len(stays) and 0 < left < 32
+            assert stays.tolist() != list(range(left))  # no truncation
+            wanted = sum(
+                of_matrix.S[i] * torch.outer(of_matrix.U[:, i], of_matrix.Vh[i]) for i in stays
+            )
+            torch.testing.assert_close(matrix.weight.double(), wanted, rtol=0, atol=1e-6)
+    assert fingerprint(model) == before
+    compared = compare(validation, testing, lambda: gradient_sign(validation, found))
+    assert not np.array_equal(compared.test_before.scores, compared.test_after.scores)
+    assert fingerprint(model) == before
 
 
 # Block influence.

@@ -52,8 +52,7 @@ def without(factors: SVD, dropped: Tensor) -> Tensor:
     """W (m, n), float64, without the components that `dropped` (k,) marks, wherever in the spectrum
     they stand.
 
-    With `dropped` = `predicted_changes(…) < 0` of `search.rules.gradient` it keeps all but what is
-    predicted to raise the loss.
+    `search.gradient_sign` marks those that are predicted to raise the loss.
     """
     kept = ~dropped
     return (factors.U[:, kept] * factors.S[kept]) @ factors.Vh[kept]
