@@ -590,12 +590,13 @@ def test_every_key_of_the_json_is_in_the_help(tiny, tmp_path):
 def test_the_commands_of_the_readme_are_understood(monkeypatch):
     lines = re.findall(r"^svdicl (.*)", (Path(__file__).parents[1] / "README.md").read_text(), re.M)
     asked = []
-    for name in COMMANDS:
+    for name in (*COMMANDS, "compare", "experiment", "doctor"):
         monkeypatch.setattr(
             f"svdicl_lite.cli.{name}.run", lambda name, *args, **kwargs: asked.append(name)
         )
     assert all(run(*shlex.split(line, comments=True)).exit_code == 0 for line in lines)
-    assert asked == ["condition", "search", "sweep", "greedy", "clip"]
+    kinds = ["condition", "search", "search", "sweep", "greedy", "compare", "clip"]
+    assert asked == [*kinds, "experiment", "doctor"]
 
 
 def test_help_comes_without_waiting_for_torch():
