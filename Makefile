@@ -4,6 +4,8 @@ SEED ?= 0
 PYTHON ?= python3
 PORT ?= 8000
 JOBS ?= 2
+# Tests wait for browsers, kernels and processes a third of their time: twice as many at once as there are jobs.
+TESTERS ?= $(shell expr 2 \* $(JOBS))
 PIP_ARGS ?=
 
 BIN := .venv/bin
@@ -57,7 +59,7 @@ endif
 # The chapters first, side by side (what fails there fails again in the test of it); then the tests, as many at once, and one of them builds the book.
 test: .venv/ready .venv/fetched chromium
 	-@$(MAKE) --no-print-directory --keep-going PROFILE=ci chapters
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
 # Style, types, sizes, and the tests that need neither a shipped model nor a browser nor the book: within a minute.
 UNITS := $(addprefix tests/test_,$(addsuffix .py,sizes rooms environment lessons svd matrices clip controls stats theory published options))
