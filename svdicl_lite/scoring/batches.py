@@ -23,7 +23,7 @@ from svdicl_lite.scoring.tokens import Tokens
 # What a batch costs beside its positions, in multiply-adds a block: the calls of Python and torch,
 # which take as long whatever the size of a tensor. Another set of demonstrations in a batch costs
 # a part of that. Measured on two cores (benchmarks/README.md); a wrong guess costs time alone.
-OVERHEAD_OF_A_BATCH = 3e7
+OVERHEAD_OF_A_BATCH = 2e8
 OVERHEAD_OF_A_SET = 0.15  # of a batch's
 
 
