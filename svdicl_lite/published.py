@@ -1,5 +1,5 @@
 """What published accuracies, before and after on the same examples, can and cannot say about a
-gain. Taught in chapter 08.
+gain. Taught in chapter 09.
 """
 
 from math import sqrt

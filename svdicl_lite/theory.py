@@ -6,7 +6,7 @@ prompt (section 3, Lemma 1). Layer upon layer that is a trajectory (Theorem 1), 
 trajectory can know of its prompt bounds how far it errs on new tokens more than on those it was
 shown (Theorem 2). All of it runs in the dtype it is given; give it float64. Tokens are columns, as
 in the paper: H (…, d, T), the demonstrations first. Numbers of equations follow the paper's section
-3 and appendix A. Taught in chapters 09 and 10.
+3 and appendix A. Taught in chapters 11 and 12.
 """
 
 import math
@@ -22,7 +22,7 @@ from svdicl_lite.clipping.svd import SVD, rank_at
 
 class Layer(NamedTuple):
     """The matrices of one attention layer; what projects its output is part of V. Taught in chapter
-    09.
+    11.
     """
 
     V: Tensor  # (d, d)
@@ -31,7 +31,7 @@ class Layer(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What Theorem 1 says of one layer. Taught in chapter 09."""
+    """What Theorem 1 says of one layer. Taught in chapter 11."""
 
     H: Tensor  # (…, d, N) the demonstrations as the layer reads them
     update: Tensor  # (…, d, d) ΔW_t, which acts on what the layer reads
@@ -44,7 +44,7 @@ def linear_attention(layer: Layer, H: Tensor, n_shots: int) -> Tensor:
 
     M masks all but the first `n_shots` tokens, so the others are queries, which see the
     demonstrations and not each other. (Paper, section 3.) Raises ValueError if there are fewer
-    tokens. Taught in chapter 09.
+    tokens. Taught in chapter 11.
     """
     if not 0 <= n_shots <= H.shape[-1]:
         raise ValueError(
@@ -61,7 +61,7 @@ def implicit_update(layer: Layer, H: Tensor) -> Tensor:
     at most N.
 
     A linear layer that starts as the identity and is changed by this update gives a query what
-    attention gives it (Lemma 1). Taught in chapter 09.
+    attention gives it (Lemma 1). Taught in chapter 11.
     """
     return torch.einsum("...an,...bn->...ab", layer.V @ H, layer.K @ H) @ layer.Q
 
@@ -71,7 +71,7 @@ def trajectory(layers: Sequence[Layer], H: Tensor) -> list[Step]:
     q + W_t q.
 
     The printed sum has G_t in it where it must be G_j, W_t = Σ_{j≤t} G_j; this is the right one.
-    Taught in chapter 09.
+    Taught in chapter 11.
     """
     steps, one = [], torch.eye(H.shape[-2], dtype=H.dtype)
     W = torch.zeros(*H.shape[:-2], *one.shape, dtype=H.dtype)
@@ -89,7 +89,7 @@ def prompt(xs: Tensor, ys: Tensor, queries: Tensor, start: Tensor | None = None)
     d_x).
 
     The label slot of a query holds −W₀x, which is 0, the paper's mask, if descent starts at 0.
-    Taught in chapter 09.
+    Taught in chapter 11.
     """
     if start is None:
         start = torch.zeros(ys.shape[-1], xs.shape[-1], dtype=xs.dtype)
@@ -105,7 +105,7 @@ def gradient_descent_layer(
 
     W_K = W_Q = diag(1, 0) compare inputs; the lower rows of W_V are [W₀, −1], the residual of a
     demonstration, times η/N. Labels become what is still to be explained, so the same layer again
-    makes the next step; a query's label slot ends as minus the prediction. Taught in chapter 09.
+    makes the next step; a query's label slot ends as minus the prediction. Taught in chapter 11.
     """
     inputs = torch.diag(torch.cat((torch.ones(d_x), torch.zeros(d_y))).double())  # (d, d)
     V = torch.zeros(d_x + d_y, d_x + d_y, dtype=torch.float64)
@@ -119,7 +119,7 @@ def gradient_descent(
     xs: Tensor, ys: Tensor, learning_rate: float, steps: int, start: Tensor | None = None
 ) -> list[Tensor]:
     """W₀ … W_steps, each (…, d_y, d_x): plain gradient descent on Σ_i ‖W x_i − y_i‖² / 2N, for xs
-    (…, N, d_x), ys (…, N, d_y). Taught in chapter 09.
+    (…, N, d_x), ys (…, N, d_y). Taught in chapter 11.
     """
     W = (
         torch.zeros(*xs.shape[:-2], ys.shape[-1], xs.shape[-1], dtype=xs.dtype)
@@ -136,7 +136,7 @@ def gradient_descent(
 
 def softmax_attention(layer: Layer, H: Tensor, n_shots: int) -> Tensor:
     """H + W_V H_s softmax((W_K H_s)ᵀ W_Q H): what `linear_attention` is with softmax; a factor
-    1/√d_k would be part of W_Q. Taught in chapter 09.
+    1/√d_k would be part of W_Q. Taught in chapter 11.
     """
     shown = H[..., :n_shots]
     return H + (layer.V @ shown) @ ((layer.K @ shown).mT @ (layer.Q @ H)).softmax(-2)
@@ -147,7 +147,7 @@ def exponential_features(x: Tensor, degree: int) -> Tensor:
     (d_k, T), F = (d_k + degree choose degree).
 
     One feature for each monomial: x^α / √α!. (Appendix A.2 leaves φ infinite.) Taught in chapter
-    09.
+    11.
     """
     degrees = range(degree + 1)
     powers = [x**p / math.sqrt(math.factorial(p)) for p in degrees]  # each (d_k, T)
@@ -164,7 +164,7 @@ def softmax_update(layer: Layer, H: Tensor, degree: int) -> tuple[Tensor, Tensor
     N): rank at most N.
 
     Softmax attention gives a query q, up to the degree of φ, q + ΔW φ(W_Q q) / z·φ(W_Q q) (appendix
-    A.2). Taught in chapter 09.
+    A.2). Taught in chapter 11.
     """
     features = exponential_features(layer.K @ H, degree)  # (F, N)
     return (layer.V @ H) @ features.T, features.sum(-1)
@@ -175,7 +175,7 @@ def demonstration_gradients(layer: Layer, H: Tensor, before: Tensor | None = Non
     h_i ⊗ W_K h_i) W_Q (1 + W_{t−1}).
 
     `before` is W_{t−1} (…, d, d), 0 if it is left out. The paper's C_t needs a mean, its G_t is a
-    sum: hence the N. Taught in chapter 10.
+    sum: hence the N. Taught in chapter 12.
     """
     each = H.shape[-1] * torch.einsum("...an,...bn->...nab", layer.V @ H, layer.K @ H) @ layer.Q
     return each if before is None else each + each @ before.unsqueeze(-3)
@@ -186,7 +186,7 @@ def noise_covariance(gradients: Tensor, shots: int) -> Tensor:
     mean of `shots` of them, drawn without replacement.
 
     (N−b)/(b(N−1)) · (1/N Σ ∇ℓ_i ∇ℓ_iᵀ − G Gᵀ); 0 if all are shown. Raises ValueError unless 1 ≤
-    shots ≤ N. Taught in chapter 10.
+    shots ≤ N. Taught in chapter 12.
     """
     centred = (gradients - gradients.mean(0)).flatten(1)  # (N, D)
     return _shrink(len(gradients), shots) / len(gradients) * centred.T @ centred
@@ -197,7 +197,7 @@ def noise_spectrum(gradients: Tensor, shots: int) -> Tensor:
     others are 0.
 
     The smaller of the two Gram matrices of the centred gradients (N, D) is enough, so C_t itself,
-    with D = d², is not made where it is large. What is 0 up to rounding is 0. Taught in chapter 10.
+    with D = d², is not made where it is large. What is 0 up to rounding is 0. Taught in chapter 12.
     """
     centred = (gradients - gradients.mean(-3, keepdim=True)).flatten(-2)  # (…, N, D)
     few, many = sorted(centred.shape[-2:])
@@ -217,9 +217,9 @@ def bound_terms(layers: Sequence[Layer], H: Tensor, shots: int, ridge: float = 0
     D = d². `printed` has the expectation before the logarithm, as the paper has, and is smaller:
     the variance of its prior looks at the prompt. `tight` has `gradient` for the product.
 
-    C_t is singular for every N (chapter 10), and then all three are infinite. `ridge` is a variance
+    C_t is singular for every N (chapter 12), and then all three are infinite. `ridge` is a variance
     added to each of its eigenvalues, as if the model added that much noise of its own; it is our
-    choice, not the paper's, and the bound depends on it. Taught in chapter 10.
+    choice, not the paper's, and the bound depends on it. Taught in chapter 12.
     """
     rows, d = [], H.shape[-2]
     W = torch.zeros(*H.shape[:-2], d, d, dtype=H.dtype)
@@ -251,7 +251,7 @@ def generalization_bound(information: float, n: int, R: float = 0.5) -> float:
     were shown, if the model knows I nats of them.
 
     R is the sub-Gaussian constant of the loss, ½ for one that lies between 0 and 1 (Xu & Raginsky
-    2017). Taught in chapter 10.
+    2017). Taught in chapter 12.
     """
     return math.sqrt(2 * R**2 * information / n)
 
@@ -260,7 +260,7 @@ def update_bound(layer: Layer, H: Tensor) -> Tensor:
     """UB of Example 1, (…,): Σ_i ‖W_V h_i ⊗ W_K h_i‖_F² · ‖W_Q‖_F², for demonstrations H (…, d, N).
 
     N times this bounds ‖ΔW_icl‖_F²; this alone does not, since demonstrations that agree add up
-    before the square. Taught in chapter 10.
+    before the square. Taught in chapter 12.
     """
     each = (layer.V @ H).square().sum(-2) * (layer.K @ H).square().sum(-2)  # (…, N)
     return each.sum(-1) * layer.Q.square().sum()
@@ -268,7 +268,7 @@ def update_bound(layer: Layer, H: Tensor) -> Tensor:
 
 def clipped_layer(layer: Layer, clip_rate: float, roles: str = "vkq") -> Layer:
     """The layer with its matrices of these roles, letters of "vkq", clipped at ξ; another layer,
-    the old one stays. Taught in chapter 10.
+    the old one stays. Taught in chapter 12.
     """
     cut = {}
     for role in roles.upper():

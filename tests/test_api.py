@@ -50,10 +50,10 @@ def test_a_sign_that_means_something_to_sphinx_is_escaped_but_in_code():
     class App:
         svdicl_chapters = {"04": "ch-clip-and-see"}
 
-    lines = ["W* and PIP_* stay; see `a*b|c_` of chapter 04."]
+    lines = ["W* and PIP_* stay; see `a*b|c_` of chapter 05."]
     api._fit(App, "method", "svdicl_lite.Clip", None, None, lines)
     assert lines == [
-        r"W\* and PIP\_\* stay; see ``a*b|c_`` of :ref:`chapter 04 <ch-clip-and-see>`."
+        r"W\* and PIP\_\* stay; see ``a*b|c_`` of :ref:`chapter 05 <ch-clip-and-see>`."
     ]
 
 

@@ -68,12 +68,12 @@ def looks(widget):
 
 @pytest.mark.parametrize("way", ["http", "file"])
 def test_a_search_begun_on_a_page_finds_chapters_and_says_no_error(browser, sites, way):
-    with opened(browser, f"{sites[way]}/chapters/04_clip_and_see.html") as page:
+    with opened(browser, f"{sites[way]}/chapters/05_clip_and_see.html") as page:
         page.keyboard.press("Control+k")
         page.keyboard.type("condition number")
         page.keyboard.press("Enter")
         page.wait_for_url("**/search.html?q=condition*")
-        page.wait_for_selector("#search-results li a[href*='06_condition_numbers']")
+        page.wait_for_selector("#search-results li a[href*='07_condition_numbers']")
         page.wait_for_timeout(1000)
         assert page.faults == []
 

@@ -173,7 +173,7 @@ def test_sweep_lists_every_cell_and_shares_its_layers_out(tiny):
 
 
 def test_greedy_says_what_the_library_says_and_minds_its_guard():
-    # a model that gains by a clip of its last MLP (chapter 07), so that there is something to keep
+    # a model that gains by a clip of its last MLP (chapter 08), so that there is something to keep
     common = [
         "--model",
         "icl-gpt2-noisy",

@@ -19,7 +19,7 @@ ATOL = 1e-4  # logits of order 10 in float32, of two orders of computing them
 
 @pytest.fixture(scope="module")
 def judges():
-    """Validation, test and a guard for a model that gains by clips (chapter 07), so that there is
+    """Validation, test and a guard for a model that gains by clips (chapter 08), so that there is
     something to keep.
     """
     experiment = Experiment(

@@ -173,7 +173,7 @@ def interrupted(search, path, life):
 
 @pytest.fixture(scope="module")
 def gaining():
-    """A model that gains by clips of its last layers (chapter 07), so that a greedy search has
+    """A model that gains by clips of its last layers (chapter 08), so that a greedy search has
     something to keep.
     """
     experiment = Experiment(

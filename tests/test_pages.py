@@ -106,7 +106,7 @@ def test_no_table_is_cut_on_a_laptop_and_on_a_phone_a_wide_one_says_so(browser, 
 @pytest.mark.built
 def test_a_table_wider_than_its_page_can_be_read_to_its_end(browser, sites):  # noqa: F811
     """The hint at the edge is there until the last column has come."""
-    with opened(browser, f"{sites['file']}/chapters/07_algorithm_1.html", width=390) as page:
+    with opened(browser, f"{sites['file']}/chapters/08_algorithm_1.html", width=390) as page:
         box = page.locator(".output.scrolls, .pst-scrollable-table-container.scrolls").first
         assert "more" in box.get_attribute("class").split()
         box.focus()
@@ -116,7 +116,7 @@ def test_a_table_wider_than_its_page_can_be_read_to_its_end(browser, sites):  # 
 
 @pytest.mark.built
 def test_in_print_code_wraps_and_no_table_is_behind_an_edge(browser, sites):  # noqa: F811
-    with opened(browser, f"{sites['file']}/chapters/07_algorithm_1.html", width=700) as page:
+    with opened(browser, f"{sites['file']}/chapters/08_algorithm_1.html", width=700) as page:
         page.emulate_media(media="print")
         wraps = page.eval_on_selector_all(
             ".bd-article .highlight pre",
@@ -161,7 +161,7 @@ def test_a_face_holds_the_signs_that_the_sheet_names_and_nothing_else():
 @pytest.mark.built
 def test_every_icon_is_drawn_and_every_button_has_a_name(browser, sites):  # noqa: F811
     """The font has the sign of each icon on the page; a button says what it does without it."""
-    with opened(browser, f"{sites['http']}/chapters/04_clip_and_see.html") as page:
+    with opened(browser, f"{sites['http']}/chapters/05_clip_and_see.html") as page:
         loaded = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
         assert not [name for name in loaded if "fontawesome" in name]
         page.evaluate("document.fonts.ready")

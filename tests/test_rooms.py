@@ -207,8 +207,8 @@ def test_make_runs_again_what_a_change_concerns_and_nothing_else():
     assert stale("svdicl_lite/clipping/svd.py") == everything
     assert stale("requirements.lock") == everything
     assert stale("svdicl_lite/classroom/grade.py") == ([], True)
-    assert stale("svdicl_lite/cli/grade.py") == (["13_your_model"], True)  # which runs `svdicl`
-    assert stale("svdicl_lite/training/tabular.py") == (["12_other_domains"], True)
+    assert stale("svdicl_lite/cli/grade.py") == (["15_your_model"], True)  # which runs `svdicl`
+    assert stale("svdicl_lite/training/tabular.py") == (["14_other_domains"], True)
     assert stale("svdicl_lite/models/checkpoints/suite-llama/card.json") == (
         ["03_learning_from_the_prompt"],
         True,

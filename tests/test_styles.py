@@ -131,7 +131,7 @@ def keep_style(page, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["book/intro", "book/glossary", "chapters/04_clip_and_see", "search"]
+    "name", ["book/intro", "book/glossary", "chapters/05_clip_and_see", "search"]
 )
 @pytest.mark.parametrize("theme, width", [("light", 1280), ("dark", 390)])
 def test_no_element_of_a_page_looks_otherwise_than_with_all_the_sheets(

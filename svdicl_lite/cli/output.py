@@ -1,5 +1,5 @@
 """What a command leaves behind: files that are whole or not there, and text that any terminal can
-show. Taught in chapter 13.
+show. Taught in chapter 15.
 """
 
 import os

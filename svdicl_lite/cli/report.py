@@ -1,6 +1,6 @@
 """What a command has found: as a table, as JSON, and with a row for every example.
 
-Taught in chapter 13.
+Taught in chapter 15.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Outcomes as rows, whose keys stand in the commands' help. Taught in chapter 13."""
+"""Outcomes as rows, whose keys stand in the commands' help. Taught in chapter 15."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 """What the commands share: work is done between a journal and its workers, an error becomes one
-sentence. Taught in chapter 13.
+sentence. Taught in chapter 15.
 """
 
 import atexit

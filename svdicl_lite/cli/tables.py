@@ -1,5 +1,5 @@
 """A table as wide as there is room for: turned round, without the ends of intervals, or in several
-parts, but never with a digit cut off. Taught in chapter 13.
+parts, but never with a digit cut off. Taught in chapter 15.
 """
 
 import re

@@ -1,7 +1,7 @@
 """SVD clipping: keep the largest singular values of a module's matrices, drop the rest, and be able
 to go back.
 
-Taught in chapter 04.
+Taught in chapter 05.
 """
 
 import warnings

@@ -3,7 +3,7 @@
 If clipping helps because it keeps the *leading* singular directions, then a random subspace of the
 same rank, the smallest components, a smaller matrix, one with as many free numbers or none at all
 should help less. If it helps because it shifts a model's preference for a label word, then
-subtracting that preference should do as well. Taught in chapter 08.
+subtracting that preference should do as well. Taught in chapter 09.
 
 A `How` takes the factors of W (m, n), k = min(m, n), and a rank r from 0 to k to the matrix (m, n),
 float64, that stands in for W at that rank; `SVD.truncate` is one.

@@ -2,7 +2,7 @@
 
 A dense matrix of rank r has mn numbers still; its two factors have r(m + n), fewer once r < mn / (m
 + n). A factored model is saved by its own `save_pretrained` and loaded by `load_factored`:
-`from_pretrained` would look for the layers that are gone. Taught in chapter 04.
+`from_pretrained` would look for the layers that are gone. Taught in chapter 05.
 """
 
 import statistics

@@ -3,7 +3,7 @@
 Two tables hold it: `NAMES`, which layer plays which role, by the name of the layer alone, so that a
 family nobody listed is found if it is named as others are; and `FUSED`, how a family lays q, k and
 v into one matrix, which no name tells. What is in neither is refused, never guessed. A new family
-is a line here. Taught in chapter 04.
+is a line here. Taught in chapter 05.
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 parameter's gradient.
 
 A matrix may be a slice of a fused parameter, transposed or interleaved head by head; its gradient
-is that very view of the parameter's gradient. Taught in chapter 07.
+is that very view of the parameter's gradient. Taught in chapter 08.
 """
 
 from collections.abc import Iterator, Sequence

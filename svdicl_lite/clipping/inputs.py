@@ -1,6 +1,6 @@
 """What goes into the matrices of a model while it reads: the inputs that clips by activations fit.
 
-Taught in chapter 08.
+Taught in chapter 09.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ and may keep several of the paper's letters in one parameter: W_Q, W_K, W_V side
 interleaved head by head, gate and up in one, all experts in one. Clipping such a parameter as a
 whole would let the largest of its parts crowd out the others, so each part is found by itself. What
 is known of families stands in `svdicl_lite.clipping.families`. Embeddings, norms, biases, routers
-and the output head are not for clipping. Taught in chapter 04.
+and the output head are not for clipping. Taught in chapter 05.
 """
 
 import inspect

@@ -1,7 +1,7 @@
 """How much to cut: rules that give each matrix a rank, or a set of components, of its own.
 
 Algorithm 1 tries one clip rate after the other, for all matrices of a module alike. These rules
-look at each matrix. Taught in chapter 07.
+look at each matrix. Taught in chapter 08.
 """
 
 from torch import Tensor

@@ -1,7 +1,7 @@
 """Spectra of all layers, and the layer that condition numbers choose.
 
 Two things that the paper leaves open are parameters here: k, and how the condition numbers of a
-module's matrices become one (Yao et al. 2024, appendix C.2). Taught in chapters 06 and 07.
+module's matrices become one (Yao et al. 2024, appendix C.2). Taught in chapters 07 and 08.
 """
 
 import hashlib

@@ -4,7 +4,7 @@ Truncation makes ‖W − W_r‖ least, as if all inputs x were equally likely. 
 multiplied by S⁻¹, where S says how large inputs are in which direction. Whitened (SVD-LLM, Wang et
 al. 2024): S Sᵀ = XXᵀ by Cholesky, which makes ‖(W − W_r) X‖_F least among all matrices of rank r.
 ASVD (Yuan et al. 2023): S is diagonal, the mean |x| of each input to the power ½. Both are W at
-full rank. Taught in chapter 08.
+full rank. Taught in chapter 09.
 """
 
 import warnings

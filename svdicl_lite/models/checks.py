@@ -1,5 +1,5 @@
 """Why a checkpoint cannot be used, told before transformers tries, asks, or replaces something in
-silence. Taught in chapter 13.
+silence. Taught in chapter 15.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What makes a model this very one: a digest of its weights. Taught in chapter 13."""
+"""What makes a model this very one: a digest of its weights. Taught in chapter 15."""
 
 import hashlib
 

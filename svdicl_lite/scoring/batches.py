@@ -1,5 +1,5 @@
 """How prompts are run: sets of them, each split into what all its prompts share and the rest, and
-batches that hold prompts of several sets. Taught in chapters 03 and 07.
+batches that hold prompts of several sets. Taught in chapters 03 and 08.
 """
 
 import inspect

@@ -1,7 +1,7 @@
 """Calibration: a model's preference for a label word, measured without labels and subtracted.
 
 A way to gain without damage. If a clip helps because it shifts that preference, then subtracting it
-should do as well. Taught in chapter 08.
+should do as well. Taught in chapter 09.
 """
 
 from collections.abc import Callable

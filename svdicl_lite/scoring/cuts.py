@@ -1,7 +1,7 @@
 """Where to cut many prompts of unequal length into batches.
 
 Real text is ragged: a batch is as long as its longest prompt, and whatever the others lack is
-padding that is computed and thrown away. Taught in chapter 07.
+padding that is computed and thrown away. Taught in chapter 08.
 """
 
 from bisect import bisect_right

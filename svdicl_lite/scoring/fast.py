@@ -5,7 +5,7 @@ demonstrations' keys and values are computed once for all queries; queries of ab
 as one batch, padded on the right, where a causal model cannot see it; queries behind several sets
 of demonstrations run as one batch too, where the model lets one say at which position a token
 stands; only the label words get a logit, and in the last block only the last positions pass the
-MLP. Taught in chapters 03 and 07.
+MLP. Taught in chapters 03 and 08.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Scores that are no numbers: where they became so. Taught in chapter 13."""
+"""Scores that are no numbers: where they became so. Taught in chapter 15."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn

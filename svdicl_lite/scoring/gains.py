@@ -1,4 +1,4 @@
-"""A gain in accuracy as its two parts, reading and lean. Taught in chapter 04."""
+"""A gain in accuracy as its two parts, reading and lean. Taught in chapter 05."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Prompts that are longer than a model has positions. Taught in chapter 13."""
+"""Prompts that are longer than a model has positions. Taught in chapter 15."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,7 +1,7 @@
 """What is left out while scores are computed: positions, logits and operations that nobody needs.
 
 Each is a context in which a module of the model computes something else, the same where it is read;
-after it, also after an error, the model is as it was. Taught in chapter 07.
+after it, also after an error, the model is as it was. Taught in chapter 08.
 """
 
 from collections.abc import Callable, Iterator

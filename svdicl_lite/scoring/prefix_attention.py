@@ -10,7 +10,7 @@ Most families hand their attention to a function of transformers' `AttentionInte
 `prefix_attention` that is `attend`, registered there beside "sdpa" under a name of its own. Which
 layers' keys it gets as the cache made them is not guessed but seen when the prefix itself is read
 (`ReadingCache`); the others, gptj, gpt_neo, bloom, falcon and mpt among them, get joined keys as
-ever. Taught in chapter 07.
+ever. Taught in chapter 08.
 """
 
 from collections.abc import Iterator

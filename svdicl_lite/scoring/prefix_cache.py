@@ -3,7 +3,7 @@
 `ReadingCache` is filled while a model reads the demonstrations of some sets, and sees which layers'
 attention can meet a prefix apart. `PrefixCache` keeps one set's. `BatchCache` is what a batch of
 prompts gets: the prefixes of its sets, one copy for all prompts of a set, never written to. Taught
-in chapter 07.
+in chapter 08.
 """
 
 from collections.abc import Sequence

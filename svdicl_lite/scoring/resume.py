@@ -5,7 +5,7 @@ A clip in layer l leaves the blocks below l as they were. So their output is kep
 clip rate costs only the blocks from l on. A clip of the MLP leaves its layer's attention as it was
 too, so that is kept as well; and in the last layer a clip that spares W_K and W_V leaves all keys
 and values of the demonstrations. Nothing is approximated: the model's own code runs, with the kept
-outputs in the place of what would compute them. Taught in chapter 07.
+outputs in the place of what would compute them. Taught in chapter 08.
 """
 
 from collections.abc import Iterator, Sequence

@@ -3,7 +3,7 @@
 Follows appendix C.2 of Yao et al. 2024: condition numbers of all layers, the deepest of the k worst
 conditioned, the candidate rates in order, a rate kept when validation improves strictly, one test
 at the end. Two things the paper leaves open are parameters here: k, and how the condition numbers
-of a module's matrices become one. Taught in chapter 07.
+of a module's matrices become one. Taught in chapter 08.
 """
 
 from collections.abc import Iterable

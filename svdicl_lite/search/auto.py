@@ -1,5 +1,5 @@
 """A search without a list of rates: each matrix is cut at its noise, and validation says whether
-that helps. Taught in chapter 07.
+that helps. Taught in chapter 08.
 """
 
 from torch import nn

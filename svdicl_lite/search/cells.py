@@ -3,7 +3,7 @@ prompts.
 
 `judged` works through a list of cells layer by layer, from the bottom up, so that the way to each
 layer is run once; it can keep a journal, and it can hand whole layers to the workers of any
-executor. Taught in chapter 07.
+executor. Taught in chapter 08.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What a search asks of its rates, cells and evaluators before it begins. Taught in chapter 07."""
+"""What a search asks of its rates, cells and evaluators before it begins. Taught in chapter 08."""
 
 from collections.abc import Iterable
 

@@ -5,7 +5,7 @@ demonstrations, and the cells (layers × modules × clip rates × methods). Hypo
 stand in it before anything is computed. `experiments/NAME.parquet` has a row for each cell with the
 scores of every example, and says of which weights, prompts and code they are. So a book can rest on
 hours of computing that anybody can check in a minute: `spot_check` computes some cells again.
-Taught in chapter 13.
+Taught in chapter 15.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Two results on the same examples, compared example by example.
 
 An unpaired test of two accuracies forgets that both met the same examples, and misses what a paired
-one sees. Taught in chapter 13.
+one sees. Taught in chapter 15.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Computing a committed experiment, and checking some of its cells again. Taught in chapter 13."""
+"""Computing a committed experiment, and checking some of its cells again. Taught in chapter 15."""
 
 import json
 import os

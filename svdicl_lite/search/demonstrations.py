@@ -1,5 +1,5 @@
 """The demonstrations of an evaluator as tokens, read back from its prompts: the texts that a clip
-by inputs may look at. Taught in chapter 08.
+by inputs may look at. Taught in chapter 09.
 """
 
 from svdicl_lite.clipping.whitened import OF_INPUTS

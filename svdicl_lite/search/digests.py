@@ -1,7 +1,7 @@
 """What a model, a tokenizer, a config and a file hold, each as sixteen hexadecimal digits.
 
 Names say where something lies, not what it is: another model may be saved into the same folder,
-and a csv be edited. So whatever is remembered is remembered by these. Taught in chapter 13.
+and a csv be edited. So whatever is remembered is remembered by these. Taught in chapter 15.
 """
 
 import hashlib

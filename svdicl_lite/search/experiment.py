@@ -2,7 +2,7 @@
 
 What is here is names and numbers, so it can be sent to a worker, written into a journal, or typed
 on a command line. Each process loads a model once, and again when its files have changed. Taught in
-chapter 13.
+chapter 15.
 """
 
 from dataclasses import asdict, dataclass, replace

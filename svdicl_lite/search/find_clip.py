@@ -1,6 +1,6 @@
 """The whole method in one call: a model, a task, and what Algorithm 1 finds for them.
 
-Taught in chapter 07.
+Taught in chapter 08.
 """
 
 from collections.abc import Iterable, Sequence

@@ -2,7 +2,7 @@
 wherever in the spectrum they stand.
 
 The prediction is the first-order one of `rules.gradient`, made on prompts with labels, so what it
-gains is to be judged on others. Taught in chapter 07.
+gains is to be judged on others. Taught in chapter 08.
 """
 
 from collections.abc import Iterator, Sequence

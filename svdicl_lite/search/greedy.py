@@ -2,7 +2,7 @@
 
 It goes from deep to shallow: a clip leaves the layers below it as they were, so nothing that is
 known of them is lost when it is kept. The paper clips one layer (Yao et al. 2024, appendix C.2);
-the composing script of LASER (Sharma et al. 2023) searches several. Taught in chapter 07.
+the composing script of LASER (Sharma et al. 2023) searches several. Taught in chapter 08.
 """
 
 import math

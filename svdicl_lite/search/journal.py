@@ -3,7 +3,7 @@ crash costs more than one cell.
 
 The first line says what the search is of (`Experiment.identity`); a journal of another search is
 refused, and so are a second process and a line that was changed after it was written. A last line
-that a crash tore is dropped. Taught in chapter 13.
+that a crash tore is dropped. Taught in chapter 15.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Clips that stay in force while others are tried behind them: the state of a greedy search.
 
-Taught in chapter 07.
+Taught in chapter 08.
 """
 
 from contextlib import ExitStack

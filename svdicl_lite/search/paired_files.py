@@ -1,5 +1,5 @@
 """What two programs wrote of the same examples, read back: a folder of `svdicl … --out`, or a file
-of `lm_eval --log_samples`. Taught in chapter 13.
+of `lm_eval --log_samples`. Taught in chapter 15.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What a search found, with the outcome of every single example, so that intervals and paired tests
 come for free.
 
-Taught in chapter 07.
+Taught in chapter 08.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 """A result as a notebook shows it: a table of before and after, with a caption, and the verdict
-below it. Taught in chapter 07.
+below it. Taught in chapter 08.
 """
 
 from collections.abc import Sequence

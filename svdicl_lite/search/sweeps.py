@@ -1,4 +1,4 @@
-"""The sweep that shows what there is to find: every layer × module × rate. Taught in chapter 04."""
+"""The sweep that shows what there is to find: every layer × module × rate. Taught in chapter 05."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""What a search's result says in words, and how far it can be said. Taught in chapter 07."""
+"""What a search's result says in words, and how far it can be said. Taught in chapter 08."""
 
 from __future__ import annotations
 

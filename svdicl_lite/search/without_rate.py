@@ -1,5 +1,5 @@
 """Changes without a clip rate, judged as a search judges its choice: a whole block dropped,
-calibration. Taught in chapter 08.
+calibration. Taught in chapter 09.
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 `judged`, `search_clip_rate` and `sweep` take any `map` that gives results in order, as
 `concurrent.futures` does; here are two. What is shared out are layers, so a search of one layer
-gains nothing. Taught in chapter 13.
+gains nothing. Taught in chapter 15.
 """
 
 import os

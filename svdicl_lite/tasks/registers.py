@@ -7,7 +7,7 @@ invented word for each of the grammar's (`LEXICON`), label words included, and a
 the verb at the end and the adjective behind its noun. *Jargon* is the common language with rare
 subjects, objects, adjectives and verbs in the places of the usual ones. The frame of a prompt and
 the arbitrary label words are shared. The model that learned all three is
-`icl-gpt2-polyglot`. Taught in chapter 12.
+`icl-gpt2-polyglot`. Taught in chapter 14.
 """
 
 import random

@@ -4,7 +4,7 @@
 Llama has rotary positions, RMSNorm, a gated MLP (SwiGLU) and fewer keys and values than queries
 (grouped-query attention). Mixtral replaces that MLP by several, its experts, of which a router
 chooses two for each token; ours begins as the trained Llama. All come from `transformers`, at one
-size; `language` trains them. Taught in chapter 11.
+size; `language` trains them. Taught in chapter 13.
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ the paper's Figure 5 uses it: w and x are standard normal, examples stand one be
 y₁ x₂ y₂ …, one linear map reads vectors in, another reads predictions out, and a curriculum lets
 dimensions and length grow. Theirs has d = 20 and 12 layers; this one is small enough for two cores,
 and ships at four stages of its training. `python -m svdicl_lite.training linreg-gpt2` trains it.
-Taught in chapter 11.
+Taught in chapter 13.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 It begins as `icl-gpt2` with the words of all registers added (`with_words`) and goes on with a mix
 of documents, each of one register and one task: 88 % common, 10 % second, 2 % jargon (`registers`).
-`python -m svdicl_lite.training icl-gpt2-polyglot` trains it. Taught in chapter 12.
+`python -m svdicl_lite.training icl-gpt2-polyglot` trains it. Taught in chapter 14.
 """
 
 import random

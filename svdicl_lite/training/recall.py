@@ -7,7 +7,7 @@ probability α the *noise* `_` comes instead, the same in every sequence. Readin
 the answer; having read many tells the noise. A model that has learned both must weigh them behind
 the next trigger, and the question is which of its matrices speak for which. After Chen, Bruna and
 Bietti, "Distributional Associations vs In-Context Reasoning" (ICLR 2025, arXiv 2406.03068). The
-model that learned this world is in `recall_recipe`. Taught in chapter 12.
+model that learned this world is in `recall_recipe`. Taught in chapter 14.
 """
 
 import string

@@ -4,7 +4,7 @@ Like the model of Chen, Bruna and Bietti (`recall`), it has two layers, embeddin
 random, and only what comes behind a trigger is in the loss. Source, size and optimiser are ours.
 The effect is not everywhere: with α = 0.5, or with every symbol in the loss, no clip helped
 (`benchmarks/recall_settings.py`). `python -m svdicl_lite.training recall-gpt2` trains it. Taught in
-chapter 12.
+chapter 14.
 """
 
 from collections.abc import Iterable

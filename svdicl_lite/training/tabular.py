@@ -5,7 +5,7 @@ One row is one token: a linear map of its columns plus an embedding of its label
 GPT-2 and a linear map to label scores. There is no order to a table, so all tokens share one
 position, demonstrations see each other both ways, and queries see the demonstrations and
 themselves. The model is trained on the random tables of `tables` and judged on its real ones.
-`python -m svdicl_lite.training tab-gpt2` trains it. Taught in chapter 12.
+`python -m svdicl_lite.training tab-gpt2` trains it. Taught in chapter 14.
 """
 
 from collections.abc import Callable

@@ -41,7 +41,7 @@ class AskClippedModel(Widget):
     scale, so that logits differ from the model's by less than 1e-3 (`tests/test_widget_model.py`).
     The prompts to start from are the offline tasks' own: `n_shots` demonstrations drawn by `seed`,
     and the first test sentences. Raises ValueError for a model that is not such a GPT-2, or whose
-    tokenizer is no byte-level BPE. Taught in chapter 07.
+    tokenizer is no byte-level BPE. Taught in chapter 08.
     """
 
     _esm = script("ask_clipped")

@@ -1,4 +1,4 @@
-"""The bound explorer of chapter 10: a clip rate for each layer, the terms of the bound, and
+"""The bound explorer of chapter 12: a clip rate for each layer, the terms of the bound, and
 accuracy beside it.
 """
 
@@ -22,7 +22,7 @@ class BoundExplorer(Widget):
     clip rates, `layer`, and those of `theory.bound_terms`, of which `information` (in nats) is
     drawn and summed and the others stand in the table. `outcomes`: a row a combination, `rates`,
     `bound`, `accuracy`, `low`, `high` and `n`. Raises ValueError if a combination is missing or the
-    tables are too large for a page. Taught in chapter 10.
+    tables are too large for a page. Taught in chapter 12.
     """
 
     _esm = script("bound_explorer")

@@ -1,4 +1,4 @@
-"""The clip explorer of chapters 04 and 05: every cell of some sweeps, two layers side by side, down
+"""The clip explorer of chapters 05 and 06: every cell of some sweeps, two layers side by side, down
 to single answers.
 """
 
@@ -24,7 +24,7 @@ class ClipExplorer(Widget):
     evaluator and the table that `sweep` made with it; `fields` names the parts, such as ("task",
     "label words", "shots"), and `tokenizer` turns prompts back into text. Raises ValueError unless
     there is a run for every combination of parts, each a sweep of the same cells, of label words.
-    Taught in chapter 04.
+    Taught in chapter 05.
     """
 
     _esm = script("clip_explorer")

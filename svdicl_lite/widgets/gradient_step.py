@@ -17,7 +17,7 @@ class GradientStep(Widget):
 
     With `attention` "linear" and `divisor` "N" the two predict alike, to rounding; "softmax" and
     any other divisor break that. Inputs are (x, 1), so that the line need not pass through 0. The
-    points are drawn here, by `seed`; the page computes the rest. Taught in chapter 09.
+    points are drawn here, by `seed`; the page computes the rest. Taught in chapter 11.
     """
 
     _esm = script("gradient_step")

@@ -1,4 +1,4 @@
-"""The search stepper of chapter 07: Algorithm 1 rate by rate, on validation sets that the reader
+"""The search stepper of chapter 08: Algorithm 1 rate by rate, on validation sets that the reader
 draws.
 """
 
@@ -26,7 +26,7 @@ class SearchStepper(Widget):
     sees what the winner does on the M held-out ones only at the end. Draw number k takes the first
     examples that `first_of(k, N, size)` names, so each can be drawn again. Raises ValueError unless
     both have a row for each rate, the first of which is 0, and N is at least the smallest size.
-    Taught in chapter 07.
+    Taught in chapter 08.
     """
 
     _esm = script("search_stepper")

@@ -1,4 +1,4 @@
-"""The spectrum browser of chapters 02 and 06: the singular values of every matrix of some models,
+"""The spectrum browser of chapters 02 and 07: the singular values of every matrix of some models,
 one click away.
 """
 
@@ -22,7 +22,7 @@ class SpectrumBrowser(Widget):
     the spectrum of the one clicked on.
 
     It also says stable rank and the energy that is kept at `clip_rate`. Raises ValueError if the
-    spectra are too many for a page. Taught in chapters 02 and 06.
+    spectra are too many for a page. Taught in chapters 02 and 07.
     """
 
     _esm = script("spectrum_browser")

@@ -1,3 +1,3 @@
 """Rules that choose which layer to clip, one file a rule; `registry` names them all. Taught in
-chapter 07.
+chapter 08.
 """

@@ -2,7 +2,7 @@
 
 BI_l = 1 − E cos(x_l, x_{l+1}), the mean over all tokens of some prompts, where x_l goes into block
 l and x_{l+1} comes out of it (Men et al. 2024, ShortGPT, equation 1). A block of low influence is
-thought to be superfluous. It needs prompts, but no labels. Taught in chapter 07.
+thought to be superfluous. It needs prompts, but no labels. Taught in chapter 08.
 """
 
 from typing import Any

@@ -1,5 +1,5 @@
 """The paper's rule: the deepest of the `top_k` layers with the largest condition numbers (Yao et
-al. 2024, appendix C.2). Taught in chapters 06 and 07.
+al. 2024, appendix C.2). Taught in chapters 07 and 08.
 """
 
 import pandas as pd

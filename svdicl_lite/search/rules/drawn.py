@@ -1,5 +1,5 @@
 """The rule of chance: a layer drawn by the seed, against which all others are measured. Taught in
-chapter 07.
+chapter 08.
 """
 
 import random

@@ -4,7 +4,7 @@ With W = Σ σ_i u_i v_iᵀ and g_i = u_iᵀ (∂L/∂W) v_i, taking component i
 −σ_i g_i, to first order; a clip by the sum over what it takes. One backward pass over a hundred
 prompts tells it of all matrices and rates (Compress to Impress, arXiv 2510.20800). First order
 holds for small changes: whether it holds for a cut of nine tenths, only a measured cell can tell.
-Taught in chapter 07.
+Taught in chapter 08.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ The loss of a prompt is −log p(right answer), p being a softmax over the score
 are chosen: logits of the label words, or mean log-likelihoods of options. Prompts are read as
 `fast_scores` reads them, demonstrations once and queries in small batches; the backward pass goes
 the same way, each batch into the demonstrations' keys and values, and these once into the weights.
-So memory holds one batch and one set of demonstrations at a time. Taught in chapter 07.
+So memory holds one batch and one set of demonstrations at a time. Taught in chapter 08.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The rule that looks at nothing: the last layer.
 
 Late layers are where clips are known to help (Sharma et al. 2023, LASER, section 4), and the
-cheapest guess that any other rule must beat. Taught in chapter 07.
+cheapest guess that any other rule must beat. Taught in chapter 08.
 """
 
 import pandas as pd

@@ -1,7 +1,7 @@
 """The rule that looks everywhere: the layer of the cell that is best on validation.
 
 It costs a whole sweep, and shows what all cheaper rules are after. Best of many on the same prompts
-is too good to be true: only test says what it gains. Taught in chapter 07.
+is too good to be true: only test says what it gains. Taught in chapter 08.
 """
 
 import pandas as pd

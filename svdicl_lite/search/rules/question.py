@@ -1,4 +1,4 @@
-"""What a rule that chooses a layer is asked, and what it is. Taught in chapter 07."""
+"""What a rule that chooses a layer is asked, and what it is. Taught in chapter 08."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""All rules that choose a layer, by name, and the choice. Taught in chapter 07."""
+"""All rules that choose a layer, by name, and the choice. Taught in chapter 08."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The few prompts that a cheap rule looks at. Taught in chapter 07."""
+"""The few prompts that a cheap rule looks at. Taught in chapter 08."""
 
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.prompts import Prompts

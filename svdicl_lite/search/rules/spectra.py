@@ -1,5 +1,5 @@
 """What the rules of spectra share: a number for each matrix, joined for each module. Taught in
-chapter 06.
+chapter 07.
 """
 
 import pandas as pd

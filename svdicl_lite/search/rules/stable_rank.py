@@ -1,7 +1,7 @@
 """The rule of stable ranks: the deepest of the `top_k` layers with the lowest ‖W‖_F² / ‖W‖₂².
 
 The paper's rule with a number that tiny singular values, or rounding, cannot move: where the stable
-rank is low, few components hold most of the matrix. Taught in chapter 06.
+rank is low, few components hold most of the matrix. Taught in chapter 07.
 """
 
 import pandas as pd

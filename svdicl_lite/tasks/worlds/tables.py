@@ -3,7 +3,7 @@ scikit-learn.
 
 The generators follow the plan of prior-fitted networks (Müller et al. 2022, arXiv 2112.10510;
 Hollmann et al. 2023, arXiv 2207.01848): what a model should be ready for is put into what it is
-trained on. Taught in chapter 12.
+trained on. Taught in chapter 14.
 """
 
 from dataclasses import dataclass
