@@ -198,3 +198,20 @@ def test_the_command_computes_what_is_missing_and_checks_what_is_there(tiny, tmp
     result = CliRunner().invoke(app, [*command, "--check", "2", "--seed", "3", "--json"])
     (found,) = json.loads(result.stdout)["experiments"]
     assert found["status"] == "2 cells again" and found["largest"] < 1e-4
+
+
+def test_cells_can_be_named_one_by_one(tmp_path, tiny):
+    text = TOML.replace("layers = [1, 2]\nclip_rates = [0, 0.5, 0.9]\n", "").replace(
+        'modules = ["mlp"]', 'cells = [[2, "attn", 0.5], [1, "mlp", 0.9, "scale"]]'
+    )
+    run = Kept.read(written(tmp_path, tiny, text)).runs[0]
+    assert run.cells[1:] == (Cell(2, "attn", 0.5), Cell(1, "mlp", 0.9, method="scale"))
+
+
+@pytest.mark.parametrize(
+    "cell", ["[1, 2]", '"last"', '[1, "mlp", "half"]', '[1, "mlp", 0.5, "svd", 3]']
+)
+def test_a_cell_that_is_none_is_refused(tmp_path, tiny, cell):
+    text = TOML.replace("layers = [1, 2]\nclip_rates = [0, 0.5, 0.9]\n", f"cells = [{cell}]\n")
+    with pytest.raises(ValueError, match=r"small.toml names the cell .* but a cell is \[layer"):
+        Kept.read(written(tmp_path, tiny, text))

@@ -1,11 +1,11 @@
 """Experiments that are kept: a small file that says what is computed, and its outcomes beside it.
 
 `experiments/NAME.toml` names a model, and runs: a task, a split, how many examples behind how many
-demonstrations, and the cells (layers × modules × clip rates × methods). Hypothesis and analysis
-stand in it before anything is computed. `experiments/NAME.parquet` has a row for each cell with the
-scores of every example, and says of which weights, prompts and code they are. So a book can rest on
-hours of computing that anybody can check in a minute: `spot_check` computes some cells again.
-Taught in chapter 15.
+demonstrations, and the cells (layers × modules × clip rates × methods, or `cells` one by one).
+Hypothesis and analysis stand in it before anything is computed. `experiments/NAME.parquet` has a
+row for each cell with the scores of every example, and says of which weights, prompts and code they
+are. So a book can rest on hours of computing that anybody can check in a minute: `spot_check`
+computes some cells again. Taught in chapter 15.
 """
 
 import json
@@ -30,7 +30,7 @@ KINDS = ("cells", "spectra")  # what one can be of; the second: `committed_spect
 RUN = {  # what a run may say → its default; None must be said, in the run or for all runs
     "task": None, "labels": "canonical", "split": "validation", "n": None, "n_shots": 8,
     "seeds": None, "layers": [], "modules": ["mlp", "attn"], "clip_rates": [],
-    "methods": ["svd"], "batch_size": 16,
+    "methods": ["svd"], "cells": [], "batch_size": 16,
 }  # fmt: skip
 
 
@@ -135,6 +135,7 @@ def _run(path: Path, said: dict[str, Any]) -> Run:
     if full["clip_rates"] and not full["layers"]:
         raise ValueError(f"{path.name} says clip_rates without the layers that are to be clipped")
     cells = [Cell(layer=(full["layers"] or [0])[0], module=full["modules"][0], clip_rate=0.0)]
+    cells += [_cell(path, said) for said in full["cells"]]
     cells += [
         Cell(layer, module, float(rate), method=method)
         for method in full["methods"]
@@ -147,6 +148,18 @@ def _run(path: Path, said: dict[str, Any]) -> Run:
         full["task"], full["labels"], full["split"], full["n"], full["n_shots"],
         tuple(full["seeds"]), tuple(cells), full["batch_size"],
     )  # fmt: skip
+
+
+def _cell(path: Path, said: Any) -> Cell:
+    """A cell that a run names by itself: [layer, module, clip rate], or with a method behind."""
+    try:
+        layer, module, rate, *method = said
+        return Cell(int(layer), str(module), float(rate), method=str(*method) or "svd")
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{path.name} names the cell {said!r}, but a cell is [layer, module, clip rate] or"
+            " [layer, module, clip rate, method]"
+        ) from None
 
 
 def about(path: str | Path) -> dict[str, Any]:
