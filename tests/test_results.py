@@ -143,10 +143,10 @@ def test_a_loss_is_called_by_its_part(arguments, words):
     assert result.kind == "loss" and words in str(result)
 
 
-def test_reading_may_rise_where_the_threshold_goes_astray():
+def test_where_reading_rises_and_the_threshold_goes_further_astray_nothing_is_gained():
     result = comparison(*case(sharpened=2.0, shift=-2.0, lean=0.0, size=100))
-    assert result.kind == "reading" and result.lean < 0
-    assert "the threshold moved the wrong way" in str(result)
+    assert result.kind == "loss" and result.reading > 0.01 and result.gain_over_sets.high < 0
+    assert "a loss by lean, larger than what better reading gained" in str(result)
 
 
 @pytest.mark.parametrize("shift, label", [(20.0, 1), (-20.0, 0)])

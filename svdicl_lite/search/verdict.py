@@ -17,19 +17,30 @@ WHAT_P_COUNTS = (
 )
 
 
-# By the signs of reading and of lean: the kind of a change, and a sentence on it.
-KINDS = {
+# By the signs of reading and of lean: where accuracy is shown to rise, and to fall.
+GAINS = {
     (1, 1): ("both", "the gain is both: better reading, and a threshold that moved"),
     (1, 0): ("reading", "the gain is reading: the scores tell the classes apart better"),
-    (1, -1): ("reading", "reading rises, while the threshold moved the wrong way"),
+    (1, -1): ("reading", "the gain is reading, while the threshold moved the wrong way"),
     (0, 1): ("lean", "the gain is lean: the threshold moved, and no better reading is shown"),
     (-1, 1): ("lean", "the gain is lean, and hides a loss of reading"),
+}
+LOSSES = {
     (0, -1): (
         "loss",
         "a loss by lean: the threshold moved the wrong way; no change of reading is shown",
     ),
     (-1, 0): ("loss", "a loss of reading: the scores tell the classes apart less well"),
     (-1, -1): ("loss", "a loss of both: worse reading, and a threshold that moved the wrong way"),
+    (1, -1): ("loss", "a loss by lean, larger than what better reading gained"),
+    (-1, 1): ("loss", "a loss of reading, larger than what the threshold gained"),
+}
+UNTOLD = ("unclear", "accuracy {}, but the data cannot tell whether by reading or by lean")
+READING = {1: ["reading rises"], 0: [], -1: ["reading falls"]}
+THRESHOLD = {
+    1: ["the threshold moves the right way"],
+    0: [],
+    -1: ["the threshold moves the wrong way"],
 }
 
 
@@ -37,16 +48,26 @@ def kind(result: Comparison) -> str:
     """What the change on test is, by the 95 % intervals of the gain and its parts, over sets of
     demonstrations where there are enough.
 
-    "collapse": after it one label is answered nearly always, whatever else is so. "reading", "lean"
-    or "both": which part is shown to rise. "loss": a part is shown to fall, and none to rise.
-    "unclear": accuracy is shown to change, neither part is. "none": nothing is shown.
+    "collapse": after it one label is answered nearly always, whatever else is so. "none": the
+    gain's own interval includes 0, so no gain is shown and none explained. Else "reading", "lean"
+    or "both": which part of a gain is shown to rise. "loss": accuracy falls, and so does a part.
+    "unclear": accuracy is shown to change, but no part in the same direction.
     """
-    if result.test_after.collapsed:
-        return "collapse"
+    return "collapse" if result.test_after.collapsed else _found(result)[0]
+
+
+def _found(result: Comparison) -> tuple[str, str]:
+    """The kind of the change, collapse apart, and a sentence on it."""
     signs = _sign(_reading(result)), _sign(_lean(result))
-    if signs in KINDS:
-        return KINDS[signs][0]
-    return "unclear" if _sign(_gain(result)) else "none"
+    gain = _sign(_gain(result))
+    if gain > 0:
+        return GAINS.get(signs, (UNTOLD[0], UNTOLD[1].format("rose")))
+    if gain < 0:
+        return LOSSES.get(signs, (UNTOLD[0], UNTOLD[1].format("fell")))
+    if signs == (0, 0):
+        return "none", "no gain is shown, neither in reading nor in lean"
+    alone = " and ".join(READING[signs[0]] + THRESHOLD[signs[1]])
+    return "none", f"no gain is shown; of its parts alone, {alone}"
 
 
 def text(result: Comparison) -> str:
@@ -149,17 +170,13 @@ def _measures(result: Comparison) -> str:
 
 
 def _sentence(result: Comparison) -> str:
-    found = kind(result)
-    if found == "collapse":
+    if result.test_after.collapsed:
         return _collapse(result.test_before, result.test_after)
-    if found == "none" and (result.test_before.scores == result.test_after.scores).all():
+    if (result.test_before.scores == result.test_after.scores).all():
         return "nothing changed on test, so there is no gain to judge"
+    found, sentence = _found(result)
     if found == "none":
-        sentence = f"no gain is shown, neither in reading nor in lean{_missed(result)}"
-    elif found == "unclear":
-        sentence = "accuracy changed, but the data cannot tell whether by reading or by lean"
-    else:
-        sentence = KINDS[_sign(_reading(result)), _sign(_lean(result))][1]
+        sentence += _missed(result)
     return sentence if result.gain_over_sets else f"{sentence} (for these demonstrations only)"
 
 
