@@ -1,8 +1,9 @@
 """Which files a chapter depends on, for Make: `python book/_ext/dependencies.py` prints rules.
 
 A chapter depends on the files of the module that its code imports, on what those import in turn, on
-the files beside them that are no Python (a widget's script), and on the checkpoints it names. Only
-the standard library is needed: Make asks before anything is installed.
+the files beside them that are no Python (a widget's script), and on the checkpoints and the kept
+experiments that it names. Only the standard library is needed: Make asks before anything is
+installed.
 """
 
 import ast
@@ -132,8 +133,15 @@ def reads_checkpoints(tree: ast.AST) -> bool:
     )
 
 
+def kept(tree: ast.AST, root: Path = ROOT) -> set[Path]:
+    """The kept experiments that a chapter's code names, with or without their ending."""
+    said = {Path(text).name.partition(".")[0] for text in texts(tree)}
+    files = (root / "experiments").glob("*")
+    return {file for file in files if file.suffix in (".parquet", ".json") and file.stem in said}
+
+
 def needed(chapter: Path, arrows: dict[str, set[str]], root: Path = ROOT) -> list[Path]:
-    """The files of the module that a chapter depends on, checkpoints included."""
+    """The files that a chapter depends on: of the module, checkpoints, kept experiments."""
     tree, folder = code_of(chapter), root / PACKAGE / "models/checkpoints"
     python = [file_of(name, root) for name in reached(imports(tree, root), arrows)]
     python = [path for path in python if path]
@@ -149,7 +157,7 @@ def needed(chapter: Path, arrows: dict[str, set[str]], root: Path = ROOT) -> lis
     named = checkpoints([tree, *filter(reads_checkpoints, opened)], shipped)
     names = shipped if asks_for_all else named
     weights = {file for name in names for file in (folder / name).iterdir()}
-    return sorted({*python, *beside, *weights})
+    return sorted({*python, *beside, *weights, *kept(tree, root)})
 
 
 def rules(root: Path = ROOT) -> str:

@@ -27,6 +27,10 @@ from svdicl_lite.tasks.real import is_real, texts_are_here
 
 SAID = ("title", "hypothesis", "analysis", "model")  # what every experiment must say
 KINDS = ("cells", "spectra")  # what one can be of; the second: `committed_spectra`
+# Where an experiment is looked for by its name alone, whatever folder a notebook runs in.
+FOLDERS = tuple(
+    map(Path, ("experiments", "../experiments", Path(__file__).parents[2] / "experiments"))
+)
 RUN = {  # what a run may say → its default; None must be said, in the run or for all runs
     "task": None, "labels": "canonical", "split": "validation", "n": None, "n_shots": 8,
     "seeds": None, "layers": [], "modules": ["mlp", "attn"], "clip_rates": [],
@@ -166,7 +170,7 @@ def about(path: str | Path) -> dict[str, Any]:
     """What a parquet says of itself: said, weights, prompts, versions, machine, seconds."""
     from pyarrow import parquet
 
-    path = _outcomes_path(path)
+    path = outcomes_path(path)
     try:
         return cast(dict[str, Any], json.loads(parquet.read_schema(path).metadata[b"svdicl"]))
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -179,17 +183,18 @@ def about(path: str | Path) -> dict[str, Any]:
 def outcomes(path: str | Path, **wanted: object) -> pd.DataFrame:
     """The outcomes of a committed experiment, a row a cell, its `Evaluation` in the last column.
 
-    `path` is the toml or the parquet. `wanted` keeps rows by their columns: task, labels, split,
-    n_shots, layer, module, clip_rate, method, seed. The rows of the model without a clip have
-    clip_rate 0, and are kept whatever layer, module or method is wanted. Raises FileNotFoundError
-    if it was not computed, ValueError for a file that is damaged or a column that does not exist.
+    `path` is the toml or the parquet, or the name alone. `wanted` keeps rows by their columns: task,
+    labels, split, n_shots, layer, module, clip_rate, method, seed. The rows of the model without a
+    clip have clip_rate 0, and are kept whatever layer, module or method is wanted. Raises
+    FileNotFoundError if it was not computed, ValueError for a file that is damaged or a column that
+    does not exist.
     """
     from pyarrow import parquet
 
     if "prompts" not in (said := about(path)):
         raise ValueError(f"{Path(path).stem} holds spectra, not outcomes; `spectra` reads it")
     known = {tuple(place.values())[:4]: place for place in said["prompts"]}
-    table: pd.DataFrame = parquet.read_table(_outcomes_path(path)).to_pandas()
+    table: pd.DataFrame = parquet.read_table(outcomes_path(path)).to_pandas()
     for column, value in wanted.items():
         if column not in table:
             raise ValueError(f"there is no column {column!r}; there are {', '.join(table.columns)}")
@@ -207,8 +212,19 @@ def _evaluation(row: Any, known: dict[tuple[Any, ...], dict[str, Any]]) -> Evalu
     return Evaluation(scores, np.array(place["right"]), np.array(place["sets"]))
 
 
-def _outcomes_path(path: str | Path) -> Path:
-    path = Path(path).with_suffix(".parquet")
+def kept_file(path: str | Path) -> Path:
+    """The file itself, or, for a name without a folder, the one of that name among the kept
+    experiments. What is nowhere comes back as it was.
+    """
+    path = Path(path)
+    if path.is_file() or len(path.parts) > 1:
+        return path
+    return next((folder / path for folder in FOLDERS if (folder / path).is_file()), path)
+
+
+def outcomes_path(path: str | Path) -> Path:
+    """The parquet of an experiment. Raises FileNotFoundError if it was not computed."""
+    path = kept_file(Path(path).with_suffix(".parquet"))
     if not path.is_file():
         raise FileNotFoundError(
             f"the experiment {path.stem!r} has no outcomes yet; `make experiments` computes them"

@@ -28,7 +28,7 @@ from svdicl_lite.models.quantisation import (
     rounding_noise,
     tensors_of,
 )
-from svdicl_lite.search.committed import Kept, about
+from svdicl_lite.search.committed import Kept, about, outcomes_path
 from svdicl_lite.search.computed import check_same, described, write
 
 TOLERANCE = 1e-4  # of each singular value; float32 keeps 6e-8, LAPACKs agree to 1e-13 σ_max
@@ -66,12 +66,12 @@ def spectra(path: str | Path) -> pd.DataFrame:
     - floored and floored_drawn, the condition number with σ_min taken as noise_high, or as
       noise_drawn, where it is smaller than that.
 
-    `path` is the toml or the parquet. Raises FileNotFoundError if it was not computed, ValueError
-    for a file that is damaged or holds something else.
+    `path` is the toml or the parquet, or the name alone. Raises FileNotFoundError if it was not
+    computed, ValueError for a file that is damaged or holds something else.
     """
     from pyarrow import parquet
 
-    path = Path(path).with_suffix(".parquet")
+    path = outcomes_path(path)
     if about(path)["said"].get("kind") != "spectra":
         raise ValueError(f"{path.name} holds outcomes of cells, not spectra; `outcomes` reads it")
     table: pd.DataFrame = parquet.read_table(path).to_pandas()
