@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
+from base64 import b64encode
 from pathlib import Path
 
 import jupytext
@@ -61,6 +62,7 @@ def build(master: Master, out: Path) -> Path:
         with zipfile.ZipFile(next((made / "autograder").glob("*.zip"))) as generated:
             autograder = {name: generated.read(name).decode() for name in generated.namelist()}
     folder.mkdir(parents=True)
+    handout |= master.files
     autograder["run_otter.py"] = RUN
     autograder |= {
         "assignment.json": (
@@ -188,6 +190,7 @@ def _manifest(master, solution, student):
         "questions": rows,
         "cells": _cells(solution),
         "blank": [cell.source for cell in handed_out if cell.cell_type == "code"],
+        "files": {name: b64encode(data).decode() for name, data in master.files.items()},
         "catches": {test.name: test.catches for q in master.questions for test in q.tests},
     }
 

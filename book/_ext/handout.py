@@ -29,7 +29,7 @@ from pathlib import Path
 if Path("{name}-student.zip").exists() and not Path("tests").exists():
     with zipfile.ZipFile("{name}-student.zip") as archive:
         for file in archive.namelist():
-            if file.endswith((".py", ".whl")):
+            if not file.endswith(".ipynb"):
                 target = Path(file).relative_to("{name}")
                 target.parent.mkdir(exist_ok=True)
                 target.write_bytes(archive.read(file))

@@ -94,6 +94,8 @@ class Master:
                 self.teacher.append(cell.source.partition("\n")[2].strip())
             else:
                 self._read(cell, blocks[-1] if blocks else "")
+        # what lies beside the notebook, for whoever runs it
+        self.files = {p.name: p.read_bytes() for p in sorted((folder / "files").glob("*"))}
         self.mutants = [self._mutant(path) for path in sorted((folder / "mutants").glob("*.py"))]
         self._check()
 

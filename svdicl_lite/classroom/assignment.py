@@ -1,6 +1,7 @@
 """One assignment as the marker has it: its questions, its tests, and the reference's answers."""
 
 import ast
+import base64
 import contextlib
 import json
 import os
@@ -53,6 +54,7 @@ class Assignment:
         self.cells = described["cells"]
         self.setup = [cell["source"] for cell in self.cells if cell["kind"] == "setup"]
         self.blank = set(described["blank"])  # all code cells as they were handed out
+        self.files = files_of(described)
         self.questions = {}
         for row in described["questions"]:
             if not row["manual"]:
@@ -89,6 +91,7 @@ class Assignment:
         before, known = os.getcwd(), set(sys.modules)
         with tempfile.TemporaryDirectory() as here, open(os.devnull, "w") as silence:
             os.chdir(here)
+            lay_out(self.files)
             try:
                 with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
                     for cell in self.cells:
@@ -112,6 +115,17 @@ class Assignment:
                         f"{self.name}: the reference fails {test.__name__} of {question.name}:"
                         f" {type(error).__name__}; build the assignment again"
                     ) from None
+
+
+def files_of(described: dict) -> dict[str, bytes]:
+    """What lies beside the notebook of an assignment that a manifest describes: name → content."""
+    return {name: base64.b64decode(text) for name, text in described.get("files", {}).items()}
+
+
+def lay_out(files: dict[str, bytes]) -> None:
+    """Writes files into the working folder."""
+    for name, content in files.items():
+        Path(name).write_bytes(content)
 
 
 def _tests(source, name):

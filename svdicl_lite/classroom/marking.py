@@ -136,6 +136,8 @@ class Marking:
             self.learner.end()
         self.learner = Learner(self.nursery, self.limits)
         self.have = self.learner.have
+        if self.assignment.files:
+            self._ask(10, "lay_out", files=self.assignment.files)
         for source, number in self.done:
             self._cell(source, number, again=True)
 

@@ -10,7 +10,7 @@ import threading
 import types
 
 from svdicl_lite.classroom import otter_stand_in
-from svdicl_lite.classroom.assignment import bound
+from svdicl_lite.classroom.assignment import bound, lay_out
 from svdicl_lite.classroom.by_hand import without
 from svdicl_lite.classroom.codec import Broken
 from svdicl_lite.classroom.mirror import Foreign, Mirror
@@ -90,6 +90,10 @@ class Runner:
         kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
         told = {"name": type(error).__name__[:60], "kind": kinds[0], "words": words}
         self.mirror.send(reply | {"error": True}, value=told)
+
+    def _do_lay_out(self, files):
+        """Puts the files of the handout beside the notebook."""
+        lay_out(files)
 
     def _do_cell(self, source, given=False):
         """Runs a cell; the name of the error that ended it, or None."""
