@@ -205,5 +205,10 @@ class Evaluation(Answers):
         """Whether one label is answered nearly always, behind at least half of the sets; see
         `reading.collapsed`.
         """
+        return bool(self.collapsed_by_set.mean() >= 0.5)
+
+    @property
+    def collapsed_by_set(self) -> np.ndarray:
+        """(sets,) bool: behind which sets one label is answered nearly always."""
         pairs = zip(self.shares_by_set, self.due_by_set)
-        return bool(np.mean([reading.collapsed(answered, due) for answered, due in pairs]) >= 0.5)
+        return np.array([reading.collapsed(answered, due) for answered, due in pairs])

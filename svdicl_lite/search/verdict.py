@@ -78,7 +78,7 @@ def text(result: Comparison) -> str:
 def text_of_test(result: Comparison, last: str) -> str:
     """What is to be said of before and after on one set of examples, with what comes `last`."""
     lines = [_accuracies(result), _balanced(result), *_gains(result), _parts(result)]
-    lines += [_measures(result), _sentence(result), last]
+    lines += [_measures(result), sentence(result), last]
     return re.sub(r"(?<![\w-])-(?=[\d.])", "−", "\n".join(lines))
 
 
@@ -169,7 +169,8 @@ def _measures(result: Comparison) -> str:
     )
 
 
-def _sentence(result: Comparison) -> str:
+def sentence(result: Comparison) -> str:
+    """What kind of change it is, in one sentence, with what would have been missed."""
     if result.test_after.collapsed:
         return _collapse(result.test_before, result.test_after)
     if (result.test_before.scores == result.test_after.scores).all():
@@ -193,9 +194,14 @@ def _missed(result: Comparison) -> str:
 def _collapse(before: Evaluation, after: Evaluation) -> str:
     label = int(after.shares.argmax())
     already = ", as it was before" if before.collapsed else ""
+    what = f"label {label} gets {after.shares[label]:.0%} of the answers"
+    sets = after.collapsed_by_set
+    if len(sets) > 1 and after.shares[label] < 0.9:  # one label a set, and not the same in all
+        what = f"after {sets.sum()} of {len(sets)} sets of demonstrations one label gets nearly all"
+        what += " of the answers, not the same after each"
     return (
-        f"collapse: label {label} gets {after.shares[label]:.0%} of the answers{already}; accuracy"
-        " says nothing of a model that hardly gives another answer"
+        f"collapse: {what}{already}; accuracy says nothing of a model that hardly gives another"
+        " answer"
     )
 
 
