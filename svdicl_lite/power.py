@@ -1,7 +1,7 @@
 """How large a gain must be to be seen: the power of the paired tests of `svdicl_lite.stats`.
 
 Ask before an experiment, with the share of answers that you expect to change; after one, to say
-what it would have missed. Taught in chapter 08.
+what it would have missed. Taught in chapter 04.
 """
 
 import numpy as np

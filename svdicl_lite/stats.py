@@ -3,7 +3,7 @@ scipy.
 
 The first functions take examples as independent. Examples that share their demonstrations are not;
 for them the set of demonstrations, the *cluster*, is what was sampled, and the functions named
-after it say what follows. Taught in chapter 08.
+after it say what follows. Taught in chapter 04.
 """
 
 from functools import lru_cache
