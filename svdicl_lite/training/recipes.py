@@ -3,7 +3,7 @@ seed.
 
 A recipe is a list of phases, easy ones first: with short documents and canonical words the model
 learns what the sentences mean, with longer ones and all label maps to read the demonstrations, then
-hard sentences. Some models go on from there for some dozen steps, in which the prompt is worth
+hard sentences. Some models go on from there for 28 to 168 steps, in which the prompt is worth
 less: on canonical documents, or on noisy labels. `language` follows a recipe. Taught in chapter 03.
 """
 

@@ -1,0 +1,62 @@
+"""Passes the numbers of every page through `svdicl_lite.numbers.tidy`: minus signs for hyphens, no
+sign before a zero, powers of ten, and in tables – for nan. Code, what programs print and formulas
+stay as they are.
+
+So whatever a chapter glues or a table holds is written alike, however it was formatted.
+"""
+
+import re
+
+from docutils import nodes
+
+from svdicl_lite.numbers import UNDEFINED, tidy
+
+AS_THEY_ARE = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.math_block, nodes.raw)
+TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
+TAG_OR_CODE = re.compile(r"(<(code|pre|svg|script)\b.*?</\2>|<[^>]*>)", re.DOTALL)
+
+
+def tidy_html(html: str) -> str:
+    """The HTML with the text in its tables tidied; all else as it was."""
+    return TABLE.sub(lambda table: _tidy_table(table[0]), html)
+
+
+def _tidy_table(html):
+    parts = TAG_OR_CODE.split(html)  # text, tag, name of code or None, text, …
+    for at in range(0, len(parts), 3):
+        nan = parts[at].strip().lower() in ("nan", "<na>", "&lt;na&gt;")
+        parts[at] = UNDEFINED if nan else tidy(parts[at])
+        if at + 2 < len(parts):
+            parts[at + 2] = ""
+    return "".join(parts)
+
+
+def tidy_tree(doctree: nodes.document) -> None:
+    """Tidies the texts and tables of a page, and what describes its pictures."""
+    for text in list(doctree.findall(nodes.Text)):
+        tidied = tidy(text)
+        if tidied != text and not _stays(text):
+            text.parent.replace(text, nodes.Text(tidied))
+    for image in doctree.findall(nodes.image):
+        if image.get("alt"):
+            image["alt"] = tidy(image["alt"])
+    for raw in doctree.findall(nodes.raw):
+        if "html" in raw.get("format", "").split():
+            raw.children = [nodes.Text(tidy_html(raw.astext()))]
+            raw.children[0].parent = raw
+
+
+def _stays(node):
+    while node := node.parent:
+        if isinstance(node, AS_THEY_ARE) or node.tagname.startswith("desc_sig"):
+            return True
+    return False
+
+
+def _tidy(app, doctree, docname):
+    tidy_tree(doctree)
+
+
+def setup(app):
+    app.connect("doctree-resolved", _tidy, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
