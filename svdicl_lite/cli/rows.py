@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from svdicl_lite.numbers import p_value, tidy
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.search.results import Comparison
 from svdicl_lite.stats import SETS_NEEDED, least_sign_flip_p
@@ -70,14 +71,12 @@ def by_set(result: Comparison) -> str:
     """A line more for a verdict on several sets of demonstrations."""
     if len(result.gain_by_set) == 1:
         return ""
-    gains = " ".join(f"{gain:+.3f}" for gain in result.gain_by_set)
+    gains = tidy(" ".join(f"{gain:+.3f}" for gain in result.gain_by_set))
     if result.gain_over_sets is not None:  # the verdict has the test
         return f"\ngain by set of demonstrations {gains}"
-    least = least_sign_flip_p(len(result.gain_by_set))
-    return (
-        f"\ngain by set of demonstrations {gains}, sign-flip p = {result.p_value_by_set:.2g} (the"
-        f" least possible is {least:.2g})"
-    )
+    p = p_value(result.p_value_by_set, "sign-flip p")
+    least = p_value(least_sign_flip_p(len(result.gain_by_set)), "")
+    return f"\ngain by set of demonstrations {gains}, {p} (the least possible is {least})"
 
 
 def interval(row: Row) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from svdicl_lite.numbers import p_value, tidy
 from svdicl_lite.search import verdict
 from svdicl_lite.search.paired_files import PAIRED_BY, Judged, read_judged
 from svdicl_lite.search.results import Comparison
@@ -79,13 +80,14 @@ class Compared:
             return f"{self.by_scores.verdict()}\n{alone}"
         low, high = self.gain_interval
         said = " → ".join(map(_accuracy, (self.a.correct, self.b.correct)))
+        p = p_value(self.p_value, "McNemar p")
         text = (
             f"accuracy {said}, n = {len(self.a.keys):,}\n"
-            f"gain {self.gain:+.3f} [{low:+.3f}, {high:+.3f}], McNemar p = {self.p_value:.2g}, for"
-            f" these demonstrations only\n{alone}\nthere are no scores of labels or options on both"
-            f" sides, so reading and lean cannot be told apart\n{NOT_COUNTED}"
+            f"gain {self.gain:+.3f} [{low:+.3f}, {high:+.3f}], {p}, for these demonstrations only\n"
+            f"{alone}\nthere are no scores of labels or options on both sides, so reading and lean"
+            f" cannot be told apart\n{NOT_COUNTED}"
         )
-        return text.replace(" -0", " −0").replace("[-0", "[−0")
+        return tidy(text)
 
 
 def compared(a: str | Path, b: str | Path, metric: str | None = None) -> Compared:

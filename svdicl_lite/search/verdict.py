@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from svdicl_lite.numbers import interval, number, p_value, tidy
 from svdicl_lite.stats import SETS_NEEDED, Interval, least_sign_flip_p
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def text_of_test(result: Comparison, last: str) -> str:
     """What is to be said of before and after on one set of examples, with what comes `last`."""
     lines = [_accuracies(result), _balanced(result), *_gains(result), _parts(result)]
     lines += [_measures(result), sentence(result), last]
-    return re.sub(r"(?<![\w-])-(?=[\d.])", "−", "\n".join(lines))
+    return tidy("\n".join(lines))
 
 
 def _reading(result: Comparison) -> Interval:
@@ -123,7 +123,7 @@ def _balanced(result: Comparison) -> str:
 def _gains(result: Comparison) -> list[str]:
     low, high = result.gain_interval
     n_sets = len(result.gain_by_set)
-    here = f"[{low:+.3f}, {high:+.3f}], McNemar p = {result.p_value:.2g}"
+    here = f"[{low:+.3f}, {high:+.3f}], {p_value(result.p_value, 'McNemar p')}"
     if result.gain_over_sets is None:
         few = "one set says" if n_sets == 1 else f"{n_sets} sets say"
         return [
@@ -134,8 +134,8 @@ def _gains(result: Comparison) -> list[str]:
     low, high = result.gain_over_sets
     return [
         f"gain {result.test_gain:+.3f} [{low:+.3f}, {high:+.3f}] over {n_sets} sets of"
-        f" demonstrations, sign-flip p = {result.p_value_by_set:.2g} (the least possible is"
-        f" {least_sign_flip_p(n_sets):.2g})",
+        f" demonstrations, {p_value(result.p_value_by_set, 'sign-flip p')} (the least possible is"
+        f" {p_value(least_sign_flip_p(n_sets), '')})",
         f"for these demonstrations only {here}",
     ]
 
@@ -144,18 +144,13 @@ def _parts(result: Comparison) -> str:
     """As in: gain +5.0 points = reading +0.4 [−0.9, +1.7] + lean +4.6 [+3.0, +6.2]."""
     gain, reading = round(100 * result.test_gain, 1), round(100 * result.reading, 1)
     parts = [  # the lean as the rest of what is shown, so that the line adds up for a reader
-        f"{name} {_points(part)} [{_points(100 * low)}, {_points(100 * high)}]"
+        f"{name} {number(part, signed=True)} {interval(100 * low, 100 * high)}"
         for name, part, (low, high) in (
             ("reading", reading, _reading(result)),
             ("lean", gain - reading, _lean(result)),
         )
     ]
-    return f"gain {_points(gain)} points = {' + '.join(parts)}"
-
-
-def _points(points: float) -> str:
-    """With a sign; 0 without a minus."""
-    return f"{round(points, 1) + 0.0:+.1f}"
+    return f"gain {number(gain, signed=True)} points = {' + '.join(parts)}"
 
 
 def _measures(result: Comparison) -> str:
