@@ -139,6 +139,20 @@ def test_only_tables_of_html_are_tidied_and_code_in_them_stays():
     )
 
 
+def test_small_p_values_of_a_table_are_bounds():
+    head = "<tr><th></th><th>gain</th><th>p (Holm)</th></tr>"
+    row = "<tr><th>{}</th><td>{}</td><td class='a'>{}</td></tr>"
+    rows = [("a", "1e-5", "2e-267"), ("b", "0.0000", "0.0000"), ("c", "1", "0.004"), ("d", "1", "")]
+    html = f"<table><thead>{head}</thead>{''.join(row.format(*cells) for cells in rows)}</table>"
+    tidied = [("a", "10⁻⁵", "&lt; .001"), ("b", "0.0000", "&lt; .001"), *rows[2:]]
+    wanted = (
+        f"<table><thead>{head}</thead>{''.join(row.format(*cells) for cells in tidied)}</table>"
+    )
+    assert tidy_html(html) == wanted
+    plain = html.replace("p (Holm)", "perplexity")
+    assert "2 × 10⁻²⁶⁷" in tidy_html(plain) and "&lt;" not in tidy_html(plain)
+
+
 def test_texts_of_a_page_are_tidied_and_code_formulas_and_output_stay():
     page = new_document("page")
     page += nodes.paragraph("", "by ", nodes.inline("", "-0.9"))

@@ -1,6 +1,6 @@
 """Passes the numbers of every page through `svdicl_lite.numbers.tidy`: minus signs for hyphens, no
-sign before a zero, powers of ten, and in tables – for nan. Code, what programs print and formulas
-stay as they are.
+sign before a zero, powers of ten, and in tables – for nan and < .001 for smaller p-values. Code,
+what programs print and formulas stay as they are.
 
 So whatever a chapter glues or a table holds is written alike, however it was formatted.
 """
@@ -9,16 +9,41 @@ import re
 
 from docutils import nodes
 
-from svdicl_lite.numbers import UNDEFINED, tidy
+from svdicl_lite.numbers import LEAST_P, UNDEFINED, p_value, tidy
 
 AS_THEY_ARE = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.math_block, nodes.raw)
 TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
+ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
+CELL = re.compile(r"(<t[hd]\b[^>]*>)(.*?)(</t[hd]>)", re.DOTALL)
+SMALL_P = re.compile(r"\s*(\d(\.\d+)?e-\d+|0\.000+)\s*")
 TAG_OR_CODE = re.compile(r"(<(code|pre|svg|script)\b.*?</\2>|<[^>]*>)", re.DOTALL)
 
 
 def tidy_html(html: str) -> str:
     """The HTML with the text in its tables tidied; all else as it was."""
-    return TABLE.sub(lambda table: _tidy_table(table[0]), html)
+    return TABLE.sub(lambda table: _tidy_table(_bounded_p_values(table[0])), html)
+
+
+def _bounded_p_values(html):
+    """A table in which columns headed by p, as in "p (Holm)", hold no value below LEAST_P."""
+    head, tag, body = html.partition("</thead>")
+    columns = {
+        at
+        for row in ROW.findall(head)
+        for at, (_, heading, _) in enumerate(CELL.findall(row))
+        if re.search(r"\bp\b", re.sub(r"<[^>]*>", "", heading))
+    }
+
+    def cell(at, found):
+        start, value, end = found
+        small = at in columns and SMALL_P.fullmatch(value) and float(value) < LEAST_P
+        return start + (p_value(0, "").replace("<", "&lt;") if small else value) + end
+
+    def row(found):
+        numbers = iter(range(1000))
+        return CELL.sub(lambda part: cell(next(numbers), part.groups()), found[0])
+
+    return head + tag + (ROW.sub(row, body) if columns else body)
 
 
 def _tidy_table(html):
