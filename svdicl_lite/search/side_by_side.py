@@ -1,0 +1,106 @@
+"""All rules on one task, side by side, with calibration as the rival that clips nothing.
+
+Taught in chapter 10.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.search.rivals import (
+    Asked,
+    Choice,
+    agreement,
+    as_predicted,
+    asked,
+    blind,
+    chosen,
+    measured,
+    oracle,
+)
+from svdicl_lite.search.rules.question import Question
+from svdicl_lite.search.rules.registry import RULES
+from svdicl_lite.search.without_rate import calibration
+from svdicl_lite.stats import holm
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """What was measured on validation and on test (`rivals.measured`), what each rule says of it,
+    by module, and calibration.
+    """
+
+    validation: pd.DataFrame
+    test: pd.DataFrame
+    rules: dict[str, list[Asked]]
+    calibrated: Choice
+
+    def rankings(self, by: str, choose_by: str = "discrimination") -> pd.DataFrame:
+        """Spearman's correlation of each rule's scores with the measure `by` on test, a column a
+        module. The oracle's is what validation knows of test.
+        """
+        columns = {}
+        for module, rules in self.rules.items():
+            everyone = [*rules, oracle(self.validation, module, choose_by)]
+            columns[module] = {rule.rule: agreement(rule, self.test, by) for rule in everyone}
+        return pd.DataFrame(columns)
+
+    def choices(self, module: str, choose_by: str) -> dict[str, Choice]:
+        """What each rule chooses in the module, by name; the rates by the validation score
+        `choose_by`.
+        """
+        found = [
+            chosen(rule, self.validation, self.test, module, choose_by)
+            for rule in (*self.rules[module], oracle(self.validation, module, choose_by))
+        ]
+        found.append(blind(self.validation, self.test, module, choose_by))
+        for rule in self.rules[module]:
+            if rule.tells_rates:
+                found.append(as_predicted(rule, self.test, module))
+        found.append(self.calibrated)
+        return {choice.rule: choice for choice in found}
+
+
+def side_by_side(
+    validation: ICLEvaluator,
+    test: ICLEvaluator,
+    modules: Sequence[str] = ("mlp", "attn"),
+    clip_rates: Sequence[float] = (0, 0.5, 0.75, 0.9, 0.95, 0.99),
+) -> SideBySide:
+    """Measures every clip of the modules on both evaluators, and asks every rule. Raises what the
+    rules and `calibration` raise.
+    """
+    rules = {}
+    for module in modules:
+        question = Question(validation.model, (module,), tuple(clip_rates), validation)
+        names = [name for name in RULES if name not in ("random", "oracle")]
+        rules[module] = [asked(name, question) for name in names]
+    tables = [measured(evaluator, modules, clip_rates) for evaluator in (validation, test)]
+    without = calibration(validation, test)
+    n, sets = without.validation_before.n, test.demonstration_sets
+    free = Choice("calibration", None, None, without.parts, sets, 0.0, float(n))
+    return SideBySide(tables[0], tables[1], rules, free)
+
+
+def choice_table(choices: dict[str, Choice], sweep: float) -> pd.DataFrame:
+    """A row a choice: layer, clip_rate, reading and lean in points with the ends of their 95 %
+    intervals, p of the reading after Holm over the rows, forwards, share of the `sweep`'s forwards.
+    """
+    rows = []
+    for choice in choices.values():
+        row = {"rule": choice.rule, "layer": choice.layer, "clip_rate": choice.clip_rate}
+        for name in ("reading", "lean"):
+            low, high = getattr(choice, f"{name}_interval")
+            row[name] = 100 * getattr(choice, name)
+            row |= {f"{name}_low": 100 * low, f"{name}_high": 100 * high}
+        row |= {"forwards": choice.forwards, "seconds": choice.seconds}
+        rows.append({**row, "share": choice.forwards / sweep})
+    table = pd.DataFrame(rows)
+    # nothing moved, nothing to test
+    moved = np.array([choice.parts[0].any() for choice in choices.values()])
+    p = np.ones(len(table))
+    p[moved] = [choice.p_value for choice in choices.values() if choice.parts[0].any()]
+    return table.assign(p=holm(p))
