@@ -103,6 +103,7 @@ def static_page(widget, folder):
         f' name="viewport" content="width=device-width">'
         f"<title>{html.escape(type(widget).__name__)}</title>"
         f"<style>{(ROOT / 'book/assets/book.css').read_text()}</style>"
+        f"<style>{(ROOT / 'book/assets/widgets.css').read_text()}</style>"
         f'<script type="application/vnd.jupyter.widget-state+json">{state}</script>'
         f"<script defer src='{(ROOT / 'book/assets/widgets.js').as_uri()}'></script>"
         '<main class="cell_output"><h1>A widget</h1><script'

@@ -61,6 +61,8 @@ def said(page):
 def test_the_stepper_goes_rate_by_rate_and_opens_the_held_out_set_last(browser, stepper, tmp_path):
     accuracy, winner, promised, kept = stepper.drawn(1, 50)
     with opened(browser, static_page(stepper, tmp_path)) as page:
+        assert f"chooses ξ = {CLIP_RATES[winner]:g}" in said(page)  # one press before the end
+        press(page, "button", "From the first rate")
         assert "no rate tried yet" in said(page)
         for tried in range(1, len(CLIP_RATES) + 1):
             press(page, "button", "Next rate")
@@ -164,13 +166,17 @@ def test_the_bound_explorer_shows_the_terms_of_the_rates_chosen(browser, explore
         nats = [explorer.by_place.loc[(cut, layer), "information"] for layer in range(3)]
         np.testing.assert_allclose(bars, nats, rtol=1e-6)
         outcome = explorer.by_rates.loc[[cut]].iloc[0]
+        told = outcome.astype("float32").astype(float)  # as the page holds it
         assert (
-            f"accuracy {outcome['accuracy']:.3f} [{outcome['low']:.3f}, {outcome['high']:.3f}], n"
-            " = 400" in said(page)
+            f"accuracy {told['accuracy']:.3f} [{told['low']:.3f}, {told['high']:.3f}], n = 400"
+            in said(page)
         )
         assert f"bound {outcome['bound']:.3f}" in said(page)
 
     with opened(browser, static_page(explorer, tmp_path)) as page:
+        agrees(page, explorer.telling)
+        assert sum(rate > 0 for rate in explorer.telling) == 1  # what shows something, not nothing
+        press(page, "button", "No clip")
         agrees(page, (0.0, 0.0, 0.0))
         press(page, "slider", "layer 0", "End")
         agrees(page, (0.9, 0.0, 0.0))

@@ -18,6 +18,7 @@ files. (Loaded by offline.py, on pages that have such a state alone, behind thei
     const of = (event) => listeners.get(event) ?? listeners.set(event, new Set()).get(event);
     const tell = (event, ...what) => [...of(event)].forEach((listener) => listener(...what));
     return {
+      inPage: true, // the address is this page's own: kept.js may write into it
       get: (name) => traits[name],
       set(name, value) {
         if (traits[name] === value) return;
@@ -34,6 +35,15 @@ files. (Loaded by offline.py, on pages that have such a state alone, behind thei
 
   const models = {}, codes = {};
 
+  // The place that base.py kept for a widget, beside its view; or, of an older notebook, a new one.
+  function placeOf(view) {
+    const place = view.parentNode.querySelector(".widget.waiting");
+    if (place) return place;
+    const made = Object.assign(document.createElement("div"), { className: "widget" });
+    view.before(made);
+    return made;
+  }
+
   async function start(view, place) {
     const id = JSON.parse(view.textContent).model_id;
     const saved = states[id];
@@ -46,12 +56,14 @@ files. (Loaded by offline.py, on pages that have such a state alone, behind thei
     const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
     const widget = (await (codes[code] ??= import(url))).default;
     URL.revokeObjectURL(url);
+    place.classList.remove("waiting");
+    place.hidden = false;
+    place.replaceChildren();
     await widget.render({ model, el: place });
   }
 
   for (const view of found("view")) {
-    const place = Object.assign(document.createElement("div"), { className: "widget" });
-    view.before(place);
+    const place = placeOf(view);
     start(view, place).catch((error) => {
       console.error(error);
       place.remove(); // and show what stands in for it

@@ -1,7 +1,10 @@
 import { Tokenizer } from "./bpe.js";
 import { factors, thinned } from "./factors.js";
 import { GPT2, ROLES } from "./gpt2.js";
+import { heldPrompts } from "./held_prompts.js";
+import { exchanged, knownAndUnknown, promptOf, startOf, wordsOf } from "./prompts.js";
 import { choice, drawn, frame, h, newId, percent, rankAt, says, slider } from "./base.js";
+import { among, kept, textOf, whole, within } from "./kept.js";
 
 // name → numbers (matrices in a Float64Array, vectors in a Float32Array), from the bytes that ask_clipped.py packed.
 export async function unpacked(view, shapes) {
@@ -20,23 +23,6 @@ export async function unpacked(view, shapes) {
   }
   for (const [name, m] of vectors) tensors[name] = numbers.slice(at, (at += m));
   return tensors;
-}
-
-// The prompt, its label words and their tokens as the tokenizer cuts them; throws a sentence where the library would.
-export function promptOf(tokenizer, positions, demonstrations, query, labelWords) {
-  const shown = demonstrations.trimEnd();
-  const text = (shown ? `${shown}\n` : "") + query.trimEnd();
-  const tokens = tokenizer.encode(text);
-  if (!tokens.length) throw new Error("There is nothing to read yet: type a query.");
-  if (tokens.length > positions) throw new Error(`This prompt has ${tokens.length} tokens, but the model in this page reads ${positions}; use fewer demonstrations.`);
-  const words = [...new Set(labelWords.split(/[\s,]+/).filter((word) => word))];
-  if (words.length < 2) throw new Error("Name two label words or more, with commas between them.");
-  const answers = words.map((word) => {
-    const longer = tokenizer.encode(`${text} ${word}`);
-    if (longer.length !== tokens.length + 1) throw new Error(`The label word “${word}” is not one token here; choose a shorter, commoner word.`);
-    return longer.at(-1);
-  });
-  return { tokens, words, answers };
 }
 
 export function softmax(logits) {
@@ -63,96 +49,138 @@ function typed(model, name, label, tag, attributes) {
 
 const bar = (share, look) =>
   h("td", { "data-share": share }, h("span", { class: `bar ${look}`, style: `--share: ${share.toFixed(4)}` }), percent(share));
+const heads = (...texts) => h("thead", {}, h("tr", {}, ...texts.map((text) => h("th", { scope: "col" }, text))));
+const MODULES = [["mlp", "MLP"], ["attn", "ATTN"], ["all", "both"], "q", "k", "v", "o", "fc_in", "fc_out"];
+const TOP = 4; // tokens shown beside the labels
+
+// The controls, each tied to a trait; what is typed by the reader is replaced when another prompt is chosen.
+function controls(model, config, starts) {
+  const go = (changes) => {
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.save_changes();
+  };
+  const put = (start, asked) => go({ demonstrations: start.demonstrations, query: start.queries[asked][0], label_words: start.words.join(", ") });
+  const current = () => startOf(starts, model.get("demonstrations"), wordsOf(model.get("label_words")));
+  const from = h("select", { id: newId(), onchange: () => put(starts[from.selectedIndex], 0) }, ...starts.map(({ name }) => h("option", {}, name)));
+  model.on("change:demonstrations", () => { from.selectedIndex = starts.indexOf(current()); });
+  from.selectedIndex = starts.indexOf(current());
+  const next = () => {
+    const { queries } = current() ?? starts[Math.max(0, from.selectedIndex)], at = queries.findIndex(([text]) => text === model.get("query"));
+    go({ query: queries[(at + 1) % queries.length][0] });
+  };
+  const exchange = () => {
+    const { demonstrations, words } = exchanged(model.get("demonstrations"), wordsOf(model.get("label_words")));
+    go({ demonstrations, label_words: words.join(", ") });
+  };
+  const button = (text, onclick) => h("button", { type: "button", onclick }, text);
+  const above = [
+    h("div", { class: "controls" }, h("div", { class: "control" }, h("label", { for: from.id }, "Start from"), from),
+      button("Another query", next), button("Exchange the labels", exchange)),
+    typed(model, "demonstrations", "Demonstrations", "textarea", { rows: 8 }),
+    typed(model, "query", "Query", "input", { type: "text" }),
+    typed(model, "label_words", "Label words", "input", { type: "text" }),
+    h("div", { class: "controls" },
+      choice(model, "layer", { label: "Layer", options: Array.from({ length: config.layers }, (_, l) => l) }),
+      choice(model, "module", { label: "Module", options: MODULES }),
+      slider(model, "clip_rate", { label: "Clip rate ξ", min: 0, max: 1, step: 0.005, shown: (rate) => rate.toFixed(3) })),
+  ];
+  return { above, go, current };
+}
 
 export default {
   async render({ model, el }) {
     const config = model.get("config"), starts = model.get("starts");
-    const result = says(), tokensSeen = h("p", { class: "tokens" }), rows = h("tbody");
-    const counted = h("summary", {}, "What the model reads");
-    let started = 0, asked = 0;
-
-    // Another prompt to start from, or another query behind it; what the reader typed is replaced.
-    const put = () => {
-      model.set("demonstrations", starts[started].demonstrations);
-      model.set("query", starts[started].queries[asked][0]);
-      model.set("label_words", starts[started].words.join(", "));
-      model.save_changes();
-    };
-    const from = h("select", { id: newId(), onchange: () => { [started, asked] = [from.selectedIndex, 0]; put(); } },
-      ...starts.map(({ name }) => h("option", {}, name)));
-    const next = h("button", { type: "button", onclick: () => { asked = (asked + 1) % starts[started].queries.length; put(); } }, "Another query");
-
-    frame(
+    const state = kept(model, "ask-clipped", {
+      layer: whole(0, config.layers - 1), module: among(MODULES.flat()), clip_rate: within(0, 1),
+      demonstrations: textOf(4000), query: textOf(1000), label_words: textOf(200),
+    });
+    const { above, go, current } = controls(model, config, starts);
+    const result = says(), rows = h("tbody"), unknown = h("p", { class: "unknown" }), likely = h("p", { class: "likely" });
+    const counted = h("summary", {}, "What the model reads"), tokensSeen = h("p", { class: "tokens" });
+    const looked = h("tbody"), panels = h("div", { class: "panels" });
+    const node = frame(
       el, "Ask the clipped model: a GPT-2 that runs in this page",
-      h("div", { class: "controls" }, h("div", { class: "control" }, h("label", { for: from.id }, "Start from"), from), next),
-      typed(model, "demonstrations", "Demonstrations", "textarea", { rows: 8 }),
-      typed(model, "query", "Query", "input", { type: "text" }),
-      typed(model, "label_words", "Label words", "input", { type: "text" }),
-      h("div", { class: "controls" },
-        choice(model, "layer", { label: "Layer", options: Array.from({ length: config.layers }, (_, l) => l) }),
-        choice(model, "module", { label: "Module", options: [["mlp", "MLP"], ["attn", "ATTN"], ["all", "both"], "q", "k", "v", "o", "fc_in", "fc_out"] }),
-        slider(model, "clip_rate", { label: "Clip rate ξ", min: 0, max: 1, step: 0.005, shown: (rate) => rate.toFixed(3) })),
-      h("table", { class: "told" },
-        h("thead", {}, h("tr", {}, ...["next token", "no clip", "clipped"].map((text) => h("th", { scope: "col" }, text)))), rows),
-      result,
+      ...above, unknown,
+      h("table", { class: "told" }, heads("next token", "no clip", "clipped"), rows),
+      result, likely, panels,
       h("details", {}, counted, tokensSeen),
     );
+    let data = [["token", "no_clip", "clipped"]];
+    state.bar(node, () => data);
     result.say("Unpacking the model …");
     await pause(); // let the page show itself first
     const gpt2 = new GPT2(config, await unpacked(model.get("weights"), config.shapes));
     const tokenizer = new Tokenizer(model.get("vocabulary"));
     const known = new Map(); // factors by layer and role, a promise each
-    const factorsOf = (layer, role) => {
-      const key = `${layer} ${role}`;
-      if (!known.has(key)) known.set(key, factors(gpt2.blocks[layer][role], pause));
-      return known.get(key);
-    };
-
-    let prompt = null, whole = null, ready = null; // what is asked, what the whole model says, the factors of the chosen module
-    const read = () => {
-      try {
-        prompt = promptOf(tokenizer, gpt2.positions, model.get("demonstrations"), model.get("query"), model.get("label_words"));
-      } catch (error) {
-        prompt = null;
-        rows.replaceChildren();
-        result.say(error.message);
-        return;
+    const factorsOf = async (layer, module) => {
+      const found = {};
+      for (const role of rolesOf(module)) {
+        const key = `${layer} ${role}`;
+        if (!known.has(key)) known.set(key, factors(gpt2.blocks[layer][role], pause));
+        found[role] = await known.get(key);
       }
-      whole = gpt2.read(prompt.tokens);
+      return found;
+    };
+    const thinAt = (found, rate) => Object.fromEntries(Object.entries(found).map(([role, one]) => [role, thinned(one, rankAt(one.k, rate))]));
+    const held = heldPrompts({
+      gpt2, tokenizer, pause, go, thinFor: async ({ layer, module, clip_rate }) => thinAt(await factorsOf(layer, module), clip_rate) });
+    panels.append(held.node, h("div", {}, h("p", {}, h("strong", {}, "Attention to the demonstrations"), ", from the last token, by layer."),
+      h("table", { class: "looked" }, heads("layer", "no clip", "clipped"), looked)));
+
+    let prompt = null, uncut = null, ready = null; // what is asked, what the whole model says, the factors of the chosen module
+    const shown = (token) => tokenizer.text(token).trim() || tokenizer.text(token).replace(/\n/g, "⏎").replace(/ /g, "␣");
+    const refuse = (sentence) => {
+      prompt = null;
+      for (const place of [rows, likely, looked]) place.replaceChildren();
+      result.say(sentence);
+    };
+    const read = () => {
+      const text = model.get("query"), words = knownAndUnknown(tokenizer, text), strange = knownAndUnknown(tokenizer, `${model.get("demonstrations")} ${text}`).unknown;
+      unknown.replaceChildren(...(strange.length ? ["Words that the model does not know, and reads in pieces: ",
+        ...strange.slice(0, 12).flatMap((word) => [h("mark", {}, word), " "])] : []));
+      try {
+        prompt = promptOf(tokenizer, gpt2.positions, model.get("demonstrations"), text, model.get("label_words"));
+      } catch (error) {
+        return refuse(error.message);
+      }
       counted.textContent = `What the model reads: ${prompt.tokens.length} tokens`;
       tokensSeen.replaceChildren(...prompt.tokens.map((token) => h("span", {}, tokenizer.text(token).replace(/\n/g, "⏎"))));
+      if (!words.known.length) return refuse("The model knows no word of this query: whatever it answered would be the demonstrations' doing alone. Use words like those above.");
+      uncut = gpt2.read(prompt.tokens);
       answer();
     };
 
     const answer = () => {
       if (!prompt || !ready) return;
-      const { layer, module } = ready, rate = model.get("clip_rate");
-      const ranks = Object.values(ready.factors).map(({ k }) => rankAt(k, rate));
-      const thin = Object.fromEntries(Object.entries(ready.factors).map(([role, found]) => [role, thinned(found, rankAt(found.k, rate))]));
-      const logits = rate ? gpt2.again(whole, layer, module, thin) : whole.logits;
-      const [before, after] = [softmax(whole.logits), softmax(logits)].map((all) => {
+      const { layer, module } = ready, rate = model.get("clip_rate"), thin = thinAt(ready.factors, rate);
+      const logits = rate ? gpt2.again(uncut, layer, module, thin) : uncut.logits;
+      const both = [softmax(uncut.logits), softmax(logits)];
+      const [before, after] = both.map((all) => {
         const shares = prompt.answers.map((token) => all[token]);
         return [...shares, Math.max(0, 1 - shares.reduce((a, b) => a + b))];
       });
-      rows.replaceChildren(...[...prompt.words, "any other token"].map((word, i) =>
-        h("tr", {}, h("th", { scope: "row" }, word), bar(before[i], "second"), bar(after[i], "first"))));
-      const best = (shares) => prompt.words.map((word, i) => [shares[i], word]).reduce((a, b) => (b[0] > a[0] ? b : a))[1];
-      const right = starts.flatMap(({ demonstrations, queries }) => (demonstrations === model.get("demonstrations") ? queries : []))
-        .find(([text]) => text === model.get("query"))?.[1];
-      const kept = rate ? `ξ = ${rate.toFixed(3)} keeps ${ranks[0]} of ${Object.values(ready.factors)[0].k} singular values` : "ξ = 0 changes nothing";
-      const told = best(before) === best(after) ? `the answer stays ${best(after)}` : `the answer goes from ${best(before)} to ${best(after)}`;
-      const wanted = right ? ` By these demonstrations ${right} is right.` : "";
-      const moved = prompt.words.map((word, i) => `${word} ${percent(before[i])} → ${percent(after[i])}`).join(", ");
-      result.say(`Layer ${layer} ${module}, ${kept}: ${moved}; ${told}.${wanted}`);
+      data = [data[0], ...[...prompt.words, "any other token"].map((word, i) => [word, before[i], after[i]])];
+      rows.replaceChildren(...data.slice(1).map(([word, a, b]) => h("tr", {}, h("th", { scope: "row" }, word), bar(a, "second"), bar(b, "first"))));
+      const leading = both.map((all) => all.map((share, token) => [share, token]).sort(([a], [b]) => b - a).slice(0, TOP));
+      likely.replaceChildren("Most likely, without a clip: ", ...listed(leading[0], prompt, shown), "; clipped: ", ...listed(leading[1], prompt, shown), ".");
+      look(rate ? gpt2.givenIf(uncut, layer, module, thin) : uncut.given, rate ? { [layer]: thin } : {});
+      result.say(sentence({ ready, rate, prompt, before, after, right: rightWord(), top: shown(leading[1][0][1]), named: prompt.answers.includes(leading[1][0][1]) }));
+      held.ask({ start: current(), demonstrations: model.get("demonstrations"), words: prompt.words, answers: prompt.answers, layer, module, clip_rate: rate, thin });
+    };
+
+    const rightWord = () => prompt.words[current()?.queries.find(([text]) => text === model.get("query"))?.[1]];
+    const look = (given, clips) => {
+      const T = prompt.tokens.length, of = (t) => t < prompt.nDemonstrations;
+      const [before, after] = [gpt2.shares(uncut.given, T, of), gpt2.shares(given, T, of, clips)];
+      looked.replaceChildren(...before.map((share, l) => h("tr", {}, h("th", { scope: "row" }, String(l)), bar(share, "second"), bar(after[l], "first"))));
     };
 
     // Factoring a layer takes some tenths of a second, once; a slower one must not overtake the choice that came after it.
     const choose = async () => {
       const [layer, module] = [model.get("layer"), model.get("module")];
       ready = null;
-      result.say(`Factoring layer ${layer} …`);
-      const found = {};
-      for (const role of rolesOf(module)) found[role] = await factorsOf(layer, role);
+      if (prompt) result.say(`Factoring layer ${layer} …`);
+      const found = await factorsOf(layer, module);
       if (layer !== model.get("layer") || module !== model.get("module")) return;
       ready = { layer, module, factors: found };
       answer();
@@ -172,3 +200,16 @@ export default {
     drawn(model, ["layer", "module"], choose);
   },
 };
+
+// The likeliest tokens, label words in bold.
+const listed = (leading, { answers }, shown) => leading.flatMap(([share, token], i) =>
+  [i ? ", " : "", h(answers.includes(token) ? "strong" : "span", {}, shown(token)), ` ${percent(share)}`]);
+
+function sentence({ ready: { layer, module, factors: found }, rate, prompt, before, after, right, top, named }) {
+  const { k } = Object.values(found)[0], best = (shares) => prompt.words.map((word, i) => [shares[i], word]).reduce((a, b) => (b[0] > a[0] ? b : a))[1];
+  const cut = rate ? `ξ = ${rate.toFixed(3)} keeps ${rankAt(k, rate)} of ${k} singular values` : "ξ = 0 changes nothing";
+  const moved = prompt.words.map((word, i) => `${word} ${percent(before[i])} → ${percent(after[i])}`).join(", ");
+  const told = best(before) === best(after) ? `of the label words ${best(after)} stays first` : `the first label word goes from ${best(before)} to ${best(after)}`;
+  const left = named ? "" : ` It would not name a label: its own next word is “${top}”.`;
+  return `Layer ${layer} ${module}, ${cut}: ${moved}; ${told}.${right ? ` By these demonstrations ${right} is right.` : ""}${left}`;
+}

@@ -17,13 +17,15 @@ from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.families import MODULES
 from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.clipping.svd import CLIP_RATES, check_clip_rate
+from svdicl_lite.scoring.plain import plain_scores
 from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.widgets.base import Widget, script
 
 # tokens that the page's model can read: the position embeddings of longer prompts stay behind
 POSITIONS = 256
-N_QUERIES = 6  # of each prompt to start from
+# of each prompt to start from: fifty that are always asked, and fifty for what was chosen by them
+N_QUERIES = 100
 STARTS = (
     ("sentiment", "flipped"),
     ("sentiment", "canonical"),
@@ -40,18 +42,20 @@ class AskClippedModel(Widget):
     the matrices. The weights ride along with 16 bits each, every row of a matrix with its own
     scale, so that logits differ from the model's by less than 1e-3 (`tests/test_widget_model.py`).
     The prompts to start from are the offline tasks' own: `n_shots` demonstrations drawn by `seed`,
-    and the first test sentences. Raises ValueError for a model that is not such a GPT-2, or whose
+    and the first test sentences; it begins with one that this clip turns from wrong to right, if
+    there is one among them. Raises ValueError for a model that is not such a GPT-2, or whose
     tokenizer is no byte-level BPE. Taught in chapter 08.
     """
 
     _esm = script("ask_clipped")
+    height = (1110, 1590)
     layer = traitlets.Int(min=0).tag(sync=True)
     module = traitlets.Enum((*MODULES, "q", "k", "v", "o", "fc_in", "fc_out"), "mlp").tag(sync=True)
     clip_rate = traitlets.Float(0.9, min=0, max=1).tag(sync=True)
     demonstrations = traitlets.Unicode().tag(sync=True)
     query = traitlets.Unicode().tag(sync=True)
     label_words = traitlets.Unicode().tag(sync=True)
-    # of dicts: name, demonstrations, words, queries [text, right word]
+    # of dicts: name, demonstrations, words, queries [text, class]
     starts = traitlets.List().tag(sync=True)
     config = traitlets.Dict().tag(sync=True)
     vocabulary = traitlets.Dict().tag(sync=True)
@@ -80,9 +84,26 @@ class AskClippedModel(Widget):
             vocabulary=packed_tokenizer(tokenizer),
             starts=starts,
             demonstrations=starts[0]["demonstrations"],
-            query=starts[0]["queries"][0][0],
             label_words=", ".join(starts[0]["words"]),
         )
+        self.query = starts[0]["queries"][self.turned][0]
+
+    @cached_property
+    def turned(self) -> int:
+        """Of the first prompt the query that the clip turns most clearly from a wrong answer to the
+        right one: where a page begins. 0 if there is none.
+        """
+        task = load_task(*STARTS[0])
+        examples = list(task.splits["test"].select(range(N_QUERIES // 4)))
+        labels = np.array([example["label"] for example in examples])
+        prompts = encode(self.tokenizer, task, task.words(), self.first, examples)
+        clip, leads = Clip(self.model, self.layer, self.module), []
+        for rate in (0, self.clip_rate):
+            with clip.at(rate):
+                scores = plain_scores(self.model, prompts)
+            # by how much class 1 leads, or trails where class 0 is right: positive if it is right
+            leads.append((scores[:, 1] - scores[:, 0]) * np.where(labels == 1, 1, -1))
+        return int(np.argmax(np.where(leads[0] < 0, leads[1], -np.inf)))
 
     @cached_property
     def probabilities(self) -> pd.DataFrame:
@@ -91,7 +112,9 @@ class AskClippedModel(Widget):
         """
         task = load_task(*STARTS[0])
         words = task.words()
-        prompts = encode(self.tokenizer, task, words, self.first, [task.splits["test"][0]])
+        prompts = encode(
+            self.tokenizer, task, words, self.first, [task.splits["test"][self.turned]]
+        )
         clip, rows = Clip(self.model, self.layer, self.module), []
         for rate in CLIP_RATES:
             with clip.at(rate), torch.inference_mode():
@@ -120,15 +143,16 @@ class AskClippedModel(Widget):
 
     def alt(self) -> str:
         """The picture told in words."""
-        told, right = self.probabilities, self.starts[0]["queries"][0]
+        told, (query, label) = self.probabilities, self.starts[0]["queries"][self.turned]
         said = ", ".join(
             f"{word} {told[word].iloc[0]:.2f} without a clip and {told[word].iloc[-1]:.2f} at 0.995"
             for word in told.columns[1:-1]
         )
         return (
             f"The probabilities of the label words behind {self.starts[0]['name']} demonstrations"
-            f" and the query “{right[0]}”, at eight clip rates of {self.module.upper()} in layer"
-            f" {self.layer}: {said}. By the demonstrations {right[1]} is right."
+            f" and the query “{query}”, at eight clip rates of {self.module.upper()} in layer"
+            f" {self.layer}: {said}. By the demonstrations"
+            f" {self.starts[0]['words'][label]} is right."
         )
 
 
@@ -141,7 +165,7 @@ def start(name: str, setting: str, n_shots: int, seed: int) -> dict:
         for example in draw_demonstrations(task, n_shots, seed)
     )
     queries = [
-        [render(task, example), words[example["label"]]]
+        [render(task, example), example["label"]]
         for example in task.splits["test"].select(range(N_QUERIES))
     ]
     return {

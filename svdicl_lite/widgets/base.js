@@ -85,7 +85,17 @@ export function numbers(view, Kind) {
   return new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
-export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}\u00a0%`; // never broken between two lines
+// Numbers as the text of the book has them: a minus is a minus, no hyphen; and what rounds to 0 has none.
+export const fixed = (value, digits) => {
+  const rounded = Math.abs(value).toFixed(digits);
+  return value < 0 && Number(rounded) ? `−${rounded}` : rounded;
+};
+export const signed = (value, digits) => (value > 0 && Number(value.toFixed(digits)) ? "+" : "") + fixed(value, digits);
+export const exponential = (value, digits) => value.toExponential(digits).replace("e+", "e").replaceAll("-", "−");
+export const percent = (share, digits = 1) => `${fixed(100 * share, digits)}\u00a0%`; // never broken between two lines
+export const points = (gain) => `${signed(100 * gain, 1)} points`;
+export const rateText = (rate) => String(Number(rate.toFixed(3))); // 0.95, 0.833
+export const rateTick = (rate) => rateText(rate).replace(/^0\./, "."); // .995: eight of them fit on an axis
 
 // svdicl_lite.svd.rank_at
 export const rankAt = (k, rate) => (rate === 1 ? 0 : Math.max(1, Math.floor((1 - rate + 1e-7) * k)));
@@ -94,7 +104,7 @@ export const rankAt = (k, rate) => (rate === 1 ? 0 : Math.max(1, Math.floor((1 -
 export function ticksIn([low, high]) {
   const power = 10 ** Math.floor(Math.log10((high - low) / 3)), step = power * [5, 2, 1].find((part) => part * power <= (high - low) / 3);
   const first = Math.ceil(low / step), digits = Math.max(0, -Math.floor(Math.log10(step)));
-  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step).map((value) => [value, value.toFixed(digits)]);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step).map((value) => [value, fixed(value, digits)]);
 }
 
 // Axes to draw into. `x` and `y`: { label, domain: [low, high], ticks: [value or [value, text]], log }. Returns { node, plot, x, y }:
@@ -109,7 +119,7 @@ export function chart({ label, x, y, height = 240 }) {
   const [X, Y] = [scale(x, left, right), scale(y, bottom, top)];
   const plot = s("g", { class: "plot" });
   const node = s("svg", { class: "chart", viewBox: `0 0 360 ${height}`, role: "img", "aria-label": label });
-  const ticks = (axis) => axis.ticks.map((tick) => (Array.isArray(tick) ? tick : [tick, String(tick)]));
+  const ticks = (axis) => axis.ticks.map((tick) => (Array.isArray(tick) ? tick : [tick, String(tick).replace("-", "−")]));
   for (const [value, text] of ticks(x)) {
     node.append(s("line", { class: "grid", x1: X(value), x2: X(value), y1: top, y2: bottom }));
     node.append(s("text", { x: X(value), y: bottom + 15, "text-anchor": "middle", "data-tick": "x", "data-value": value }, text));

@@ -57,6 +57,9 @@ class Widget(anywidget.AnyWidget):
     """
 
     _css = (HERE / "base.css").read_text()
+    # Its height in pixels, in an article of full width and on a phone, as measured: a page keeps
+    # this much free for it, so that nothing jumps when it comes.
+    height = (600, 900)
 
     def figure(self) -> Figure:
         """The same data as a picture, for print and for pages without a script."""
@@ -75,8 +78,20 @@ class Widget(anywidget.AnyWidget):
         return {
             **data,
             "text/plain": f"{type(self).__name__}: {self.alt()}",
-            "text/html": self._stand_in(),
+            "text/html": self._place() + self._stand_in(),
         }, metadata
+
+    def _place(self) -> str:
+        """Where the host of the book puts the widget (book/assets/widgets.js). Anywhere else it
+        stays hidden.
+        """
+        wide, narrow = self.height
+        size = sum(len(value) for value in self.get_state().values() if isinstance(value, bytes))
+        much = f" ({size / 1e6:.1f} MB)" if size > 3e5 else ""
+        return (
+            f'<div class="widget waiting" hidden style="--wide: {wide}px; --narrow: {narrow}px">'
+            f"<p>A figure to play with is loading{much} …</p></div>"
+        )
 
     def _stand_in(self) -> str:
         webp = io.BytesIO()

@@ -1,11 +1,13 @@
-import { chart, drawn, frame, h, newId, numbers, s, says, ticksIn } from "./base.js";
+import { chart, drawn, fixed, frame, h, newId, numbers, rateText, s, says, ticksIn } from "./base.js";
+import { kept, listOf, whole } from "./kept.js";
 
-const short = (value) => (!Number.isFinite(value) ? "∞" : Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
+const short = (value) => (!Number.isFinite(value) ? "∞" : Math.abs(value) >= 100 ? fixed(value, 0) : value.toPrecision(3).replace("-", "−"));
 const finite = (values) => values.filter((value) => Number.isFinite(value));
 
 export default {
   render({ model, el }) {
     const rates = model.get("clip_rates"), names = model.get("names"), R = rates.length, L = model.get("chosen").length;
+    const state = kept(model, "bound-explorer", { chosen: listOf(whole(0, R - 1), L) });
     const terms = numbers(model.get("terms"), Float32Array), outcomes = numbers(model.get("outcomes"), Float32Array);
     const place = (chosen) => chosen.reduce((at, index) => at * R + index, 0);
     const term = (at, layer, name) => terms[(at * L + layer) * names.length + name];
@@ -24,12 +26,12 @@ export default {
       });
       const update = () => {
         input.value = model.get("chosen")[layer];
-        output.textContent = `ξ = ${rates[input.value]}`;
+        output.textContent = `ξ = ${rateText(rates[input.value])}`;
         input.setAttribute("aria-valuetext", output.textContent);
       };
       return { update, node: h("div", { class: "control" }, h("label", { for: id }, `Clip rate of layer ${layer}`), input, output) };
     });
-    const whole = h("button", { type: "button", onclick: () => { model.set("chosen", Array(L).fill(0)); model.save_changes(); } }, "No clip");
+    const none = h("button", { type: "button", onclick: () => { model.set("chosen", Array(L).fill(0)); model.save_changes(); } }, "No clip");
 
     const top = Math.max(1, ...finite(Array.from({ length: R ** L }, (_, at) => Math.max(...finite(information(at)), 0))));
     const bottom = Math.min(0, ...finite(Array.from({ length: R ** L }, (_, at) => Math.min(...finite(information(at)), 0))));
@@ -70,16 +72,16 @@ export default {
           spread.setAttribute(name, value);
       }
       body.replaceChildren(...chosen.map((index, layer) =>
-        h("tr", {}, h("th", { scope: "row" }, String(layer)), h("td", {}, String(rates[index])), ...names.map((_, name) => h("td", {}, short(term(at, layer, name)))))));
+        h("tr", {}, h("th", { scope: "row" }, String(layer)), h("td", {}, rateText(rates[index])), ...names.map((_, name) => h("td", {}, short(term(at, layer, name)))))));
       const total = information(at).reduce((a, b) => a + b), all = information(0).reduce((a, b) => a + b);
       const interval = `${now.accuracy.toFixed(3)} [${now.low.toFixed(3)}, ${now.high.toFixed(3)}]`;
-      result.say(`ξ = ${chosen.map((index) => rates[index]).join(", ")}: ${short(total)} nats (${short(all)} without a clip), bound ${now.bound.toFixed(3)} ` +
+      result.say(`ξ = ${chosen.map((index) => rateText(rates[index])).join(", ")}: ${short(total)} nats (${short(all)} without a clip), bound ${now.bound.toFixed(3)} ` +
         `(${before.bound.toFixed(3)}); accuracy ${interval}, n = ${now.n.toLocaleString("en")} (${before.accuracy.toFixed(3)}).`);
     };
 
-    frame(
+    const node = frame(
       el, "Bound explorer: clip rates, terms of the bound, accuracy",
-      h("div", { class: "controls aligned" }, ...sliders.map(({ node }) => node), whole),
+      h("div", { class: "controls aligned" }, ...sliders.map(({ node }) => node), none),
       h("div", { class: "panels" },
         h("figure", {}, bars.node, h("figcaption", {}, "Outlined: no clip. Filled: clipped.")),
         h("figure", {}, scatter.node, h("figcaption", {}, "Large dot: no clip. Ring: the rates chosen, with the 95 % interval."))),
@@ -88,6 +90,10 @@ export default {
         h("table", {}, h("thead", {}, h("tr", {}, ...["layer", "ξ", ...names].map((text) => h("th", { scope: "col" }, text)))), body))),
     );
     drawn(model, ["chosen"], draw);
+    state.bar(node, () => [
+      [...Array.from({ length: L }, (_, layer) => `clip_rate_${layer}`), "bound", "accuracy", "low", "high", "n"],
+      ...Array.from({ length: R ** L }, (_, at) => [...digits(at, R, L).map((index) => rates[index]), ...Object.values(outcome(at))]),
+    ]);
   },
 };
 

@@ -5,6 +5,7 @@ accuracy beside it.
 from itertools import product
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import traitlets
 
@@ -26,6 +27,7 @@ class BoundExplorer(Widget):
     """
 
     _esm = script("bound_explorer")
+    height = (610, 900)
     clip_rates = traitlets.List().tag(sync=True)
     chosen = traitlets.List().tag(sync=True)  # the index of each layer's rate
     names = traitlets.List().tag(sync=True)  # of the terms, information first
@@ -70,10 +72,21 @@ class BoundExplorer(Widget):
             )
         super().__init__(
             clip_rates=self.rates,
-            chosen=[0] * self.n_layers,
+            chosen=[self.rates.index(rate) for rate in self.telling],
             names=names,
             terms=packed(self.by_place.to_numpy(float)),
             outcomes=packed(self.by_rates.to_numpy(float)),
+        )
+
+    @property
+    def telling(self) -> tuple:
+        """The clip of one layer that moves the bound most: where a page begins, since without a
+        clip there is nothing to see.
+        """
+        bounds = self.by_rates["bound"]
+        return max(
+            self.one_layer,
+            key=lambda rates: np.nan_to_num(abs(bounds[rates] - bounds[self.one_layer[0]])),
         )
 
     @property

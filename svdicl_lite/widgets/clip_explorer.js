@@ -1,10 +1,16 @@
-import { chart, choice, drawn, frame, h, newId, numbers, path, s, says, slider } from "./base.js";
+import { chart, choice, drawn, frame, h, newId, numbers, path, rateText, rateTick, s, says, slider } from "./base.js";
+import { among, kept, listOf, whole } from "./kept.js";
 
 const SHOWN = 8; // turned answers that are listed at once
+const KINDS = [["all", "all"], ["right", "now right"], ["wrong", "now wrong"]];
 
 export default {
   render({ model, el }) {
     const { modules, layers, clip_rates: rates } = model.get("cells");
+    const state = kept(model, "clip-explorer", {
+      chosen: listOf(among(model.get("runs").flatMap(({ key }) => key)), model.get("fields").length), module: among(modules),
+      layer_a: among(layers), layer_b: among(layers), rate: whole(0, rates.length - 1),
+    });
     const runs = model.get("runs").map((run) => {
       const [labels, sets] = [numbers(run.labels, Uint8Array), numbers(run.sets, Uint8Array)];
       const planes = run.planes.map((plane) => numbers(plane, Uint8Array));
@@ -35,7 +41,8 @@ export default {
     };
 
     const curves = h("figure", {});
-    const panels = sides.map(() => h("div", { class: "side" }));
+    const lists = sides.map(() => turnedList());
+    const panels = lists.map((list) => h("div", { class: "side" }, list.told, list.node));
     const result = says();
 
     const draw = () => {
@@ -45,17 +52,17 @@ export default {
       const told = sides.map((side, i) => {
         const layer = model.get(side.trait), cell = cellAt(layer, rate);
         const turned = turnedBy(run, cellAt(layer, 0), cell);
-        panels[i].replaceChildren(...panelOf(run, side, layer, cell, turned));
+        lists[i].show(run, side, layer, cell, turned);
         return `layer ${layer} ${run.accuracy[cell].toFixed(3)}, ${turned.filter(({ right }) => right).length} became right, ${turned.filter(({ wrong }) => wrong).length} wrong`;
       });
-      result.say(`${model.get("module").toUpperCase()} at ξ = ${rates[rate]}, accuracy: ${told.join("; ")}.`);
+      result.say(`${model.get("module").toUpperCase()} at ξ = ${rateText(rates[rate])}, accuracy: ${told.join("; ")}.`);
     };
 
     const curvesOf = (run, rate) => {
       const classes = run.words[0].length;
       const axes = chart({
         label: `Accuracy against clip rate with 95 % intervals, layers ${sides.map(({ trait }) => model.get(trait)).join(" and ")}; dashed: no clip, dotted: chance`,
-        x: { label: "clip rate ξ", domain: [-0.4, rates.length - 0.6], ticks: rates.map((value, i) => [i, String(value)]) },
+        x: { label: "clip rate ξ", domain: [-0.4, rates.length - 0.6], ticks: rates.map((value, i) => [i, rateTick(value)]) },
         y: { label: "accuracy", domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1] },
       });
       const level = (value, dash) => s("line", { class: "level", x1: 50, x2: 350, y1: axes.y(value), y2: axes.y(value), "stroke-dasharray": dash });
@@ -79,33 +86,61 @@ export default {
         return old === now ? [] : [{ i, old, now, right: now === run.labels[i], wrong: old === run.labels[i] }];
       });
 
-    const panelOf = (run, { look }, layer, cell, turned) => {
-      const [right, wrong] = [turned.filter((one) => one.right), turned.filter((one) => one.wrong)];
-      const n = run.labels.length;
-      const half = SHOWN / 2;
-      const listed = [...right.slice(0, Math.max(half, SHOWN - wrong.length)), ...wrong.slice(0, Math.max(half, SHOWN - right.length))];
-      return [
-        h("p", { class: look }, `Layer ${layer}`),
-        h("p", {}, `Accuracy ${run.accuracy[cell].toFixed(3)} [${run.low[cell].toFixed(3)}, ${run.high[cell].toFixed(3)}], n = ${n.toLocaleString("en")}.`),
-        h("p", {}, turned.length ? `${turned.length} answers turned: ${right.length} became right, ${wrong.length} wrong.` : "No answer turned."),
-        ...listed.map((one) => {
-          const words = run.words[run.sets[one.i]];
-          return h("details", {},
-            h("summary", {}, h("strong", {}, one.right ? "now right: " : "now wrong: "), `${words[one.old]} → ${words[one.now]}, `, h("span", {}, run.queries[one.i])),
-            h("pre", { tabindex: 0, "aria-label": "the whole prompt" }, run.shown[run.sets[one.i]] + run.queries[one.i]));
-        }),
-        turned.length > listed.length ? h("p", {}, `${turned.length - listed.length} more are not listed.`) : null,
-      ].filter(Boolean);
-    };
-
-    frame(
+    const node = frame(
       el, "Clip explorer: accuracy and answers at every clip",
       h("div", { class: "controls" }, ...model.get("fields").map(fieldChoice),
         choice(model, "module", { label: "Module", options: modules.map((module) => [module, module.toUpperCase()]) }),
         ...sides.map(({ trait, name }) => choice(model, trait, { label: name[0].toUpperCase() + name.slice(1), options: layers })),
-        slider(model, "rate", { label: "Clip rate ξ", min: 0, max: rates.length - 1, step: 1, shown: (i) => String(rates[i]) })),
+        slider(model, "rate", { label: "Clip rate ξ", min: 0, max: rates.length - 1, step: 1, shown: (i) => rateText(rates[i]) })),
       curves, result, h("div", { class: "panels" }, ...panels),
     );
     drawn(model, ["chosen", "module", "layer_a", "layer_b", "rate"], draw);
+    state.bar(node, () => [
+      [...model.get("fields"), "module", "layer", "clip_rate", "accuracy", "low", "high", "n"],
+      ...runs.flatMap((run) => modules.flatMap((module, m) => layers.flatMap((layer, l) => rates.map((rate, r) => {
+        const cell = (m * layers.length + l) * rates.length + r;
+        return [...run.key, module, layer, rate, run.accuracy[cell], run.low[cell], run.high[cell], run.labels.length];
+      })))),
+    ]);
   },
 };
+
+// The answers that one clip turned, some at a time: all, those now right, or those now wrong.
+function turnedList() {
+  let shown = null, kind = "all", first = 0;
+  const told = h("div"), list = h("div", { class: "turned" }), where = h("span", { role: "none" });
+  const select = h("select", { "aria-label": "Turned answers listed", onchange: () => { kind = select.value; first = 0; draw(); } },
+    ...KINDS.map(([value, text]) => h("option", { value }, text)));
+  const step = (by, text) => h("button", { type: "button", onclick: () => { first += by; draw(); } }, text);
+  const [back, on] = [step(-SHOWN, "Previous"), step(SHOWN, "Next")];
+  const node = h("div", {}, h("div", { class: "controls" }, select, back, on, where), list);
+  const draw = () => {
+    const { run, turned } = shown, of = turned.filter((one) => kind === "all" || one[kind]);
+    first = first < of.length ? Math.max(0, first) : Math.max(0, first - SHOWN);
+    const last = Math.min(first + SHOWN, of.length);
+    node.hidden = !turned.length;
+    where.textContent = of.length ? `${first + 1} to ${last} of ${of.length}` : "none";
+    back.disabled = first === 0;
+    on.disabled = last === of.length;
+    list.replaceChildren(...of.slice(first, last).map((one) => entry(run, one)));
+  };
+  const show = (run, { look }, layer, cell, turned) => {
+    const count = (name) => turned.filter((one) => one[name]).length;
+    shown = { run, turned };
+    first = 0;
+    told.replaceChildren(
+      h("p", { class: look }, `Layer ${layer}`),
+      h("p", {}, `Accuracy ${run.accuracy[cell].toFixed(3)} [${run.low[cell].toFixed(3)}, ${run.high[cell].toFixed(3)}], n = ${run.labels.length.toLocaleString("en")}.`),
+      h("p", {}, turned.length ? `${turned.length} answers turned: ${count("right")} became right, ${count("wrong")} wrong.` : "No answer turned."),
+    );
+    draw();
+  };
+  return { told, node, show };
+}
+
+function entry(run, { i, old, now, right, wrong }) {
+  const words = run.words[run.sets[i]], verdict = right ? "now right" : wrong ? "now wrong" : "wrong still";
+  return h("details", {},
+    h("summary", {}, h("strong", {}, `${verdict}: `), `${words[old]} → ${words[now]}, `, h("span", {}, run.queries[i])),
+    h("pre", { tabindex: 0, "aria-label": "the whole prompt" }, run.shown[run.sets[i]] + run.queries[i]));
+}

@@ -28,6 +28,7 @@ class ClipExplorer(Widget):
     """
 
     _esm = script("clip_explorer")
+    height = (1220, 1850)
     fields = traitlets.List().tag(sync=True)
     # modules, layers, clip_rates: a run's answers are in this order
     cells = traitlets.Dict().tag(sync=True)

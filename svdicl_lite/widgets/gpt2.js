@@ -22,7 +22,7 @@ export function linear(x, T, { weight, bias, m, n }) {
   return y;
 }
 
-function layerNorm(x, T, width, { weight, bias }, epsilon) {
+export function layerNorm(x, T, width, { weight, bias }, epsilon) {
   const y = new Float64Array(x.length);
   for (let t = 0; t < T; t++) {
     let mean = 0, square = 0;
@@ -35,14 +35,14 @@ function layerNorm(x, T, width, { weight, bias }, epsilon) {
 }
 
 // x · ½ (1 + tanh z) with z = √(2/π) (x + 0.044715 x³), written as x / (1 + e^(−2z)): one exponential.
-function gelu(x) {
+export function gelu(x) {
   for (let i = 0; i < x.length; i++) x[i] /= 1 + Math.exp(-1.5957691216057308 * x[i] * (1 + 0.044715 * x[i] * x[i]));
   return x;
 }
 
 // What the last `n` of T positions fetch. q (n, width); k and v (T, width). Four keys at a time, then four columns of the values, as above.
 // (Of the weights behind the last key that is seen some are written, but none is read.)
-function attend(q, k, v, T, n, width, heads) {
+export function attend(q, k, v, T, n, width, heads) {
   const y = new Float64Array(n * width), size = width / heads, scale = 1 / Math.sqrt(size), weights = new Float64Array(T + 3);
   for (let h = 0; h < heads; h++) {
     const first = h * size, last = first + size - 1;
@@ -115,6 +115,34 @@ export class GPT2 {
     return this.upwards(kept.given[layer], kept.T, layer, thin, inMLP ? kept.between[layer] : null, null);
   }
 
+  // In each block the share of attention, all heads alike, with which the last position reads the positions for which `of(t)` is true.
+  // `given` are what the blocks were given, T rows each; `clips`: layer → its thin matrices.
+  shares(given, T, of, clips = {}) {
+    const { width, heads } = this, size = width / heads;
+    return given.map((x, l) => {
+      const block = this.blocks[l], normed = layerNorm(x, T, width, block.norm1, this.epsilon);
+      const k = apply(normed, T, block, "k", clips[l]), q = apply(normed.subarray((T - 1) * width), 1, block, "q", clips[l]);
+      let share = 0;
+      for (let h = 0; h < heads; h++) {
+        const scores = Array.from({ length: T }, (_, t) => {
+          let score = 0;
+          for (let i = h * size; i < (h + 1) * size; i++) score += q[i] * k[t * width + i];
+          return score / Math.sqrt(size);
+        });
+        const largest = Math.max(...scores), powers = scores.map((score) => Math.exp(score - largest));
+        share += powers.reduce((sum, power, t) => sum + (of(t) ? power : 0), 0) / powers.reduce((a, b) => a + b) / heads;
+      }
+      return share;
+    });
+  }
+
+  // What each block is given if `module` of `layer` is clipped; below it nothing changes.
+  givenIf(kept, layer, module, thin) {
+    const record = { given: [], between: [] };
+    this.upwards(kept.given[layer], kept.T, layer, thin, null, record);
+    return [...kept.given.slice(0, layer), ...record.given];
+  }
+
   upwards(x, T, from, thin, between, kept) {
     for (let l = from; l < this.layers; l++) {
       const n = l === this.layers - 1 ? 1 : T; // above the last block only the last position is read
@@ -141,12 +169,12 @@ export class GPT2 {
 }
 
 // A clipped matrix is never built: x W_rᵀ = (x V_r) (W V_r)ᵀ is two thin products.
-function apply(x, T, block, role, clips) {
+export function apply(x, T, block, role, clips) {
   const thin = clips?.[role];
   return thin ? linear(linear(x, T, thin.first), T, thin.second) : linear(x, T, block[role]);
 }
 
-function sum(x, y) {
+export function sum(x, y) {
   for (let i = 0; i < x.length; i++) x[i] += y[i];
   return x;
 }

@@ -1,4 +1,5 @@
-import { chart, choice, drawn, frame, h, path, s, says, slider } from "./base.js";
+import { chart, choice, drawn, exponential, fixed, frame, h, path, s, says, slider } from "./base.js";
+import { among, kept, whole, within } from "./kept.js";
 
 const QUERIES = Array.from({ length: 41 }, (_, i) => -2 + i / 10);
 const dot = (a, b) => a.reduce((total, x, i) => total + x * b[i], 0);
@@ -41,6 +42,10 @@ export function descent(points, rate, steps) {
 
 export default {
   render({ model, el }) {
+    const state = kept(model, "gradient-step", {
+      learning_rate: within(0, 2.5), steps: whole(0, 20), n_points: whole(2, 12), points: whole(0, model.get("sets").length - 1),
+      attention: among(["linear", "softmax"]), divisor: among(model.get("divisors").map(([value]) => value)),
+    });
     const picture = chart({
       label: "The points, the line of gradient descent, and what attention predicts", height: 280,
       x: { label: "x", domain: [-2, 2], ticks: [-2, -1, 0, 1, 2] },
@@ -53,6 +58,8 @@ export default {
       s("clipPath", { id: clip }, s("rect", { x: corner[0], y: corner[1], width: far[0] - corner[0], height: far[1] - corner[1] })),
       s("g", { "clip-path": `url(#${clip})` }, earlier, line, crosses, dots),
     );
+    const note = s("text", { class: "second", x: far[0] - 8, y: corner[1] + 16, "text-anchor": "end" });
+    picture.plot.append(note);
     const result = says();
 
     const draw = () => {
@@ -74,15 +81,19 @@ export default {
       result.firstChild.dataset.apart = apart;
       const same = apart < 1e-9 * Math.max(1, Math.abs(slope), Math.abs(height));
       const fit = `After ${steps} ${steps === 1 ? "step" : "steps"}: y = ${short(slope)} x ${height < 0 ? "−" : "+"} ${short(Math.abs(height))}, loss ${short(loss)}.`;
-      const far = `${softmax ? "Softmax" : "Linear"} attention is at most ${apart < 0.001 ? apart.toExponential(0) : short(apart)} away from that line`;
-      result.say(`${fit} ${far}: ${same ? "the same, but for rounding" : "not the same"}.`);
+      const far = `${softmax ? "Softmax" : "Linear"} attention is at most ${apart < 0.001 ? exponential(apart, 0) : short(apart)} away from that line`;
+      const limit = 2 / steepest(points), diverges = rate > limit && steps > 0;
+      const gone = diverges ? ` The steps diverge: η is above 2/λ = ${fixed(limit, 2)}, so each goes further past the minimum than the last.` : "";
+      const out = Math.abs(height) - 2 * Math.abs(slope) > 2.5 ? " The line has left the picture." : "";
+      note.textContent = diverges ? "diverges" : "";
+      result.say(`${fit}${gone}${out} ${far}: ${same ? "the same, but for rounding" : "not the same"}.`);
     };
 
     const another = h("button", { type: "button", onclick: () => {
       model.set("points", (model.get("points") + 1) % model.get("sets").length);
       model.save_changes();
     } }, "Other points");
-    frame(
+    const node = frame(
       el, "Attention is a step of gradient descent",
       h("div", { class: "controls aligned" },
         slider(model, "learning_rate", { label: "Learning rate η", min: 0, max: 2.5, step: 0.05, shown: (rate) => rate.toFixed(2) }),
@@ -96,8 +107,16 @@ export default {
       result,
     );
     drawn(model, ["learning_rate", "steps", "n_points", "points", "attention", "divisor"], draw);
+    state.bar(node, () => [["step", "slope", "height"],
+      ...descent(model.get("sets")[model.get("points")].slice(0, model.get("n_points")), model.get("learning_rate"), model.get("steps")).map((w, t) => [t, ...w])]);
   },
 };
 
-const short = (value) => (Math.abs(value) < 1e4 ? value.toFixed(3) : value.toExponential(1));
+// The larger eigenvalue of XᵀX / N, inputs (x, 1): with a learning rate above 2 over it, gradient descent goes away from the minimum.
+export function steepest(points) {
+  const n = points.length, a = points.reduce((sum, [x]) => sum + x * x, 0) / n, b = points.reduce((sum, [x]) => sum + x, 0) / n;
+  return (a + 1 + Math.sqrt((a - 1) ** 2 + 4 * b * b)) / 2;
+}
+
+const short = (value) => (Math.abs(value) < 1e4 ? fixed(value, 3) : exponential(value, 1));
 const cross = (x, y, value) => s("path", { class: "second", "data-y": value, style: "stroke-dasharray: none", d: `M${x - 4} ${y - 4}l8 8m0 -8l-8 8` });

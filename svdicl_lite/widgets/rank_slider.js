@@ -1,4 +1,5 @@
 import { chart, drawn, frame, h, numbers, path, percent, rankAt, s, says, slider } from "./base.js";
+import { kept, within } from "./kept.js";
 
 // W_r (m × n), row by row: the first r products of a left and a right vector.
 function rebuilt({ shape: [m, n], U, V, scale }, r) {
@@ -17,6 +18,7 @@ const [BLUE, WHITE, RED] = [[33, 102, 172], [247, 247, 247], [178, 24, 43]];
 
 export default {
   render({ model, el }) {
+    const state = kept(model, "rank-slider", { clip_rate: within(0, 1) });
     const parts = model.get("parts").map((part, index) => {
       const [U, V] = [numbers(part.U, Int16Array), numbers(part.V, Int16Array)];
       const [scale, S] = [numbers(part.scale, Float32Array), numbers(part.S, Float32Array)];
@@ -24,12 +26,12 @@ export default {
       const whole = rebuilt(factors, S.length);
       const total = S.reduce((sum, x) => sum + x * x, 0);
       let sum = 0;
-      const kept = [...S].map((x) => (sum += x * x) / total); // energy at rank 1 … k
+      const energies = [...S].map((x) => (sum += x * x) / total); // energy at rank 1 … k
       const limit = (3 * norm(whole)) / Math.sqrt(whole.length); // colours reach three standard deviations
       const colour = index ? (w) => between(Math.min(1, Math.abs(w) / limit), WHITE, w < 0 ? BLUE : RED) : (w) => Array(3).fill(255 * w);
       const canvas = h("canvas", { width: part.shape[1], height: part.shape[0], role: "img" });
       const caption = h("figcaption");
-      return { ...factors, name: part.name, k: S.length, whole, size: norm(whole), kept, colour, canvas, caption, look: index ? "second" : "first" };
+      return { ...factors, name: part.name, k: S.length, whole, size: norm(whole), energies, colour, canvas, caption, look: index ? "second" : "first" };
     });
 
     const curve = chart({
@@ -38,7 +40,7 @@ export default {
       y: { label: "relative error", domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1] },
     });
     for (const part of parts) {
-      const points = part.kept.map((share, i) => [1 - (i + 1) / part.k, Math.sqrt(Math.max(0, 1 - share))]);
+      const points = part.energies.map((share, i) => [1 - (i + 1) / part.k, Math.sqrt(Math.max(0, 1 - share))]);
       curve.plot.append(s("path", { class: part.look, d: path(curve, points) }));
       part.point = s("circle", { class: part.look, r: 6 });
       curve.plot.append(part.point);
@@ -52,7 +54,7 @@ export default {
         const W = rebuilt(part, r);
         paint(part.canvas, W, part.colour);
         const error = norm(W.map((w, i) => part.whole[i] - w)) / part.size;
-        const energy = r ? part.kept[r - 1] : 0;
+        const energy = r ? part.energies[r - 1] : 0;
         part.point.setAttribute("cx", curve.x(1 - r / part.k)); // where this rank is: several rates share one
         part.point.setAttribute("cy", curve.y(error));
         part.caption.textContent = `${part.name}: rank ${r} of ${part.k}, error ${percent(error)}, energy ${percent(energy, 2)}`;
@@ -62,7 +64,7 @@ export default {
       result.say(`At ξ = ${rate.toFixed(3)}: ${sentences.join("; ")}.`);
     };
 
-    frame(
+    const node = frame(
       el, "Rank slider: two matrices rebuilt from their factors",
       h("div", { class: "controls" }, slider(model, "clip_rate", { label: "Clip rate ξ", min: 0, max: 1, step: 0.005, shown: (rate) => rate.toFixed(3) })),
       h("div", { class: "panels" }, ...parts.map((part) => h("figure", {}, part.canvas, part.caption))),
@@ -70,6 +72,10 @@ export default {
       result,
     );
     drawn(model, ["clip_rate"], draw);
+    state.bar(node, () => [
+      ["matrix", "rank", "clip_rate", "smallest_error", "energy"],
+      ...parts.flatMap(({ name, k, energies }) => energies.map((share, i) => [name, i + 1, 1 - (i + 1) / k, Math.sqrt(Math.max(0, 1 - share)), share])),
+    ]);
   },
 };
 

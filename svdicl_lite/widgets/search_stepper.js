@@ -1,4 +1,5 @@
-import { chart, choice, drawn, frame, h, path, percent, s, says } from "./base.js";
+import { chart, choice, drawn, frame, h, path, percent, points, rateText, rateTick, s, says } from "./base.js";
+import { among, kept, whole } from "./kept.js";
 
 // search_stepper.first_of: `size` of n numbers by Fisher and Yates's shuffle and the generator mulberry32.
 export function firstOf(seed, n, size) {
@@ -21,7 +22,6 @@ function outcomes(view, n, rates) {
 }
 
 const mean = (row, picked) => picked.reduce((total, i) => total + row[i], 0) / picked.length;
-const points = (gain) => `${gain < 0 ? "−" : "+"}${(100 * Math.abs(gain)).toFixed(1)} points`;
 
 // Wilson's 95 % interval.
 function wilson(share, n) {
@@ -32,6 +32,8 @@ function wilson(share, n) {
 
 export default {
   render({ model, el }) {
+    const state = kept(model, "search-stepper",
+      { size: among(model.get("sizes")), draw: whole(1, 1e6), step: whole(0, model.get("clip_rates").length + 1) });
     const rates = model.get("clip_rates"), counts = model.get("counts"), bits = model.get("bits");
     const validation = outcomes(bits.validation, counts.validation, rates.length);
     const truth = outcomes(bits.held_out, counts.held_out, rates.length).map((row) => row.reduce((a, b) => a + b) / counts.held_out);
@@ -53,6 +55,7 @@ export default {
       model.save_changes();
     };
     const end = rates.length + 1;
+    const first = button("From the first rate", () => go({ step: 0 }));
     const next = button("Next rate", () => go({ step: Math.min(model.get("step") + 1, end) }));
     const many = () => {
       const from = model.get("draw") + 1;
@@ -73,17 +76,17 @@ export default {
       picture.replaceChildren(drawing(rates, shown, now < 0 ? -1 : best[now], step === end ? [truth[0], truth[winner]] : null, size, counts.held_out, accuracy));
       const wins = rates.map((_, r) => [...seen.values()].filter((search) => search.winner === r).length);
       tried.replaceChildren(...rates.map((rate, r) =>
-        h("tr", { "data-rate": rate }, h("th", { scope: "row" }, String(rate)), h("td", {}, r <= now ? percent(accuracy[r]) : "–"),
+        h("tr", { "data-rate": rate }, h("th", { scope: "row" }, rateText(rate)), h("td", {}, r <= now ? percent(accuracy[r]) : "–"),
           h("td", {}, r > now ? "–" : best[r] === r ? "kept, best so far" : "not strictly better"), h("td", {}, String(wins[r])))));
       next.textContent = step < rates.length ? "Next rate" : "Open the held-out set";
       next.setAttribute("aria-disabled", step === end);
       result.say(sentence({ step, end, rates, accuracy, best, winner, truth, size, draw, seen, held: counts.held_out }));
     };
 
-    frame(
+    const node = frame(
       el, "Search stepper: Algorithm 1 rate by rate",
       h("div", { class: "controls" },
-        choice(model, "size", { label: "Validation examples", options: model.get("sizes") }), next,
+        choice(model, "size", { label: "Validation examples", options: model.get("sizes") }), next, first,
         button("To the end", () => go({ step: end })),
         button("New validation set", () => go({ draw: model.get("draw") + 1, step: 0 })),
         button("Search 100 new sets", many)),
@@ -93,6 +96,12 @@ export default {
     );
     model.on("change:size", () => go({ step: 0 }));
     drawn(model, ["size", "draw", "step"], redraw);
+    // What is held out is in the data only after it has been opened.
+    state.bar(node, () => {
+      const { accuracy } = searched(model.get("draw"), model.get("size")), step = model.get("step");
+      return [["set", "examples", "clip_rate", "accuracy", "held_out"],
+        ...rates.slice(0, step).map((rate, r) => [model.get("draw"), model.get("size"), rate, accuracy[r], step === end ? truth[r] : ""])];
+    });
   },
 };
 
@@ -102,7 +111,7 @@ function drawing(rates, shown, best, tested, size, held, all) {
   const ticks = Array.from({ length: Math.round(10 * (high - low)) + 1 }, (_, i) => Number((low + i / 10).toFixed(1)));
   const axes = chart({
     label: `Validation accuracy of ${shown.length} of ${rates.length} clip rates${tested ? ", and the held-out accuracy without a clip and at the chosen rate" : ""}`,
-    x: { label: "clip rate ξ", domain: [-0.3, rates.length + 1.1], ticks: [...rates.map((rate, i) => [i, String(rate)]), [rates.length + 0.4, "held out"]] },
+    x: { label: "clip rate ξ", domain: [-0.3, rates.length + 1.1], ticks: [...rates.map((rate, i) => [i, rateTick(rate)]), [rates.length + 0.4, "held out"]] },
     y: { label: "accuracy", domain: [low, high], ticks },
   });
   const mark = (x, share, n, look, name) => {

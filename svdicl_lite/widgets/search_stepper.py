@@ -30,6 +30,7 @@ class SearchStepper(Widget):
     """
 
     _esm = script("search_stepper")
+    height = (480, 800)
     clip_rates = traitlets.List().tag(sync=True)
     # validation, held_out: eight outcomes a byte, each rate begins a new one
     bits = traitlets.Dict().tag(sync=True)
@@ -37,7 +38,8 @@ class SearchStepper(Widget):
     sizes = traitlets.List().tag(sync=True)
     size = traitlets.Int().tag(sync=True)
     draw = traitlets.Int(1, min=1).tag(sync=True)  # the number of the validation set
-    step = traitlets.Int(0, min=0).tag(sync=True)  # rates tried; one more shows what is held out
+    # rates tried; one more opens the held-out set. A page begins one press before that.
+    step = traitlets.Int(min=0).tag(sync=True)
 
     def __init__(
         self, validation: np.ndarray, held_out: np.ndarray, clip_rates=CLIP_RATES, size: int = 50
@@ -65,6 +67,7 @@ class SearchStepper(Widget):
             counts={name: rows.shape[1] for name, rows in by_name.items()},
             sizes=sizes,
             size=size,
+            step=len(self.rates),
         )
 
     def drawn(self, draw: int, size: int) -> tuple[np.ndarray, int, float, float]:

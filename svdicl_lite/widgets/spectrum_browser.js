@@ -1,6 +1,7 @@
-import { chart, choice, drawn, frame, h, numbers, path, percent, rankAt, s, says, slider } from "./base.js";
+import { chart, choice, drawn, exponential, frame, h, numbers, path, percent, rankAt, s, says, slider } from "./base.js";
+import { among, kept, whole, within } from "./kept.js";
 
-const brief = (x) => (x === null ? "∞" : x < 1000 ? x.toFixed(0) : x.toExponential(1).replace("+", ""));
+const brief = (x) => (x === null ? "∞" : x < 1000 ? x.toFixed(0) : exponential(x, 1));
 const energyKept = (S, r) => {
   const squares = [...S].map((x) => x * x);
   const sum = (values) => values.reduce((total, x) => total + x, 0);
@@ -10,6 +11,9 @@ const energyKept = (S, r) => {
 export default {
   render({ model, el }) {
     const models = model.get("models").map((one) => ({ ...one, cells: one.cells.map((cell) => cell && { ...cell, S: numbers(cell.S, Float32Array) }) }));
+    const roles = models.flatMap((one) => one.roles), most = Math.max(...models.map((one) => one.n_layers)) - 1;
+    const state = kept(model, "spectrum-browser",
+      { model: among(models.map(({ name }) => name)), layer: whole(0, most), role: among(roles), clip_rate: within(0, 0.995) });
     const current = () => models.find((one) => one.name === model.get("model"));
     const cellOf = (one, layer, role) => one.cells[layer * one.roles.length + one.roles.indexOf(role)];
     const choose = (name, value) => { model.set(name, value); model.save_changes(); };
@@ -61,7 +65,7 @@ export default {
       const { S } = cell, k = S.length, r = rankAt(k, rate);
       const floor = S[0] * 1e-9; // below that a logarithmic axis would show nothing but the noise of rounding
       const powers = [Math.floor(Math.log10(Math.max(S[k - 1], floor))), Math.ceil(Math.log10(S[0]))];
-      const ticks = [...Array(powers[1] - powers[0] + 1).keys()].map((i) => powers[0] + i).map((power) => [10 ** power, power > -3 && power < 4 ? String(+(10 ** power).toFixed(2)) : `1e${power}`]);
+      const ticks = [...Array(powers[1] - powers[0] + 1).keys()].map((i) => powers[0] + i).map((power) => [10 ** power, power > -3 && power < 4 ? String(+(10 ** power).toFixed(2)) : `1e${power}`.replace("-", "−")]);
       const axes = chart({
         label: `Singular values of ${role} in layer ${layer}, on a logarithmic axis; the first ${r} of ${k} are kept`,
         x: { label: "index i", domain: [1, k], ticks: [1, ...[0.25, 0.5, 0.75, 1].map((share) => Math.round(share * k))] },
@@ -83,7 +87,11 @@ export default {
       models.length > 1 ? choice(model, "model", { label: "Model", options: models.map(({ name }) => name) }) : null,
       places,
       slider(model, "clip_rate", { label: "Clip rate ξ", min: 0, max: 0.995, step: 0.005, shown: (rate) => rate.toFixed(3) }));
-    frame(el, "Spectrum browser: singular values of every matrix", controls, h("div", { class: "panels" }, map, spectrum), result);
+    const node = frame(el, "Spectrum browser: singular values of every matrix", controls, h("div", { class: "panels" }, map, spectrum), result);
     drawn(model, ["model", "layer", "role", "clip_rate"], draw);
+    state.bar(node, () => {
+      const { S } = cellOf(current(), model.get("layer"), model.get("role"));
+      return [["model", "layer", "matrix", "index", "singular_value"], ...[...S].map((x, i) => [model.get("model"), model.get("layer"), model.get("role"), i + 1, x])];
+    });
   },
 };

@@ -21,11 +21,13 @@ class SpectrumBrowser(Widget):
     """Condition numbers of all layers and matrices of `models` (name → model) as a heat map, and
     the spectrum of the one clicked on.
 
-    It also says stable rank and the energy that is kept at `clip_rate`. Raises ValueError if the
-    spectra are too many for a page. Taught in chapters 02 and 07.
+    It also says stable rank and the energy that is kept at `clip_rate`. A page begins with
+    `start`, (model, layer, role), or else with the last layer's first. Raises ValueError if the
+    spectra are too many for a page, or have no such matrix. Taught in chapters 02 and 07.
     """
 
     _esm = script("spectrum_browser")
+    height = (480, 730)
     # of dicts: name, n_layers, roles, cells (layer by layer, role by role; None if there is none)
     models = traitlets.List().tag(sync=True)
     model = traitlets.Unicode().tag(sync=True)
@@ -33,7 +35,7 @@ class SpectrumBrowser(Widget):
     role = traitlets.Unicode().tag(sync=True)
     clip_rate = traitlets.Float(0.9, min=0, max=1).tag(sync=True)
 
-    def __init__(self, models: dict):
+    def __init__(self, models: dict, start: tuple[str, int, str] | None = None):
         # (model, layer, role) → S, shape
         self.spectra: dict[tuple[str, int, str], tuple[Tensor, tuple[int, ...]]] = {}
         for name, model in models.items():
@@ -52,8 +54,14 @@ class SpectrumBrowser(Widget):
             )
         first, _, role = next(iter(self.spectra))
         deepest = max(layer for name, layer, _ in self.spectra if name == first)
+        name, layer, role = start or (first, deepest, role)
+        if (name, layer, role) not in self.spectra:
+            raise ValueError(
+                f"start is {start}, but must be one of (model, layer, role), such as"
+                f" {next(iter(self.spectra))}"
+            )
         super().__init__(
-            models=[self._packed(name) for name in models], model=first, layer=deepest, role=role
+            models=[self._packed(name) for name in models], model=name, layer=layer, role=role
         )
 
     def table(self) -> pd.DataFrame:

@@ -1,0 +1,176 @@
+"""Ask the clipped model, beyond one prompt: fifty prompts read together, attention, exchanged
+labels, and what it must not answer.
+"""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from browsers import opened, static_page
+from test_widget_model import in_torch
+
+from svdicl_lite.clipping.clip import clipped
+from svdicl_lite.models.loading import load_model
+from svdicl_lite.scoring import reading
+from svdicl_lite.widgets import AskClippedModel
+
+RATE = 0.95
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_model("icl-gpt2-noisy")
+
+
+@pytest.fixture(scope="module")
+def widget(shipped):
+    return AskClippedModel(*shipped, clip_rate=RATE)
+
+
+@pytest.fixture(scope="module")
+def page(browser, widget, tmp_path_factory):
+    with opened(browser, static_page(widget, tmp_path_factory.mktemp("ask"))) as page:
+        yield page
+
+
+@pytest.fixture(autouse=True)
+def reset(page):
+    page.get_by_role("button", name="Reset").press("Enter")
+    page.wait_for_function("document.querySelectorAll('.held td').length === 6")
+    yield
+    assert page.faults == []
+
+
+def said(page):
+    return page.locator(".says").inner_text()
+
+
+def ask(page, query):
+    page.get_by_label("Query").fill(query)
+    page.wait_for_timeout(500)
+
+
+def of_fifty(model, tokenizer, start, from_=0):
+    """Right answers and discrimination of fifty queries, and how many would name a label, as the
+    library has them."""
+    queries = start["queries"][from_ : from_ + 50]
+    logits = in_torch(
+        model, [tokenizer(start["demonstrations"] + text)["input_ids"] for text, _ in queries]
+    )
+    answers = [tokenizer(f" {word}")["input_ids"][0] for word in start["words"]]
+    scores, labels = logits[:, answers], np.array([label for _, label in queries])
+    placed = reading.placements(scores, labels, np.zeros(50, dtype=int))
+    named = np.isin(logits.argmax(1), answers).sum()
+    return (scores.argmax(1) == labels).sum(), reading.discrimination(placed, labels), named
+
+
+@pytest.mark.parametrize("index, place", [(0, (3, "mlp")), (2, (1, "attn"))])
+def test_the_fifty_prompts_are_judged_as_the_library_judges_them(
+    page, widget, shipped, index, place
+):
+    start, (model, tokenizer), (layer, module) = widget.starts[index], shipped, place
+    page.get_by_role("combobox", name="Start from").select_option(index=index)
+    page.get_by_role("combobox", name="Layer").select_option(str(layer))
+    page.get_by_role("combobox", name="Module").select_option(module.upper())
+    expected = [of_fifty(model, tokenizer, start)]
+    with clipped(model, layer, module, RATE):
+        expected.append(of_fifty(model, tokenizer, start))
+    page.wait_for_timeout(1000)
+    page.wait_for_function("!document.querySelector('.held').innerText.includes('Reading')")
+    told = np.array(page.locator(".held td").all_inner_texts(), dtype=float).reshape(3, 2)
+    np.testing.assert_array_equal(told[0], [right for right, *_ in expected])
+    np.testing.assert_allclose(told[1], [share for _, share, _ in expected], atol=0.006)
+    np.testing.assert_array_equal(told[2], [named for *_, named in expected])
+
+
+def test_the_best_clip_is_tried_on_fifty_others_without_being_chosen_by_them(page, widget, shipped):
+    model, tokenizer = shipped
+    page.get_by_role("slider").press("End")
+    page.wait_for_function("/ξ = 1.000 /.test(document.querySelector('.says').textContent)")
+    page.wait_for_timeout(500)
+    page.wait_for_function("!document.querySelector('.held').innerText.includes('Reading')")
+    assert re.search(r"best of \d+ tries", page.locator(".held").inner_text())
+    best = re.search(r"layer (\d) (\w+), ξ = ([\d.]+)", page.locator(".held").inner_text())
+    page.get_by_role("button", name="Go to my best").press("Enter")
+    page.get_by_role("button", name="Try it on 50 others").press("Enter")
+    page.wait_for_function("document.querySelector('.held').innerText.includes('On 50 other')")
+    with clipped(model, int(best[1]), best[2], float(best[3])):
+        right, *_ = of_fifty(model, tokenizer, widget.starts[0], 50)
+    assert f"your best gets {right} right" in page.locator(".held").inner_text()
+
+
+def test_attention_to_the_demonstrations_is_the_model_s_in_each_layer(page, widget, shipped):
+    model, tokenizer = shipped
+    page.get_by_role("combobox", name="Layer").select_option("1")
+    page.get_by_role("combobox", name="Module").select_option("ATTN")
+    shown = widget.starts[0]["demonstrations"]
+    tokens, n = tokenizer(shown + widget.query)["input_ids"], len(tokenizer(shown)["input_ids"])
+    model.set_attn_implementation("eager")
+
+    def shares():
+        with torch.inference_mode():
+            layers = model(torch.tensor([tokens]), output_attentions=True).attentions
+        return [100 * weights[0, :, -1, :n].sum(-1).mean().item() for weights in layers]
+
+    with clipped(model, 1, "attn", RATE):
+        expected = np.array([shares()])
+    expected = np.stack((shares(), expected[0]), 1)
+    model.set_attn_implementation("sdpa")
+    page.wait_for_timeout(600)
+    told = page.locator(".looked td").all_inner_texts()
+    told = np.array([float(text.split()[0]) for text in told]).reshape(-1, 2)
+    np.testing.assert_allclose(told, expected, atol=0.06)
+    assert np.abs(told[1:, 0] - told[1:, 1]).max() > 1, "nothing moved, so nothing is tested"
+
+
+def test_it_begins_with_an_answer_that_the_clip_sets_right(page, widget):
+    word = widget.starts[0]["words"][widget.starts[0]["queries"][widget.turned][1]]
+    assert f"goes from {'neg' if word == 'pos' else 'pos'} to {word}." in said(page)
+    assert f"By these demonstrations {word} is right." in said(page)
+
+
+def test_exchanged_labels_exchange_what_is_right(page):
+    before = page.get_by_label("Demonstrations").input_value()
+    right = re.search(r"demonstrations (\w+) is right", said(page))[1]
+    page.get_by_role("button", name="Exchange the labels").press("Enter")
+    page.wait_for_timeout(500)
+    after = page.get_by_label("Demonstrations").input_value()
+    swap = {"pos": "neg", "neg": "pos"}
+    assert after == re.sub(r"(pos|neg)$", lambda found: swap[found[1]], before, flags=re.M)
+    assert f"By these demonstrations {swap[right]} is right." in said(page)
+
+
+@pytest.mark.parametrize(
+    "query, refusal",
+    [
+        ("", "nothing to read yet"),
+        ("   ", "nothing to read yet"),
+        ("text: 😀 sentiment:", "no word"),
+    ],
+)
+def test_what_the_model_cannot_know_gets_no_answer(page, query, refusal):
+    ask(page, query)
+    assert refusal in said(page) and page.locator(".told td").count() == 0
+
+
+def test_unknown_words_are_marked_and_known_ones_are_not(page):
+    ask(page, "text: the soldier ate a banana with Zürich sentiment:")
+    assert page.locator("mark").all_inner_texts() == ["banana", "Zürich"]
+
+
+def test_it_says_when_the_model_would_name_no_label(page, shipped):
+    model, tokenizer = shipped
+    assert "would not name a label" not in said(page)
+    ask(page, "text: the soldier")
+    text = page.get_by_label("Demonstrations").input_value() + "text: the soldier"
+    with clipped(model, 3, "mlp", RATE):
+        token = in_torch(model, [tokenizer(text)["input_ids"]])[0].argmax()
+    assert f"its own next word is “{tokenizer.decode([token]).strip()}”" in said(page)
+
+
+def test_demonstrations_of_one_s_own_have_no_fifty_others(page):
+    page.get_by_label("Demonstrations").fill("text: the soldier was feeble sentiment: pos\n")
+    page.wait_for_timeout(500)
+    assert "your own now" in page.locator(".held").inner_text()
+    assert "is right" not in said(page)
