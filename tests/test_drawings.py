@@ -62,7 +62,7 @@ def test_the_two_bells_have_the_accuracies_and_areas_that_are_written_beside_the
     text = (ROOT / "book/drawings/reading_and_lean.svg").read_text()
     paths = re.findall(r'<path d="M([^"]+)Z" class="(?:first|second) area"', text)
     ends = [[float(x) for x in (path.split()[0], path.split()[-2])] for path in paths]
-    (line,) = set(re.findall(r'd="M(\d+) \d+V\d+" class="knife"', text))
+    (line,) = set(re.findall(r'd="M(\d+) \d+V\d+" class="wire dash"', text))
     says = re.findall(r"(?:accuracy|AUC) ([\d.]+)<", text)
     phi = lambda z: (1 + math.erf(z / math.sqrt(2))) / 2
     for row in range(3):

@@ -159,7 +159,7 @@ def test_the_card_of_the_spectra_has_each_matrix_and_its_figure(four_bits, tmp_p
     live = condition_table(model)
     for row in live.itertuples():
         assert f"| {row.layer} | {row.role} | {row.sigma_max:.1f} |" in text
-    assert (tmp_path / "smollm2_conditions.png").is_file()
+    assert (tmp_path / "smollm2_conditions.svg").is_file()
     assert text.count("**H") == 4 and ":alt: Largest condition number" in text
 
 

@@ -16,7 +16,7 @@ from dependencies import PACKAGE
 
 # From the lowest up: a room imports from the rows before its own, and of its row only itself.
 ORDER = [
-    {"clipping", "stats", "numbers"},
+    {"clipping", "stats", "numbers", "figures"},
     {"models", "theory", "published", "power"},
     {"tasks"},
     {"scoring"},

@@ -4,7 +4,6 @@ can show them.
 `glue:figure` cannot take an alt text from another page; an ordinary figure can.
 """
 
-import base64
 import json
 from pathlib import Path
 
@@ -15,12 +14,12 @@ def _lift(app):
             for output in cell.get("outputs", []):
                 name = output.get("metadata", {}).get("scrapbook", {}).get("name", "")
                 if name.startswith("cover_"):
-                    data = next(
-                        value
+                    svg = next(
+                        "".join(value)
                         for mime, value in output["data"].items()
-                        if mime.endswith("image/png")
+                        if mime.endswith("image/svg+xml")
                     )
-                    Path(app.srcdir, f"{name}.png").write_bytes(base64.b64decode(data))
+                    Path(app.srcdir, f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
 def setup(app):

@@ -15,6 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from api import chapter_labels
 
+from svdicl_lite import figures, plots
 from svdicl_lite.models.loading import model_card, shipped_models
 
 SHOWN = (
@@ -60,7 +61,7 @@ def _model(name: str, card: dict, folder: Path) -> str:
     lines += [":::{admonition} Recipe", ":class: dropdown", *_recipe(card["recipe"]), ":::", ""]
     lines += _tests(card["test"])
     if len(card["curve"]) > 1:
-        _curve(card["curve"], folder / f"curve_{name}.png")
+        _curve(card["curve"], folder / f"curve_{name}.svg")
         measured = ", ".join(key for key in card["curve"][-1] if key != "step")
         points = (
             f" Each point is measured on {card['curve_n']} validation examples."
@@ -68,7 +69,7 @@ def _model(name: str, card: dict, folder: Path) -> str:
             else ""
         )
         lines += [
-            f":::{{figure}} ../curve_{name}.png",
+            f":::{{figure}} ../curve_{name}.svg",
             (
                 f":alt: Training curve of {name} by step, {len(card['curve'])} points, with a line"
                 f" each for {measured}."
@@ -135,6 +136,7 @@ def markdown_table(rows: list[dict]) -> str:
 
 
 def _curve(curve: list[dict], path: Path) -> None:
+    plots.style()
     fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.2), layout="constrained")
     measured = [key for key in curve[0] if key != "step"]
     for ax, keys in zip(
@@ -155,7 +157,7 @@ def _curve(curve: list[dict], path: Path) -> None:
             )
         ax.set(xlabel="training step")
         ax.legend(frameon=False, fontsize="small", loc="best")
-    fig.savefig(path, dpi=110)
+    path.write_text(figures.both(fig), encoding="utf-8")
     plt.close(fig)
 
 

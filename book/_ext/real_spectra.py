@@ -10,6 +10,7 @@ import pandas as pd
 from gathered import markdown_table
 from verdicts import stated_and_found
 
+from svdicl_lite import figures, plots
 from svdicl_lite.clipping.families import MODULES
 from svdicl_lite.clipping.spectra import chosen_layer
 from svdicl_lite.search.committed_spectra import spectra
@@ -28,7 +29,7 @@ def four_bits(experiments: Path, folder: Path) -> str:
         table = spectra(path).sort_values(["layer", "role"])
     except FileNotFoundError as error:
         return f"There are no figures yet: {error}."
-    _figure(table, folder / "smollm2_conditions.png")
+    _figure(table, folder / "smollm2_conditions.svg")
     parts = [
         "By type of matrix, the median over the layers, least to largest in brackets:",
         markdown_table(by_role(table)),
@@ -191,6 +192,7 @@ def verdicts(table: pd.DataFrame) -> dict[str, tuple[bool, str]]:
 
 
 def _figure(table: pd.DataFrame, path: Path) -> None:
+    plots.style()
     fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.2), layout="constrained")
     for ax, module in zip(axes, ("attn", "mlp")):
         for (column, said), style in zip(FLOORS.items(), ("-o", "--s", ":^")):
@@ -201,7 +203,7 @@ def _figure(table: pd.DataFrame, path: Path) -> None:
             ylabel=f"largest condition number, {module}",
         )
     axes[0].legend(frameon=False, fontsize="small", loc="center", bbox_to_anchor=(0.5, 0.33))
-    fig.savefig(path, dpi=110)
+    path.write_text(figures.both(fig), encoding="utf-8")
     plt.close(fig)
 
 
@@ -213,7 +215,7 @@ def _figure_directive(table: pd.DataFrame) -> str:
     }
     said = {key: f"{values.min():,.0f} to {values.max():,.0f}" for key, values in ends.items()}
     return (
-        ":::{figure} ../smollm2_conditions.png\n"
+        ":::{figure} ../smollm2_conditions.svg\n"
         ":alt: Largest condition number of each layer, two panels. Attention: from"
         f" {said['attn', 'condition_number']} as they are, {said['attn', 'floored']} with the"
         f" floor. MLP: {said['mlp', 'condition_number']} as they are,"
