@@ -1,5 +1,6 @@
 """Figures: as SVG, for a page and for a phone, light and dark, and large at a click."""
 
+import base64
 import importlib.util
 import re
 from xml.etree import ElementTree
@@ -178,3 +179,19 @@ def test_one_picture_of_a_figure_is_fetched_and_fits_theme_and_width(browser, si
             other = "light" if theme == "dark" else "dark"
             assert not [name for name in loaded if name.endswith(f"-{other}.svg")]
             assert page.faults == []
+
+
+def test_a_figure_on_a_slide_is_an_image_that_is_described(tmp_path):
+    spec = importlib.util.spec_from_file_location("slides", ROOT / "book/teaching/slides.py")
+    slides = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(slides)
+    cell = slides.nbformat.v4.new_code_cell(
+        "draw()", metadata={"mystnb": {"image": {"alt": 'A "falling" line'}}}
+    )
+    data = {"image/svg+xml": figures.both(grid(1, 2))}
+    cell.outputs = [slides.nbformat.v4.new_output("display_data", data=data)]
+    (shown,) = slides.of_code(cell)[0].outputs
+    image = shown.data["text/html"]
+    assert 'alt="A &quot;falling&quot; line"' in image and shown.data.keys() == {"text/html"}
+    picture = base64.b64decode(re.search(r"base64,([^\"]+)", image)[1]).decode()
+    assert picture.startswith("<svg") and 'id="phone"' not in picture

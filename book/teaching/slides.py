@@ -7,6 +7,8 @@ notes (key S). Exercises stay in the book.
 """
 
 import ast
+import base64
+import html
 import re
 import shutil
 import sys
@@ -14,8 +16,11 @@ from pathlib import Path
 
 import nbformat
 from nbconvert import SlidesExporter
+from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 from traitlets.config import Config
+
+from svdicl_lite.figures import PHONE
 
 HERE = Path(__file__).parent
 LONGEST = 16  # lines of code that can be read from the last row
@@ -113,6 +118,14 @@ def of_markdown(source: str) -> list:
     return cells
 
 
+def picture(svg: str, alt: str) -> str:
+    """A figure as an image of its own, so that no two of a deck share a name inside; without what
+    is meant for a phone.
+    """
+    data = base64.b64encode(PHONE.sub("", svg).encode()).decode()
+    return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
+
+
 def of_code(cell) -> list:
     """A short cell with its output, or the output alone, with its caption if it is a figure."""
     tags, figure = set(cell.metadata.get("tags", [])), cell.metadata.get("mystnb", {})
@@ -137,9 +150,12 @@ def of_code(cell) -> list:
         return []
     cell.outputs, cell.metadata = outputs, {"tags": ["no-input"] * hidden}
     slide("subslide", cell)
+    alt = figure.get("image", {}).get("alt", "")
     for output in outputs:
         if "image/png" in output.get("data", {}):
-            output.metadata["image/png"] = {"alt": figure.get("image", {}).get("alt", "")}
+            output.metadata["image/png"] = {"alt": alt}
+        if svg := output.get("data", {}).get("image/svg+xml"):
+            output.data = NotebookNode({"text/html": picture(svg, alt)})
     caption = figure.get("figure", {}).get("caption")
     note = (
         "*A widget: move it on the chapter's own page.*"
@@ -192,13 +208,13 @@ def main(source: Path, out: Path) -> None:
         extra_template_basedirs=[str(HERE)],
         reveal_url_prefix="reveal",
     )
-    html, _ = exporter.from_notebook_node(deck)
+    page, _ = exporter.from_notebook_node(deck)
     # The template names a theme of reveal.js; ours stands in the page.
-    html = re.sub(r'<link[^>]*"reveal/dist/theme/[^>]*>', "", html).replace(
+    page = re.sub(r'<link[^>]*"reveal/dist/theme/[^>]*>', "", page).replace(
         "reveal/dist/reveal.css", "reveal/reveal.css"
     )
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(html)
+    out.write_text(page)
     shutil.copytree(HERE / "slides" / "reveal", out.parent / "reveal", dirs_exist_ok=True)
     shutil.copytree(
         HERE.parent / "_ext" / "vendor" / "mathjax", out.parent / "mathjax", dirs_exist_ok=True
