@@ -20,7 +20,8 @@ def _use_local_scripts(app, config):
     config.nb_ipywidgets_js = {
         "widgets.js": {"type": "text/after-paint"}
     }  # instead of require.js and html-manager from a CDN
-    config.html_css_files.append("widgets.css")  # a place for each widget, before it comes
+    # a place for each widget, before it comes; Sphinx has made pairs of the list by now
+    config.html_css_files.append(("widgets.css", {}))
 
 
 def _show_widget_and_stand_in(app, doctree):
