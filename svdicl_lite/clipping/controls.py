@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from svdicl_lite.clipping.clusters import clustered
 from svdicl_lite.clipping.matrices import n_layers
 from svdicl_lite.clipping.ranks import only_gavish_donoho
 from svdicl_lite.clipping.svd import SVD
@@ -126,6 +127,7 @@ CLIPS = {
     "gavish-donoho": Control(
         lambda seed: only_gavish_donoho, "each matrix cut at its noise, whatever the rank"
     ),
+    "row-clusters": Control(clustered, "rows sorted into four clusters, each cut by itself"),
 }
 """Other clips that a search can take. The first two differ from "svd" in their factors, which
 `clipping.whitened` makes of the inputs."""

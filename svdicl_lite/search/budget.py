@@ -1,0 +1,52 @@
+"""A search with a budget: clips are measured in the order of a rule, and at any time the best so
+far is the answer.
+
+The curve of what has been found against what has been spent shows whether a rule is worth asking: a
+good one finds early. Taught in chapter 10.
+"""
+
+import numpy as np
+import pandas as pd
+
+from svdicl_lite.scoring.gains import split_gain
+from svdicl_lite.scoring.reading import score_of
+from svdicl_lite.search.rivals import ON_CELL, Asked
+
+
+def anytime(
+    asked: Asked, validation: pd.DataFrame, test: pd.DataFrame, choose_by: str = "discrimination"
+) -> pd.DataFrame:
+    """The search that measures clips from the rule's highest score down, a row a clip: layer,
+    module, clip_rate, forwards (spent so far, the rule's own among them), and of the best clip so
+    far by validation score, no clip among them, its reading and lean on test.
+
+    `validation` and `test` are tables of `rivals.measured`. Of equal scores the first in the rule's
+    table is measured first. A clip of layer l costs the blocks from l on; the way up to l is not
+    counted.
+    """
+    clips = validation[validation["clip_rate"] > 0]
+    order = asked.table.merge(clips, on=ON_CELL).sort_values(
+        "score", ascending=False, kind="stable"
+    )
+    on_test = test.set_index(ON_CELL)["evaluation"]
+    before = test.loc[test["clip_rate"] == 0, "evaluation"].iloc[0]
+    unclipped = validation.loc[validation["clip_rate"] == 0, "evaluation"].iloc[0]
+    best, after = score_of(unclipped, choose_by), before
+    spent, rows = asked.forwards, []
+    for row in order.itertuples():
+        spent += row.forwards
+        if (score := score_of(row.evaluation, choose_by)) > best:
+            best, after = score, on_test.loc[(row.layer, row.module, row.clip_rate)]
+        reading, lean = (part.mean() for part in split_gain(before, after))
+        place = {"layer": row.layer, "module": row.module, "clip_rate": row.clip_rate}
+        rows.append({**place, "forwards": spent, "reading": reading, "lean": lean})
+    return pd.DataFrame(rows)
+
+
+def spent_until(curve: pd.DataFrame, share: float, of: float) -> float:
+    """The forwards after which the reading of an `anytime` curve has reached this share of `of` for
+    good; infinity if it never does.
+    """
+    enough = (curve["reading"] >= share * of - 1e-12).to_numpy()
+    for_good = np.logical_and.accumulate(enough[::-1])[::-1]
+    return float(curve["forwards"][for_good].min()) if for_good.any() else float("inf")
