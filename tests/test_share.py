@@ -111,7 +111,7 @@ def test_the_citation_is_on_the_page_with_a_button_that_copies_it(browser, sites
 
 
 def configured(address):
-    config = SimpleNamespace(html_theme_options={}, repository_url=address)
+    config = SimpleNamespace(html_theme_options={}, repository_url=address, jupyterhub_url="")
     repository._offer(None, config)
     return config.html_theme_options
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 def _lift(app):
     for notebook in sorted(Path(app.srcdir, "chapters").glob("*.ipynb")):
+        if notebook.suffixes != [".ipynb"]:  # what a chapter leaves that runs now, or failed
+            continue
         for cell in json.loads(notebook.read_text())["cells"]:
             for output in cell.get("outputs", []):
                 name = output.get("metadata", {}).get("scrapbook", {}).get("name", "")

@@ -125,7 +125,7 @@ def shown(tag: str, folder: Path, address: str, svg: str, name: str) -> str:
             f' height="{height}" alt="{alt[1] if alt else ""}">'
         )
         html.append(f'<picture class="figure in-{theme}">{phone}{picture}</picture>')
-    return "".join(html)
+    return f'<span class="figure-pair">{"".join(html)}</span>'
 
 
 def _place(app, pagename, templatename, context, doctree):

@@ -1,4 +1,5 @@
-// What pages do besides their widgets: a box that scrolls says so, and a link to a term of the glossary shows its definition.
+// What pages do besides their widgets: a box that scrolls says so, a figure can be seen large, and a link to a term of the glossary
+// shows its definition.
 (() => {
   // Boxes that hold more than they show have the class "more" until they are scrolled to their end.
   const boxes = document.querySelectorAll(
@@ -17,6 +18,30 @@
 
   // What a button for copying shows under the pointer is also its name.
   for (const button of document.querySelectorAll("button.copybtn")) button.ariaLabel ??= button.dataset.tooltip;
+
+  // A figure, large: at a click or from the keyboard; gone with Escape, or at a click anywhere. On a phone it is as large as
+  // on a desk, and scrolls.
+  const large = Object.assign(document.createElement("dialog"), { id: "large-figure" });
+  large.addEventListener("click", () => large.close());
+  large.addEventListener("close", () => large.replaceChildren());
+  for (const pair of document.querySelectorAll(".figure-pair")) {
+    const shown = () => [...pair.querySelectorAll("img")].find((image) => image.checkVisibility());
+    const button = Object.assign(document.createElement("button"), { className: "enlarge", type: "button", title: "Enlarge this figure" });
+    button.ariaLabel = button.title;
+    const open = () => {
+      const image = shown();
+      if (!image) return;
+      const copy = Object.assign(new Image(), { src: image.src, alt: image.alt, className: "dark-light" });
+      copy.style.aspectRatio = `${image.getAttribute("width")} / ${image.getAttribute("height")}`;
+      const close = Object.assign(document.createElement("button"), { className: "close", type: "button", ariaLabel: "Close", textContent: "×" });
+      large.ariaLabel = "A figure, large";
+      large.replaceChildren(close, copy);
+      if (!large.isConnected) document.body.append(large);
+      large.showModal();
+    };
+    pair.addEventListener("click", open); // the button is inside
+    pair.append(button);
+  }
 
   // Definitions: under the pointer, at focus, and gone with Escape; the pointer may move onto them.
   const tip = Object.assign(document.createElement("div"), { id: "glossary-tip", popover: "manual" });

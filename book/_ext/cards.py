@@ -1,0 +1,93 @@
+"""`{chapter-cards}`: a card for each chapter of the table of contents, with what one learns and how
+long it takes.
+
+All of it is read from the chapters themselves, the first lines of *What you will be able to do* and
+of *It takes*, so a card cannot say what its chapter does not.
+"""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.addnodes import pending_xref
+from sphinx.util.docutils import SphinxDirective
+
+ROOT = Path(__file__).parents[2]
+LEARNT = 2  # lines of a card
+ROLE = re.compile(r"\{[\w:-]+\}`([^`<]+?)(?: <[^`>]+>)?`")
+
+
+class Card(NamedTuple):
+    """What a card says. ValueError, in `read`, of a chapter that does not say it."""
+
+    name: str  # of the file: NN_name
+    title: str
+    learnt: list[str]  # Markdown without roles, which would be links within the card's own
+    minutes: int  # of reading
+
+
+def read(chapter: Path) -> Card:
+    """The card of a chapter."""
+    text = chapter.read_text(encoding="utf-8")
+    title = re.search(r"^# (.+)$", text, re.MULTILINE)
+    listed = re.search(r"^After this chapter you can\n\n((?:- .+\n)+)", text, re.MULTILINE)
+    minutes = re.search(r"\*\*It takes\*\* about (\d+) minutes to read", text)
+    if not (title and listed and minutes):
+        raise ValueError(
+            f"{chapter.name} has no title, no list under 'After this chapter you can' or no"
+            " '**It takes** about … minutes to read', and its card needs all three"
+        )
+    learnt = [ROLE.sub(r"\1", line).strip("- ;.") for line in listed[1].splitlines()]
+    return Card(chapter.stem, title[1], learnt[:LEARNT], int(minutes[1]))
+
+
+def parts(toc: Path) -> list[tuple[str, list[Card]]]:
+    """The parts of the book that hold chapters, by the table of contents: (caption, cards)."""
+    found = []
+    for part in yaml.safe_load(toc.read_text(encoding="utf-8"))["parts"]:
+        names = [entry["file"] for entry in part["chapters"]]
+        if all(name.startswith("chapters/") for name in names):
+            found.append((part["caption"], [read(ROOT / f"{name}.md") for name in names]))
+    return found
+
+
+class ChapterCards(SphinxDirective):
+    """A grid of cards, a row of it a part of the book, and the hours of all together."""
+
+    def run(self):
+        shown, minutes = [], 0
+        for caption, cards in parts(ROOT / "_toc.yml"):
+            shown.append(nodes.paragraph("", caption, classes=["cards-part"]))
+            grid = nodes.container(classes=["cards"])
+            grid += [self._card(card) for card in cards]
+            shown.append(grid)
+            minutes += sum(card.minutes for card in cards)
+        hours = f"About {round(minutes / 60)} hours to read, and as long again for the exercises."
+        return [*shown, nodes.paragraph("", hours)]
+
+    def _card(self, card: Card):
+        made = nodes.container(classes=["chapter-card"])
+        link = pending_xref(
+            "",
+            nodes.inline("", card.title),
+            refdomain="std",
+            reftype="doc",
+            reftarget=f"/chapters/{card.name}",
+            refexplicit=True,
+            refdoc=self.env.docname,
+            refwarn=True,
+        )
+        number = nodes.inline("", f"{card.name[:2]} ", classes=["card-number"])
+        made += nodes.paragraph("", "", number, link, classes=["card-title"])
+        learnt = StringList([f"- {line}" for line in card.learnt], source=card.name)
+        self.state.nested_parse(learnt, self.content_offset, made)
+        made += nodes.paragraph("", f"{card.minutes} minutes", classes=["card-minutes"])
+        return made
+
+
+def setup(app):
+    app.add_directive("chapter-cards", ChapterCards)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
