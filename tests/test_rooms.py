@@ -190,6 +190,17 @@ def test_a_chapter_depends_on_what_it_imports_and_names(small, code, wanted):
     assert all(f"\nsvdicl_lite/{name}:\n" in rules for name in wanted)
 
 
+def test_only_a_chapter_that_runs_the_fetched_model_waits_for_it(small):
+    for name, code in {
+        "01_x": "load_model('icl-gpt2')",
+        "02_y": "find_clip('smollm2-135m', t)",
+    }.items():
+        text = f"# The model smollm2-135m\n\n```{{code-cell}} ipython3\n{code}\n```\n"
+        (small / f"chapters/{name}.md").write_text(text)
+    waiting = [line for line in dependencies.rules(small).splitlines() if "| .venv/fetched" in line]
+    assert [line.partition(":")[0] for line in waiting] == ["$(SITE)/chapters/02_y.ipynb"]
+
+
 def stale(changed):
     """The chapters that Make would run again after a change, and whether it builds the book."""
     said = make("-n", "-W", changed, "html").stdout

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGE = "svdicl_lite"
 APART = f"{PACKAGE}.classroom"  # the command line grades, the chapters that run it do not
+FETCHED = "smollm2-135m"  # no file of ours: Make fetches it beside the chapters that do without
 CODE_CELL = re.compile(
     r"^```\{code-cell\}[^\n]*\n(?:---\n.*?^---\n)?(.*?)^```$", re.M | re.S
 )  # the second part: its options, as YAML
@@ -167,7 +168,8 @@ def rules(root: Path = ROOT) -> str:
     arrows, lines, files = graph(root), [], set()
     for chapter in sorted((root / "chapters").glob("*.md")):
         wanted = [path.relative_to(root).as_posix() for path in needed(chapter, arrows, root)]
-        lines.append(f"$(SITE)/chapters/{chapter.stem}.ipynb: {' '.join(wanted)}")
+        waits = " | .venv/fetched" if FETCHED in texts(code_of(chapter)) else ""
+        lines.append(f"$(SITE)/chapters/{chapter.stem}.ipynb: {' '.join(wanted)}{waits}")
         files |= set(wanted)
     return "\n".join([*lines, *(f"{file}:" for file in sorted(files))]) + "\n"
 
