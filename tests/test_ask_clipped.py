@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from browsers import opened, static_page
-from test_widget_model import in_torch
+from model_in_page import in_torch
 
 from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.models.loading import load_model
