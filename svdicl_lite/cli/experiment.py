@@ -1,5 +1,6 @@
 """`svdicl experiment`: computes the experiments that are kept, or checks some of their numbers."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,8 @@ def experiment(
 
     A check draws cells and examples, computes them again one prompt at a time, and fails if a score
     differs by more than 1e-3, or if weights or prompts are others; of spectra it draws matrices,
-    and fails if a singular value differs by more than 1e-4 of itself. JSON: experiments
+    and fails if a singular value differs by more than 1e-4 of itself; of searches on shuffled
+    labels it makes some again, and fails if a gain differs by more than 0.01. JSON: experiments
     (experiment, status, and of a check the largest difference), seconds.
     """
 
@@ -48,7 +50,8 @@ def experiment(
         rows = [
             _checked(file, check, seed) if check else _computed(file, journals) for file in files
         ]
-        return Report({"experiments": rows}, rows)
+        claims = [_claims(file) for file in files]
+        return Report({"experiments": rows}, rows, "\n".join(filter(None, claims)))
 
     run("experiment", work, as_json)
 
@@ -57,6 +60,7 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
     import sys
 
     from svdicl_lite.search.committed import Kept, stale
+    from svdicl_lite.search.committed_shuffled import compute_searches
     from svdicl_lite.search.committed_spectra import compute_spectra
     from svdicl_lite.search.computed import compute
 
@@ -67,6 +71,8 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
     say = lambda text: print(text, file=sys.stderr)
     if kept.kind == "spectra":
         compute_spectra(kept, say)
+    elif kept.kind == "shuffled":
+        compute_searches(kept, say)
     else:
         compute(kept, journals / kept.path.stem, say)
     return {"experiment": kept.path.stem, "status": f"computed, for it was {why}"}
@@ -74,15 +80,29 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
 
 def _checked(file: Path, n_cells: int, seed: int | None) -> dict[str, Any]:
     from svdicl_lite.search.committed import Kept, stale
+    from svdicl_lite.search.committed_shuffled import check_searches
     from svdicl_lite.search.committed_spectra import check_spectra, is_here
     from svdicl_lite.search.computed import spot_check
 
     kept = Kept.read(file)
     if why := stale(kept):
         raise ValueError(f"{file.name}: {why}; `make experiments` computes it")
-    spectra = kept.kind == "spectra"
-    if not (is_here(kept) if spectra else kept.checkable):
+    if not (kept.checkable if kept.kind == "cells" else is_here(kept)):
         return {"experiment": kept.path.stem, "status": "its model or texts are not here"}
-    found = (check_spectra if spectra else spot_check)(kept, n_cells, seed=seed)
-    again = f"{len(found)} {'spectra' if spectra else 'cells'} again"
+    checks: dict[str, tuple[Callable[..., Any], str]] = {
+        "cells": (spot_check, "cells"),
+        "spectra": (check_spectra, "spectra"),
+        "shuffled": (check_searches, "searches"),
+    }
+    check, what = checks[kept.kind]
+    found = check(kept, n_cells, seed=seed)
+    again = f"{len(found)} {what} again"
     return {"experiment": kept.path.stem, "status": again, "largest": float(found["largest"].max())}
+
+
+def _claims(file: Path) -> str:
+    """What searches on shuffled labels claim; empty for the other kinds."""
+    from svdicl_lite.search.committed import Kept
+    from svdicl_lite.search.committed_shuffled import said_of
+
+    return said_of(file) if Kept.read(file).kind == "shuffled" else ""

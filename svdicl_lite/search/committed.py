@@ -26,7 +26,8 @@ from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.real import is_real, texts_are_here
 
 SAID = ("title", "hypothesis", "analysis", "model")  # what every experiment must say
-KINDS = ("cells", "spectra")  # what one can be of; the second: `committed_spectra`
+# What one can be of; of the second and the third see `committed_spectra`, `committed_shuffled`.
+KINDS = ("cells", "spectra", "shuffled")
 # Where an experiment is looked for by its name alone, whatever folder a notebook runs in.
 FOLDERS = tuple(
     map(Path, ("experiments", "../experiments", Path(__file__).parents[2] / "experiments"))
@@ -96,6 +97,8 @@ class Kept:
             raise ValueError(f"{path.name} says kind {kind!r}, but it is one of {', '.join(KINDS)}")
         if kind == "spectra":
             return cls._of_spectra(path, said)
+        if kind == "shuffled":
+            return cls(path, said, ())
         shared = {key: value for key, value in said.items() if key not in (*SAID, "kind", "runs")}
         runs = tuple(_run(path, {**shared, **run}) for run in said.get("runs") or [{}])
         places = [tuple(run.place.values()) for run in runs]
@@ -183,7 +186,7 @@ def about(path: str | Path) -> dict[str, Any]:
 def outcomes(path: str | Path, **wanted: object) -> pd.DataFrame:
     """The outcomes of a committed experiment, a row a cell, its `Evaluation` in the last column.
 
-    `path` is the toml or the parquet, or the name alone. `wanted` keeps rows by their columns: task,
+    `path` is the toml or the parquet, or the name alone. `wanted` keeps rows by columns: task,
     labels, split, n_shots, layer, module, clip_rate, method, seed. The rows of the model without a
     clip have clip_rate 0, and are kept whatever layer, module or method is wanted. Raises
     FileNotFoundError if it was not computed, ValueError for a file that is damaged or a column that
@@ -192,7 +195,9 @@ def outcomes(path: str | Path, **wanted: object) -> pd.DataFrame:
     from pyarrow import parquet
 
     if "prompts" not in (said := about(path)):
-        raise ValueError(f"{Path(path).stem} holds spectra, not outcomes; `spectra` reads it")
+        kind = said["said"].get("kind", "spectra")
+        reader = {"spectra": "spectra", "shuffled": "searches"}[kind]
+        raise ValueError(f"{Path(path).stem} holds {reader}, not outcomes; `{reader}` reads it")
     known = {tuple(place.values())[:4]: place for place in said["prompts"]}
     table: pd.DataFrame = parquet.read_table(outcomes_path(path)).to_pandas()
     for column, value in wanted.items():
