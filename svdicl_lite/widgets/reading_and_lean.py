@@ -23,7 +23,7 @@ class ReadingAndLean(Widget):
     `search.committed.outcomes` and `sweep` return it: the same examples of two classes, every rate
     of every layer and module, and the model without a clip under some cell of rate 0. `words` are
     the two label words. It begins where accuracy moves most while discrimination stays within
-    0.01. Raises ValueError for other tables. Taught in chapter 03.
+    0.01. Raises ValueError for other tables. Taught in chapter 05.
     """
 
     _esm = script("reading_and_lean")
