@@ -55,21 +55,19 @@ def parts(toc: Path) -> list[tuple[str, list[Card]]]:
 
 
 class ChapterCards(SphinxDirective):
-    """A grid of cards, a row of it a part of the book, and the hours of all together."""
+    """A grid of cards in the order of the book, and the hours of all together."""
 
     def run(self):
-        shown, minutes = [], 0
-        for caption, cards in parts(ROOT / "_toc.yml"):
-            shown.append(nodes.paragraph("", caption, classes=["cards-part"]))
-            grid = nodes.container(classes=["cards"])
-            grid += [self._card(card) for card in cards]
-            shown.append(grid)
+        grid, minutes = nodes.container(classes=["cards"]), 0
+        for part, cards in parts(ROOT / "_toc.yml"):
+            grid += [self._card(part, card) for card in cards]
             minutes += sum(card.minutes for card in cards)
         hours = f"About {round(minutes / 60)} hours to read, and as long again for the exercises."
-        return [*shown, nodes.paragraph("", hours)]
+        return [grid, nodes.paragraph("", hours)]
 
-    def _card(self, card: Card):
+    def _card(self, part: str, card: Card):
         made = nodes.container(classes=["chapter-card"])
+        made += nodes.paragraph("", part, classes=["card-part"])
         link = pending_xref(
             "",
             nodes.inline("", card.title),

@@ -1,0 +1,85 @@
+"""The first page: what it says of the chapters is what they say, and its button and cards lead
+on.
+"""
+
+import sys
+
+import pytest
+from browsers import opened
+from test_browser import overflow, sites  # noqa: F401
+from test_chapters import CHAPTERS, ROOT
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+import cards
+
+
+def test_there_is_a_card_for_each_chapter_in_the_order_of_the_book():
+    shown = [card for _, part in cards.parts(ROOT / "_toc.yml") for card in part]
+    assert [card.name for card in shown] == CHAPTERS
+    for card in shown:
+        text = (ROOT / f"chapters/{card.name}.md").read_text()
+        assert f"\n# {card.title}\n" in text and f"about {card.minutes} minutes to read" in text
+        assert len(card.learnt) == cards.LEARNT and not any("{" in line for line in card.learnt)
+
+
+def test_roles_on_a_card_are_plain_words(tmp_path):
+    chapter = tmp_path / "99_a.md"
+    chapter.write_text(
+        "# A\n\nAfter this chapter you can\n\n- {term}`clip <to clip>` it by {term}`energy`;\n"
+        "- say $x$.\n- more\n\n**It takes** about 7 minutes to read.\n"
+    )
+    assert cards.read(chapter) == ("99_a", "A", ["clip it by energy", "say $x$"], 7)
+
+
+def test_a_chapter_that_says_less_is_named(tmp_path):
+    chapter = tmp_path / "99_a.md"
+    chapter.write_text("# A\n\nAfter this chapter you can\n\n- read\n")
+    with pytest.raises(ValueError, match=r"99_a\.md has no .*It takes"):
+        cards.read(chapter)
+
+
+@pytest.mark.built
+def test_the_model_and_the_button_come_before_the_argument(browser, sites):  # noqa: F811
+    with opened(browser, f"{sites['file']}/book/intro.html") as page:
+        top = lambda where: page.locator(where).first.bounding_box()["y"]
+        assert top(".lead") < top(".widget") < top("a.start") < top("article h2")
+        assert top(".widget") < 500, "the model is on the first screen"
+        page.locator("a.start").click()
+        page.wait_for_url("**/chapters/01_*")
+
+
+@pytest.mark.built
+def test_a_card_is_clicked_anywhere_and_reached_from_the_keyboard(browser, sites):  # noqa: F811
+    with opened(browser, f"{sites['file']}/book/intro.html", width=390) as page:
+        shown = page.locator(".chapter-card")
+        assert shown.count() == len(CHAPTERS) and overflow(page) == 0
+        assert shown.locator("a").evaluate_all("all => all.every((a) => a.tabIndex === 0)")
+        card = shown.nth(2)
+        card.scroll_into_view_if_needed()
+        box = card.locator("li").first.bounding_box()
+        page.mouse.click(box["x"] + 30, box["y"] + 5)
+        page.wait_for_url("**/chapters/03_*")
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("how", ["pointer", "keyboard"])
+def test_a_figure_is_seen_large_and_goes_with_escape(browser, sites, how):  # noqa: F811
+    with opened(browser, f"{sites['file']}/chapters/05_clip_and_see.html", width=390) as page:
+        pair, large = page.locator(".figure-pair").first, page.locator("#large-figure")
+        pair.scroll_into_view_if_needed()
+        small = pair.locator("img:visible").bounding_box()["width"]
+        button = pair.locator("button")
+        if how == "pointer":
+            pair.locator("img:visible").click()
+        else:
+            button.focus()
+            page.keyboard.press("Enter")
+        image = large.locator("img")
+        image.evaluate("image => image.decode()")
+        assert image.bounding_box()["width"] > 1.5 * small
+        assert image.get_attribute("src").endswith("-wide-light.svg")
+        assert image.get_attribute("alt") == pair.locator("img").first.get_attribute("alt")
+        page.keyboard.press("Escape")
+        assert not large.is_visible() and page.faults == []
+        if how == "keyboard":
+            assert button.evaluate("button => button === document.activeElement")
