@@ -12,20 +12,32 @@ sys.path.insert(0, str(ROOT / "book/_ext"))
 import api  # noqa: E402
 
 PAGE = (ROOT / "book/api.md").read_text()
+PAGES = {room: api.room_page(room) for room in api.ROOMS}
 
 
-def test_the_page_has_every_public_file_and_no_other():
+def test_the_pages_have_every_public_file_and_no_other():
     files = (ROOT / "svdicl_lite").rglob("*.py")
     public = [path for path in files if not path.stem.startswith("_")]
     wanted = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in public}
-    listed = re.findall(r"^\.\. automodule:: ([\w.]+)$", api.rooms(), re.M)
+    listed = re.findall(r"^\.\. automodule:: ([\w.]+)$", "\n".join(PAGES.values()), re.M)
     assert len(listed) == len(wanted) and set(listed) == wanted
-    assert PAGE.count(api.MARK) == 1  # where Sphinx puts them
+
+
+def test_each_room_has_its_page_and_the_first_page_leads_to_it():
+    toc = (ROOT / "_toc.yml").read_text()
+    assert PAGE.count(api.LIST) == 1
+    for room in api.ROOMS:
+        name = api.page_of(room)
+        (marked,) = api.MARK.findall((ROOT / f"book/api/{name}.md").read_text())
+        assert marked == room and f"file: book/api/{name}\n" in toc
+        assert f"{{doc}}`/book/api/{name}`" in api.room_list()
+    assert len(list((ROOT / "book/api").glob("*.md"))) == len(api.ROOMS)
 
 
 def test_files_stand_under_their_room_and_those_of_the_front_door_come_first():
-    parts = api.rooms().split("\n## ")
-    rooms = [re.findall(r"automodule:: svdicl_lite\.([\w.]+)$", part, re.M) for part in parts]
+    rooms = [
+        re.findall(r"automodule:: svdicl_lite\.([\w.]+)$", part, re.M) for part in PAGES.values()
+    ]
     assert all(len({file.rpartition(".")[0] for file in files}) == 1 for files in rooms)
     front = set(svdicl_lite._FILES.values())
     for files in rooms:
@@ -35,7 +47,7 @@ def test_files_stand_under_their_room_and_those_of_the_front_door_come_first():
 
 def test_a_widget_is_shown_without_its_traits():
     for name in svdicl_lite.widgets.__all__:
-        assert f".. autoclass:: svdicl_lite.widgets.{name}\n```" in api.rooms()
+        assert f".. autoclass:: svdicl_lite.widgets.{name}\n```" in PAGES["widgets"]
 
 
 def test_the_page_begins_with_every_name_of_the_front_door():
@@ -48,7 +60,7 @@ def test_the_page_begins_with_every_name_of_the_front_door():
 
 def test_a_sign_that_means_something_to_sphinx_is_escaped_but_in_code():
     class App:
-        svdicl_chapters = {"04": "ch-clip-and-see"}
+        svdicl_chapters = {"05": "ch-clip-and-see"}
 
     lines = ["W* and PIP_* stay; see `a*b|c_` of chapter 05."]
     api._fit(App, "method", "svdicl_lite.Clip", None, None, lines)

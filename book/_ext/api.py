@@ -1,5 +1,5 @@
-"""The page of the module: every public file under its room, so that none can be forgotten; and
-docstrings, which are plain text with `code` in it, made fit for Sphinx.
+"""The pages of the module: one a room with every public file in it, so that none can be forgotten;
+and docstrings, which are plain text with `code` in it, made fit for Sphinx.
 
 Each entry names the chapter that teaches it.
 """
@@ -12,7 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "svdicl_lite"
-MARK = "<!-- the rooms -->"  # in book/api.md, where rooms() goes
+MARK = re.compile(r"<!-- the room (\S+) -->")  # in book/api/NAME.md, where it goes
+LIST = "<!-- the list of rooms -->"  # in book/api.md
 ROOMS = (
     "clipping scoring search search/rules tasks tasks/worlds models training . widgets classroom"
     " cli"
@@ -29,17 +30,31 @@ def public_files(room: str) -> list[Path]:
     return sorted(files, key=lambda path: places[path] if places[path] >= 0 else len(text))
 
 
-def rooms() -> str:
-    """Markdown: a heading a room, with what its docstring says, and its files beneath."""
-    page = []
+def page_of(room: str) -> str:
+    """The name of the page of a room, below book/api/."""
+    return "single_files" if room == "." else room.replace("/", "_")
+
+
+def room_page(room: str) -> str:
+    """Markdown: the room's name, what its docstring says, and its files beneath."""
+    if room == ".":
+        title, told = "Single files", "What belongs to no room."
+    else:
+        title = room.replace("/", ".")
+        told = ast.get_docstring(ast.parse((MODULE / room / "__init__.py").read_text()))
+        told = told.partition("\n\n")[0]
+    return "\n\n".join(
+        [f"# {title}\n\n{told}", *(_entry(path, room) for path in public_files(room))]
+    )
+
+
+def room_list() -> str:
+    """Markdown: a line a room, with its files."""
+    lines = []
     for room in ROOMS:
-        if room == ".":
-            page.append("## Single files\n\nWhat belongs to no room.")
-        else:
-            told = ast.get_docstring(ast.parse((MODULE / room / "__init__.py").read_text()))
-            page.append(f"## {room.replace('/', '.')}\n\n{told.partition(chr(10) * 2)[0]}")
-        page += [_entry(path, room) for path in public_files(room)]
-    return "\n\n".join(page)
+        files = ", ".join(f"`{path.stem}`" for path in public_files(room))
+        lines.append(f"- {{doc}}`/book/api/{page_of(room)}`: {files}")
+    return "\n".join(lines)
 
 
 def _entry(path: Path, room: str) -> str:
@@ -50,11 +65,13 @@ def _entry(path: Path, room: str) -> str:
         lines += ["", f".. autoclass:: svdicl_lite.widgets.{widget[1]}"]
     elif room not in NO_MEMBERS:
         lines += ["   :members:", "   :member-order: bysource"]
-    return "\n".join([f"### {path.stem}", "", "```{eval-rst}", *lines, "```"])
+    return "\n".join([f"## {path.stem}", "", "```{eval-rst}", *lines, "```"])
 
 
 def _insert_rooms(app, docname, source) -> None:
-    source[0] = source[0].replace(MARK, rooms())
+    if docname.startswith("book/api"):
+        source[0] = MARK.sub(lambda found: room_page(found[1]), source[0])
+        source[0] = source[0].replace(LIST, room_list())
 
 
 def chapter_labels() -> dict[str, str]:
