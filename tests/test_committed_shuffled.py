@@ -140,7 +140,10 @@ def test_a_tie_that_rounding_broke_the_other_way_is_no_other_search(kept):
     [
         (("n_sets = 4", "colour = 4"), "says 'colour', but shuffled searches may say task, searc"),
         (("searches = 3", ""), "does not say 'searches' of its searches"),
-        (("larger_class = 0.7", "larger_class = 1.5"), "larger_class = 1.5, but a share lies"),
+        (
+            ("larger_class = 0.7", "larger_class = 1.5"),
+            "larger_class = 1.5, but it must be a number be",
+        ),
         (("n_sets = 4", "n_sets = 2"), "n_sets = 2, but intervals over sets take 4 or more"),
     ],
 )

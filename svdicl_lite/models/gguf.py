@@ -60,7 +60,10 @@ def read_header(file: Path) -> dict:
         raise ValueError(
             f"{file} is damaged or no GGUF file ({_first_line(error)}); fetch it again"
         ) from error
-    _check(file, metadata, names)
+    try:
+        _check(file, metadata, names)
+    except TypeError as error:  # a text where a number belongs
+        raise ValueError(f"{file} is damaged ({_first_line(error)}); fetch it again") from error
     return metadata
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from svdicl_lite.scoring.tokens import Tokens as Tokens
-from svdicl_lite.scoring.tokens import check_as_text, tokenise
+from svdicl_lite.scoring.tokens import check_as_text, spells_special, tokenise
 from svdicl_lite.tasks.task import Task, template_fields
 
 Example = dict[str, Any]  # one row of a task: its columns, and "label", the number of its class
@@ -100,6 +100,11 @@ def encode(
     or if it cannot read as text what spells a special token.
     """
     _check_words(task, words)
+    for word in words:
+        if spells_special(tokenizer, word):
+            raise ValueError(
+                f"the label word {word!r} spells a special token of the tokenizer; take another"
+            )
     shown = "".join(
         render(task, example, _answers(task, words, example)[example["label"]])
         for example in demonstrations

@@ -22,6 +22,7 @@ from svdicl_lite.models import smollm2
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.cells import Cell
+from svdicl_lite.search.toml_values import check_values
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.real import is_real, texts_are_here
 
@@ -92,6 +93,7 @@ class Kept:
             raise ValueError(f"{path.name} is not TOML ({error})") from None
         if missing := [key for key in SAID if not said.get(key)]:
             raise ValueError(f"{path.name} does not say {missing[0]!r}; it needs {', '.join(SAID)}")
+        check_values(path.name, said)
         kind = said.get("kind", KINDS[0])
         if kind not in KINDS:
             raise ValueError(f"{path.name} says kind {kind!r}, but it is one of {', '.join(KINDS)}")
@@ -139,6 +141,7 @@ def _run(path: Path, said: dict[str, Any]) -> Run:
     full = {**RUN, **said}
     if missing := [key for key, value in full.items() if value is None]:
         raise ValueError(f"{path.name} does not say {missing[0]!r} of a run")
+    check_values(path.name, said)
     if full["clip_rates"] and not full["layers"]:
         raise ValueError(f"{path.name} says clip_rates without the layers that are to be clipped")
     cells = [Cell(layer=(full["layers"] or [0])[0], module=full["modules"][0], clip_rate=0.0)]

@@ -63,11 +63,6 @@ class Searches:
         if missing := [key for key in ("task", "searches") if not said.get(key)]:
             raise ValueError(f"{kept.path.name} does not say {missing[0]!r} of its searches")
         wanted = cls(**{**said, "clip_rates": tuple(said.get("clip_rates", cls.clip_rates))})
-        if not 0 < wanted.larger_class < 1:
-            raise ValueError(
-                f"{kept.path.name} says larger_class = {wanted.larger_class!r}, but a share lies"
-                " between 0 and 1"
-            )
         if wanted.n_sets < SETS_NEEDED:
             raise ValueError(
                 f"{kept.path.name} says n_sets = {wanted.n_sets}, but intervals over sets take"

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]  # (N, C)
 Key = dict[str, Any]
+NO_JOURNAL = (ValueError, KeyError, TypeError, RecursionError, OverflowError)
+"""What reading a line may end in that no journal has written."""
 
 
 class Journal:
@@ -102,7 +104,7 @@ class Journal:
         try:
             written, *entries = (json.loads(line) for line in lines)
             scores = dict(map(_checked, entries))
-        except (ValueError, KeyError, TypeError):  # nothing was written yet: it may be any file
+        except NO_JOURNAL:  # nothing was written yet: it may be any file
             raise ValueError(
                 f"{self.path} is no journal of a search, or is damaged before its last line; name"
                 " another file"

@@ -123,6 +123,8 @@ def _described(path: Path, template: Any, label_words: Any, label_column: str) -
             f"data of your own need a template and label words, but {path.name} came without; say"
             " template=… and label_words=…, or name a .toml"
         )
+    if not isinstance(label_column, str):
+        raise ValueError(f"label_column is {label_column!r}, but must be the name of one column")
     columns = columns_of(template, label_column)
     return Description(template, columns, checked_label_words(label_words), label_column, files)
 
@@ -209,7 +211,7 @@ def _example(path: Path, placed: Row, told: Description) -> Example:
             f"{path.name}, {where}, has an empty {told.columns[texts.index('')]!r}; every example"
             " needs a text"
         )
-    label = str(row[told.label_column]).strip()
+    label = _label_of(row[told.label_column], told.label_words)
     if label not in told.label_words:
         meant = other_form(label, told.label_words)
         why = (
@@ -219,6 +221,13 @@ def _example(path: Path, placed: Row, told: Description) -> Example:
         )
         raise ValueError(f"{path.name}, {where}, has the label {label!r}, but label_words {why}")
     return Example(texts, label)
+
+
+def _label_of(value: Any, label_words: dict[str, str]) -> str:
+    """A label as text: what json writes as true may be called "true" as well as "True"."""
+    label = str(value).strip()
+    as_json = label.lower()
+    return as_json if isinstance(value, bool) and as_json in label_words else label
 
 
 def _split(examples: dict[Key, Example], seed: int) -> dict[str, dict[Key, Example]]:

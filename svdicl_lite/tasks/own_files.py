@@ -41,7 +41,8 @@ def read_rows(path: Path, columns: list[str]) -> list[Row]:
         lacking = [column for column in columns if column not in row]
         if lacking:
             raise ValueError(
-                f"{path.name}, {where}, has no column {lacking[0]!r}; it has {', '.join(row)}"
+                f"{path.name}, {where}, has no column {lacking[0]!r}; it has"
+                f" {', '.join(row)}{_separated(row)}"
             )
         for column in columns:
             if isinstance(row[column], dict | list):
@@ -132,6 +133,16 @@ def _object(path: Path, where: str, entry: Any) -> dict[str, Any]:
             " name"
         )
     return entry
+
+
+def _separated(row: dict[str, Any]) -> str:
+    """What else to do where one column holds a whole line."""
+    (names,) = row if len(row) == 1 else ("",)
+    sign = next((sign for sign in (";", "\t", "|") if sign in names), None)
+    if sign is None:
+        return ""
+    said = "tabs" if sign == "\t" else f"{sign!r}"
+    return f", its cells being separated by {said}; save it with commas"
 
 
 def _shortly(value: Any) -> str:

@@ -5,8 +5,10 @@ Taught in chapter 03.
 
 from string import Formatter
 from typing import Any
+from unicodedata import normalize
 
 from svdicl_lite.tasks.task import template_fields
+from svdicl_lite.tasks.texts import fault_of
 
 EXAMPLE = "text: {text} label: {label}"
 
@@ -40,6 +42,8 @@ def columns_of(template: Any, label_column: str) -> list[str]:
         else:
             continue
         raise ValueError(f"the template {template!r} holds the column {column!r}, {why}")
+    if fault := fault_of(template):
+        raise ValueError(f"the template {template!r} holds {fault}; take it out")
     _check_by_name_alone(template, columns)
     return list(dict.fromkeys(columns))
 
@@ -74,9 +78,19 @@ def checked_label_words(label_words: Any) -> dict[str, str]:
         )
     found: dict[str, str] = {}
     for label, word in label_words.items():
+        if isinstance(word, dict):  # toml reads 0.0 = "no" as a table 0 with a key 0
+            raise ValueError(
+                f"label_words holds {word!r} under {str(label)!r}; put a label with a dot in"
+                " quotes, as in \"0.0\" = 'no'"
+            )
         if not isinstance(word, str) or not word.strip():
             raise ValueError(f"the label word {word!r} is no word")
-        if word.strip() in found.values():
+        if fault_of(word) or len(word.strip().splitlines()) > 1:
+            raise ValueError(
+                f"the label word {word!r} holds a line break or a control character; take a plain"
+                " word"
+            )
+        if normalize("NFC", word.strip()) in {normalize("NFC", known) for known in found.values()}:
             raise ValueError(f"the label word {word.strip()!r} stands for two classes")
         found[str(label)] = word.strip()
     if len(found) < 2:
