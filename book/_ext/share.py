@@ -1,4 +1,4 @@
-"""What a page says of itself to those who share it or find it: a description, a title, a picture;
+"""What a page says of itself to those who share it or find it: a description, a title, a card;
 and beside the pages a 404, `robots.txt`, and a sitemap if `html: baseurl` in `_config.yml` says
 where the book is published.
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from posixpath import relpath
 
 from docutils import nodes
+from share_card import card
 
 LENGTH = 200  # what search engines and chat programs show of a description
-COVER = "cover_clips.png"  # of a page without a picture of its own
-COVER_SHOWS = "Accuracy on flipped labels against accuracy on canonical ones, a point for each clip"
+CARDS = "_static/shared"  # where the pictures of pages are
 MADE = {"search": "Search", "genindex": "Index"}  # pages without a title of their own
 LOST = """<section><h1>There is no such page</h1>
 <p>The address may be mistyped, or the page may have moved in a newer edition.</p>
@@ -42,13 +42,13 @@ def description(doctree) -> str:
     return shortened(" ".join(said))
 
 
-def picture(app, doctree) -> tuple[str, str] | None:
-    """The file of the first picture of a page, or of the book's cover, and what it shows."""
-    files = {uri: name for uri, (_, name) in app.env.images.items()} | app.builder.images
-    for image in doctree.findall(nodes.image) if doctree else ():
-        if image["uri"] in files and not image["uri"].endswith(".svg"):
-            return files[image["uri"]], image.get("alt", "")
-    return (files[COVER], COVER_SHOWS) if COVER in files else None
+def picture(app, pagename: str, title: str, said: str) -> str:
+    """The file of a page's card, as seen from the root of the site; writes it."""
+    name = f"{CARDS}/{pagename.replace('/', '-')}.png"
+    file = Path(app.outdir, name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    card(app.config.html_title, title, said).quantize(32).save(file, optimize=True)
+    return name
 
 
 def address(app, pagename: str, file: str) -> str:
@@ -67,10 +67,8 @@ def _tags(app, pagename, templatename, context, doctree):
     graph["site_name"] = app.config.html_title
     if app.config.html_baseurl:
         graph["url"] = address(app, pagename, f"{pagename}.html")
-    if found := picture(app, doctree):
-        file, shows = found
-        graph["image"] = address(app, pagename, f"{app.builder.imagedir}/{file}")
-        graph["image:alt"] = shortened(shows)
+    graph["image"] = address(app, pagename, picture(app, pagename, title, said))
+    graph["image:alt"] = f"{title}. {said}"
     tags = [f'<meta name="{name}" content="{escape(text)}" />' for name, text in named.items()]
     tags += [
         f'<meta property="og:{name}" content="{escape(text)}" />' for name, text in graph.items()

@@ -1,0 +1,147 @@
+"""Writes the book as one PDF, with bookmarks and page numbers: `python book/_ext/pdf.py SITE OUT`.
+
+SITE is the built HTML. Its pages, in the order of the contents and without the module's, become one
+page, in which a link leads to its place and each widget is the figure that stands in for it; a
+browser prints that page. Without a browser: `make chromium`.
+"""
+
+import posixpath
+import re
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from bs4 import BeautifulSoup, Tag
+
+ROOT = Path(__file__).parents[2]
+LEFT_OUT = ("book/api", "book/status", "book/teaching")
+NOT_ON_PAPER = (
+    "script, button, a.headerlink, .in-dark, picture.figure source, .prev-next-area, .svdicl,"
+    " .questions noscript"
+)
+STYLE = """
+@page { size: A4; margin: 18mm 16mm 18mm; }
+html { font-size: 10.5pt; }
+body { display: block; background: none; }
+.bd-article { break-before: page; padding: 0; max-width: none; }
+.bd-article pre { font-size: 8.5pt; }
+figure, table, .admonition, .cell_output img { break-inside: avoid; }
+h1, h2, h3 { break-after: avoid; }
+.title-page { padding-top: 60mm; text-align: center; }
+.title-page p { font-size: 1.2rem; }
+"""
+FOOT = """<div style="width: 100%; font-size: 8pt; text-align: center; color: #555">
+<span class="pageNumber"></span></div>"""
+
+
+def names() -> list[str]:
+    """The pages on paper, in the order of the contents."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    return [name for name in [toc["root"], *listed] if not name.startswith(LEFT_OUT)]
+
+
+def anchor(name: str, fragment: str = "") -> str:
+    """The id, in the one page, of a page or of a place on it."""
+    page = name.replace("/", "-")
+    return f"{page}--{fragment}" if fragment else page
+
+
+def on_paper(article: Tag, name: str, known: set[str]) -> Tag:
+    """A page's text with ids of its own, links to places in the one page, and pictures that come at
+    once.
+    """
+    for node in article.select(NOT_ON_PAPER):
+        node.decompose()
+    for node in article.select("[id]"):
+        node["id"] = anchor(name, node["id"])
+    article["id"] = anchor(name)
+    for node in article.select("details"):
+        node["open"] = ""
+    here = posixpath.dirname(name)
+    for image in article.select("img[src]"):
+        image["src"] = posixpath.normpath(posixpath.join(here, image["src"]))
+        del image["loading"]
+    for link in article.select("a[href]"):
+        link["href"] = address(link["href"], name, known)
+    return article
+
+
+def address(href: str, name: str, known: set[str]) -> str:
+    """Where a link of a page leads in the one page; one to a page that is not on paper, nowhere."""
+    parts = urlsplit(href)
+    if parts.scheme or parts.netloc:
+        return href
+    target = name
+    if parts.path:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(parts.path)))
+        target = path.removesuffix(".html")
+    return f"#{anchor(target, parts.fragment)}" if target in known else "#"
+
+
+def one_page(site: Path, shown: list[str]) -> str:
+    """The HTML of the whole book."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    sheet = next((site / "_static/styles").glob("book-in-one.css")).relative_to(site)
+    articles = []
+    for name in shown:
+        page = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+        articles.append(str(on_paper(page.select_one("article.bd-article"), name, set(shown))))
+    return (
+        f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
+        f"<title>{config['title']}</title>"
+        f'<link rel="stylesheet" href="{sheet.as_posix()}"><style>{STYLE}</style>'
+        "<script>window.MathJax = {options: {enableMenu: false}}</script>"
+        '<script defer src="_static/vendor/mathjax/tex-chtml-full.js"></script></head>'
+        f'<body><main class="bd-content"><div class="title-page"><p><b>{config["title"]}</b></p>'
+        f"<p>{config['author']}, {config['copyright']}</p></div>{''.join(articles)}"
+        "</main></body></html>"
+    )
+
+
+def browser_path(bundled: str) -> str:
+    """The system's Chromium, or the one that Playwright brought. OSError if there is none."""
+    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome", bundled))
+    path = next(filter(None, found), None)
+    if not path:
+        raise OSError("There is no Chromium to print the book with; `make chromium` fetches one")
+    return path
+
+
+def write(site: Path, out: Path, shown: list[str]) -> None:
+    """Prints the pages `shown` of a site into the file `out`."""
+    from playwright.sync_api import sync_playwright
+
+    file = site / "book-on-paper.html"  # beside what it shows
+    file.write_text(one_page(site, shown), encoding="utf-8")
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=browser_path(playwright.chromium.executable_path),
+                args=["--no-sandbox", "--disable-gpu"],
+            )
+            page = browser.new_page()
+            page.set_default_timeout(600_000)
+            page.goto(file.as_uri())
+            page.wait_for_function("window.MathJax?.startup?.promise?.then(() => true)")
+            page.pdf(
+                path=out,
+                prefer_css_page_size=True,
+                display_header_footer=True,
+                header_template="<span></span>",
+                footer_template=FOOT,
+                outline=True,
+                tagged=True,
+            )
+            browser.close()
+    finally:
+        file.unlink()
+
+
+if __name__ == "__main__":
+    folder, target = Path(sys.argv[1]), Path(sys.argv[2])
+    write(folder, target, names())
+    pages = len(re.findall(rb"/Type\s*/Page\b", target.read_bytes()))
+    print(f"{target}: {pages} pages, {target.stat().st_size / 1e6:.1f} MB")
