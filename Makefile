@@ -1,4 +1,4 @@
-# make book · make test · make check · make serve · make assignments · make slides · make models · make data · make experiments · make lock · make vendor · make clean      (the first two set up all they need)
+# make book · make test · make check · make serve · make assignments · make slides · make pdf · make check-links · make models · make data · make experiments · make lock · make vendor · make clean      (the first two set up all they need)
 PROFILE ?= book
 SEED ?= 0
 PYTHON ?= python3
@@ -132,6 +132,7 @@ vendor:  # MathJax anew, from npm; then write its version into book/_ext/vendor/
 	@cp -r _build/npm/package/es5/output/chtml/fonts/woff-v2 $(MATHJAX)/output/chtml/fonts/
 
 include book/teaching/slides.mk
+include book/publish.mk
 
 clean:
 	rm -rf _build
