@@ -62,16 +62,16 @@ endif
 # The chapters first, side by side (what fails there fails again in the test of it); then the tests, as many at once, and one of them builds the book.
 test: .venv/ready chromium
 	-@$(MAKE) --no-print-directory --keep-going PROFILE=ci chapters
-	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
+	$(BIN)/python -m pytest --numprocesses $(TESTERS)
 
 # Style, types, sizes, and the tests that need neither a shipped model nor a browser nor the book: within a minute.
-UNITS := $(addprefix tests/test_,$(addsuffix .py,sizes rooms environment lessons svd matrices clip controls stats theory published options))
+UNITS := $(addprefix tests/test_,$(addsuffix .py,sizes rooms environment lessons svd matrices clip controls dropped_layer calibration stats stats_clusters theory theory_bound published options))
 check: .venv/ready
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: $(BIN)/ruff format does it."; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/python book/_ext/cells.py $(CHAPTERS)
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q --numprocesses $(JOBS) --dist worksteal -m "not built" $(UNITS)
+	@$(BIN)/python -m pytest -q --numprocesses $(JOBS) -m "not built" $(UNITS)
 
 # The browser in which pages and widgets are tested: the system's, or Debian's, which is installed beside pip, or the one that Playwright brings.
 BROWSER := command -v chromium || command -v chromium-browser || command -v google-chrome

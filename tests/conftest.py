@@ -4,6 +4,7 @@ for.
 
 import copy
 import hashlib
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,37 @@ from svdicl_lite.training.tokenizer import train_tokenizer
 torch.set_num_threads(1)  # on matrices this small a second thread only costs
 settings.register_profile("unit", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("unit")
+
+
+# The files that take longest, longest first, but what needs the built book behind what does not:
+# one process builds it in the meantime. What is left at the end is short, so that no process is
+# still busy when the others are idle.
+LONG = """assignments_book assignments_grading claims workers cheats assignments_gradescope
+    shipped_models assignments gguf widget_model widgets recall replay journal_killed cli_stopped
+    browser styles browser_more live_widget rooms pages book""".split()
+# In these each test may run in any process, because it shares with the others nothing that is dear.
+APART = ["browser", "styles"]
+
+
+def pytest_collection_modifyitems(items):
+    places = {f"test_{name}.py": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def scope(nodeid):
+    """What runs in one process: a file, whose fixtures are then made once; or one test."""
+    file = nodeid.partition("::")[0]
+    return nodeid if Path(file).stem.removeprefix("test_") in APART else file
+
+
+@pytest.hookimpl(optionalhook=True)  # only pytest-xdist knows it
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    config.option.loadscopereorder = False  # the order above, not that of the number of tests
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = scope
+    return scheduler
 
 
 @pytest.fixture(scope="module")

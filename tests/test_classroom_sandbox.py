@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from test_classroom_honest import LIMITS, archive, notebook
+from honest_work import LIMITS, archive, notebook
 
 from svdicl_lite.classroom.marker import Marker
 

@@ -5,7 +5,7 @@ alone reaches, which rows were left out, how texts begin.
 import re
 
 import pytest
-from test_cli import SMALL, answer, run
+from command_line import SMALL, answer, run
 
 from svdicl_lite.cli.parameters import N_SETS
 from svdicl_lite.search.find_clip import N_SETS as OF_FIND_CLIP

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_cli import SMALL, answer, refused, run
+from command_line import SMALL, answer, refused, run
 
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.search.compared import compared

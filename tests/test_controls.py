@@ -1,4 +1,3 @@
-import copy
 import math
 
 import numpy as np
@@ -10,8 +9,6 @@ from hypothesis import strategies as st
 from svdicl_lite.clipping.clip import clipped
 from svdicl_lite.clipping.controls import (
     CONTROLS,
-    drop,
-    dropped,
     how_of,
     magnitude,
     random_subspace,
@@ -20,13 +17,7 @@ from svdicl_lite.clipping.controls import (
 )
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import SVD
-from svdicl_lite.scoring.batches import Plan
-from svdicl_lite.scoring.calibration import CONTENT_FREE, batch_bias, calibrate, contextual_bias
-from svdicl_lite.scoring.evaluation import Evaluation
-from svdicl_lite.scoring.fast import fast_scores
-from svdicl_lite.scoring.plain import plain_scores
-from svdicl_lite.scoring.prompts import draw_demonstrations, encode, render
-from svdicl_lite.tasks.task import Task
+from svdicl_lite.scoring.calibration import batch_bias
 
 # As in test_svd.py: double precision, matrices up to 9 × 9, a few products; some hundred times the
 # rounding of σ_max.
@@ -224,216 +215,12 @@ def test_an_unknown_method_is_refused():
         how_of("lottery")
 
 
-# Dropped layers.
-
-
-@pytest.mark.parametrize("layer", [0, 1, 2])
-def test_a_dropped_layer_is_a_model_without_it(model, layer):
-    tokens = torch.randint(0, 100, (2, 9), generator=torch.Generator().manual_seed(0))
-    without = copy.deepcopy(model)
-    del without.transformer.h[layer]
-    with torch.no_grad():
-        before = model(tokens, use_cache=False).logits
-        with dropped(model, layer):
-            dropped_logits = model(tokens, use_cache=False).logits
-        assert torch.equal(dropped_logits, without(tokens, use_cache=False).logits)
-        assert torch.equal(model(tokens, use_cache=False).logits, before) and not torch.allclose(
-            dropped_logits, before
-        )
-
-
-@pytest.mark.parametrize("family", ["llama", "bloom", "falcon", "gpt_neox", "gemma2", "mixtral"])
-def test_a_dropped_layer_is_gone_from_blocks_of_any_shape(family, monkeypatch):
-    from transformers import CONFIG_MAPPING, AutoModelForCausalLM
-
-    sizes = dict(
-        vocab_size=50,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=3,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-    )
-    if family == "gemma2":
-        sizes["head_dim"] = 8
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(
-        CONFIG_MAPPING[family](**sizes, pad_token_id=0, bos_token_id=1, eos_token_id=2)
-    ).eval()
-    monkeypatch.setattr("svdicl_lite.clipping.controls.n_layers", lambda model: 3)
-    blocks = next(
-        module
-        for module in model.modules()
-        if isinstance(module, torch.nn.ModuleList) and len(module) == 3
-    )
-    seen = []
-    for block in blocks:
-        block.register_forward_pre_hook(
-            lambda _, args, kwargs: seen.append(args[0] if args else kwargs["hidden_states"]),
-            with_kwargs=True,
-        )
-    with torch.no_grad():
-        model(torch.arange(7)[None])
-        assert len(seen) == 3 and not torch.allclose(seen[1], seen[2])
-        seen.clear()
-        with dropped(model, 1):
-            model(torch.arange(7)[None])
-    assert torch.equal(seen[1], seen[2])
-
-
-@pytest.mark.parametrize("layer", [0, 2])
-def test_a_dropped_layer_scores_the_same_from_cached_prefixes(model, tokenizer, sentiment, layer):
-    words = sentiment.words()
-    prompts = encode(
-        tokenizer,
-        sentiment,
-        words,
-        draw_demonstrations(sentiment, 3, 0),
-        list(sentiment.splits["test"].select(range(6))),
-    )
-    before = plain_scores(model, prompts)
-    with dropped(model, layer):
-        fast, plain = fast_scores(model, [Plan(prompts, 4)])[0], plain_scores(model, prompts)
-    np.testing.assert_allclose(fast, plain, rtol=0, atol=1e-4)  # float32, as in test_evaluate.py
-    assert np.abs(plain - before).max() > 0.01
-
-
-def test_dropping_every_matrix_of_a_block_leaves_its_biases(model):
-    tokens = torch.randint(0, 100, (1, 9), generator=torch.Generator().manual_seed(0))
-    block, outputs = model.transformer.h[1], []
-    block.register_forward_hook(lambda _, args, output: outputs.append(output - args[0]))
-    with torch.no_grad():
-        for weight in (matrix.weight for matrix in matrices(model, 1, "all")):
-            weight.copy_(drop(SVD.of(weight), 4))
-        model(tokens)
-        left = block.attn.c_proj.bias + block.mlp.c_proj.bias
-    assert left.abs().min() > 0
-    torch.testing.assert_close(
-        outputs[0], left.expand_as(outputs[0]), rtol=0, atol=1e-5
-    )  # float32 sums of size 1 to 10
-
-
-def test_a_dropped_layer_comes_back_after_an_error_and_layers_that_are_not_there_are_refused(
-    model, fingerprint
-):
-    before = fingerprint(model)
-    with pytest.raises(RuntimeError), dropped(model, 1):
-        raise RuntimeError
-    assert fingerprint(model) == before and not model.transformer.h[1]._forward_hooks
-    for layer in (-1, 3):
-        with (
-            pytest.raises(IndexError, match=f"layer is {layer}, but this model has layers 0 to 2"),
-            dropped(model, layer),
-        ):
-            pass
-
-
-# Calibration.
-
-scores = (
-    st.integers(1, 12)
-    .flatmap(
-        lambda n: st.lists(
-            st.lists(st.floats(-20, 20), min_size=3, max_size=3), min_size=n, max_size=n
-        )
-    )
-    .map(np.array)
-)
-
-
 def test_batch_bias_by_hand():
     # probabilities (3/4, 1/4) and (1/2, 1/2)
     bias = batch_bias(np.array([[math.log(3), 0], [1.7, 1.7]]))
     assert bias == pytest.approx(
         [(math.log(3 / 4) + math.log(1 / 2)) / 2, (math.log(1 / 4) + math.log(1 / 2)) / 2]
     )
-
-
-@given(scores, st.lists(st.floats(-5, 5), min_size=3, max_size=3))
-def test_batch_calibration_undoes_a_preference_whatever_it_was(scores, preference):
-    labels = np.zeros(len(scores), dtype=int)
-    one, other = Evaluation(scores, labels), Evaluation(scores + preference, labels)
-    calibrated, also = (
-        calibrate(one, batch_bias(one.scores)).scores,
-        calibrate(other, batch_bias(other.scores)).scores,
-    )
-    # equal up to a constant per example, which no argmax hears; scores of some 20 at 2e-16
-    np.testing.assert_allclose(
-        calibrated - calibrated[:, :1], also - also[:, :1], rtol=0, atol=1e-12
-    )
-    np.testing.assert_allclose(
-        np.ptp(batch_bias(calibrated)), 0, atol=1e-12
-    )  # no preference is left
-
-
-def test_calibration_from_validation_mends_a_model_that_always_gave_one_answer():
-    rng = np.random.default_rng(0)
-
-    def judged(n):
-        labels = rng.integers(2, size=n)
-        return Evaluation(
-            np.stack([10 + rng.normal(size=n), 2.0 * labels + rng.normal(size=n)], axis=1), labels
-        )
-
-    validation, test = judged(500), judged(1000)
-    assert test.balanced_accuracy < 0.51
-    mended = calibrate(test, batch_bias(validation.scores))
-    # classes 2 apart, noise √2: the best threshold gets Φ(1/√2) = 76 %; four standard deviations of
-    # 1,000
-    assert mended.accuracy == pytest.approx(0.76, abs=4 * math.sqrt(0.76 * 0.24 / 1000))
-    assert np.array_equal(mended.labels, test.labels) and test.balanced_accuracy < 0.51
-
-
-def test_sets_of_demonstrations_may_have_their_own_bias():
-    evaluation = Evaluation(np.array([[5.0, 0], [0, 5]]), np.array([1, 0]))
-    assert calibrate(evaluation, np.array([[9, 0], [0, 9]])).accuracy == 1
-
-
-@pytest.mark.parametrize("shape", [(), (1,), (2,), (4,), (2, 1), (3, 2)])
-def test_a_bias_of_another_shape_is_refused(shape):
-    with pytest.raises(
-        ValueError, match=r"the bias has shape .*, but must have \(3,\) or \(2, 3\)"
-    ):
-        calibrate(Evaluation(np.zeros((2, 3)), np.zeros(2)), np.zeros(shape))
-
-
-def test_content_free_prompts_hold_the_demonstrations_and_nothing_to_judge(tokenizer, sentiment):
-    task = Task(
-        "pair", "text: {first} text: {second} sentiment: {label}", ("a", "b"), ("neg", "pos")
-    )
-    demonstrations = [
-        {"first": "good", "second": "bad", "label": 1},
-        {"first": "bad", "second": "bad", "label": 0},
-    ]
-    asked = []
-
-    def score(prompts):
-        asked.append(prompts)
-        return np.log([[0.8, 0.2], [0.5, 0.5], [0.2, 0.8]])
-
-    bias = contextual_bias(tokenizer, task, task.words(), demonstrations, score)
-    assert bias == pytest.approx(np.log([0.5, 0.5]), abs=1e-12)
-    shown = "".join(
-        render(task, example, task.label_words[example["label"]]) for example in demonstrations
-    )
-    blanks = [shown + f"text: {blank} text: {blank} sentiment:" for blank in CONTENT_FREE]
-    assert asked[0].contexts == tokenizer(blanks)["input_ids"] and len(asked) == 1
-
-
-def test_contextual_calibration_leaves_no_preference_where_there_is_nothing_to_judge(
-    pristine_model, tokenizer, sentiment
-):
-    words, demonstrations, asked = sentiment.words(), draw_demonstrations(sentiment, 4, 0), []
-
-    def score(prompts):
-        asked.append(plain_scores(pristine_model, prompts))
-        return asked[-1]
-
-    bias = contextual_bias(tokenizer, sentiment, words, demonstrations, score)
-    p = np.exp(asked[0] - asked[0].max(1, keepdims=True))
-    p = (p / p.sum(1, keepdims=True)).mean(0)
-    # dividing by the mean probabilities makes them equal; scores are float32
-    assert p / np.exp(bias) == pytest.approx([1, 1], abs=1e-6) and abs(bias[0] - bias[1]) > 1e-3
 
 
 def test_a_clip_that_controls_imitate_is_the_clip(model):

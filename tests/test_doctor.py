@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from test_cli import answer, run
+from command_line import answer, run
 
 from svdicl_lite.cli import doctor
 

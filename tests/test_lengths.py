@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_cli import answer, refused, run
+from command_line import answer, refused, run
 
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks.loading import load_task

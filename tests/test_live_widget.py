@@ -28,6 +28,31 @@ UNUSED = (
 )  # parts of the server that would only take time to start
 
 
+def start_kernel(url):
+    """Begins the notebook's kernel once the server at `url` answers."""
+    session = json.dumps(
+        {
+            "path": "live.ipynb",
+            "name": "live.ipynb",
+            "type": "notebook",
+            "kernel": {"name": "python3"},
+        }
+    ).encode()
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(
+                urllib.request.Request(
+                    f"{url}/api/sessions", session, {"Content-Type": "application/json"}
+                ),
+                timeout=60,
+            )
+            break
+        except urllib.error.HTTPError:
+            raise
+        except OSError:  # not there yet
+            time.sleep(0.25)
+
+
 @pytest.fixture
 def lab(tmp_path):
     """The url of a notebook with these cells in a JupyterLab of its own. Its kernel imports the
@@ -72,27 +97,7 @@ def lab(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"
-    session = json.dumps(
-        {
-            "path": "live.ipynb",
-            "name": "live.ipynb",
-            "type": "notebook",
-            "kernel": {"name": "python3"},
-        }
-    ).encode()
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(
-                urllib.request.Request(
-                    f"{url}/api/sessions", session, {"Content-Type": "application/json"}
-                ),
-                timeout=60,
-            )
-            break
-        except urllib.error.HTTPError:
-            raise
-        except OSError:  # not there yet
-            time.sleep(0.25)
+    start_kernel(url)
     yield f"{url}/lab/tree/live.ipynb"
     server.terminate()
     server.wait(20)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_prompts import CHOICE, CHOICES
+from test_prompts_options import CHOICE, CHOICES
 
 from svdicl_lite.scoring.plain import plain_scores
 from svdicl_lite.scoring.prompts import Prompts, encode

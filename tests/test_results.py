@@ -5,52 +5,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from result_cases import case, evaluation
 from sklearn.metrics import recall_score
 
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.gains import class_weights, split_gain
-from svdicl_lite.search import algorithm1
-from svdicl_lite.search.cells import Cell
 from svdicl_lite.search.results import Comparison
-from svdicl_lite.search.sweeps import sweep_table
 from svdicl_lite.search.verdict import WHAT_P_COUNTS
 from svdicl_lite.stats import cluster_interval, mean_interval
-
-
-def evaluation(odds, labels, sets):
-    """Two classes whose scores differ by these log-odds."""
-    odds = np.asarray(odds, dtype=float)
-    return Evaluation(np.stack((-odds / 2, odds / 2), axis=1), labels, sets)
 
 
 def comparison(before, after):
     """Validation is not looked at by what is tested here."""
     return Comparison(before, after, before, after)
-
-
-def case(
-    seed=0,
-    n_sets=8,
-    size=50,
-    of_class_one=0.5,
-    signal=1.5,
-    sharpened=1.0,
-    shift=0.0,
-    lean=-0.8,
-    reads=True,
-):
-    """Before and after: each set has a lean of its own; a change sharpens and shifts the scores."""
-    rng = np.random.default_rng(seed)
-    sets = np.repeat(np.arange(n_sets), size)
-    labels = (np.arange(len(sets)) % size < of_class_one * size).astype(int)
-    truth = labels if reads else rng.permutation(labels)
-    leans = (lean + 0.4 * rng.standard_normal(n_sets))[sets]
-    noise, other = rng.standard_normal((2, len(sets)))
-    before = signal * (truth - 0.5) + noise + leans
-    after = sharpened * signal * (truth - 0.5) + 0.95 * noise + 0.3 * other + leans + shift
-    if sharpened == 1 and reads:
-        after = before + shift  # nothing but the threshold
-    return evaluation(before, labels, sets), evaluation(after, labels, sets)
 
 
 scores = st.integers(0, 10**6).map(
@@ -277,58 +244,3 @@ def test_a_change_of_which_neither_part_is_shown_is_unclear():
     assert result.gain_over_sets.low > 0
     assert result.reading_over_sets.low < 0 and result.lean_over_sets.low < 0
     assert result.kind == "unclear" and "whether by reading or by lean" in str(result)
-
-
-def made_search(monkeypatch, outcomes, **arguments):
-    """Algorithm 1 where the model's answers at each rate are given."""
-    monkeypatch.setattr(algorithm1, "check_evaluators", lambda *_: None)
-    monkeypatch.setattr(algorithm1, "check_cells", lambda *_: None)
-    monkeypatch.setattr(algorithm1, "layer_of", lambda *_: 2)
-    monkeypatch.setattr(
-        algorithm1,
-        "judged",
-        lambda evaluator, cells, *_: [(cell, outcomes[cell.clip_rate]) for cell in cells],
-    )
-    return algorithm1.search_clip_rate(None, None, None, clip_rates=(*outcomes,), **arguments)
-
-
-@pytest.fixture
-def rates():
-    """At 0.5 only the threshold is better, at 0.9 only the reading."""
-    before, leaning = case(shift=1.2, lean=-1.5)
-    _, sharper = case(sharpened=2.0, shift=-1.0, lean=-1.5)
-    return {0: before, 0.5: leaning, 0.9: sharper}
-
-
-@pytest.mark.parametrize(
-    "choose_by, rate", [("accuracy", 0.5), ("calibrated", 0.9), ("discrimination", 0.9)]
-)
-def test_a_search_chooses_by_what_it_is_told(monkeypatch, rates, choose_by, rate):
-    result = made_search(monkeypatch, rates, choose_by=choose_by)
-    assert result.clip_rate == rate and result.choose_by == choose_by
-    assert result.validation_after is rates[rate] and result.test_after is rates[rate]
-    said = "" if choose_by == "accuracy" else f" (chosen by {choose_by})"
-    assert str(result).startswith(f"mlp of layer 2 at ξ = {rate:g}{said}\n")
-
-
-def test_a_search_chooses_by_accuracy_unless_told(monkeypatch, rates):
-    assert made_search(monkeypatch, rates).choose_by == "accuracy"
-
-
-def test_of_equal_scores_the_earliest_rate_wins_by_any_measure(monkeypatch, rates):
-    # a lean cannot move discrimination, so there 0 and 0.5 are equal
-    two = {0: rates[0], 0.5: rates[0.5]}
-    assert made_search(monkeypatch, two, choose_by="discrimination").clip_rate == 0
-
-
-def test_a_measure_that_is_not_there_is_refused_before_anything_is_judged():
-    with pytest.raises(ValueError, match="choose_by is 'f1', but must be one of accuracy, cali"):
-        algorithm1.search_clip_rate(None, None, None, choose_by="f1")
-
-
-def test_a_sweep_has_every_measure_of_every_cell(rates):
-    table = sweep_table((Cell(2, "mlp", rate), outcome) for rate, outcome in rates.items())
-    measures = ["accuracy", "balanced_accuracy", "majority_accuracy", "discrimination"]
-    measures += ["calibrated_accuracy", "lean", "collapsed"]
-    for row, outcome in zip(table.to_dict("records"), rates.values()):
-        assert [row[name] for name in measures] == [getattr(outcome, name) for name in measures]

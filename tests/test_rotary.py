@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_replay import assert_plain
+from plain_path import assert_plain
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from svdicl_lite.scoring.batches import Plan

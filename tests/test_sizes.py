@@ -8,7 +8,7 @@ from test_chapters import ROOT
 FUNCTION, FILE = 50, 300
 FILES = [
     path.relative_to(ROOT).as_posix()
-    for folder in ("svdicl_lite", "book/_ext", "benchmarks")
+    for folder in ("svdicl_lite", "book/_ext", "benchmarks", "tests")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 

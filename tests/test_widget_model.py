@@ -5,10 +5,11 @@ a real browser.
 import base64
 import random
 
+import model_in_page
 import numpy as np
 import pytest
 import torch
-from browsers import opened, static_page
+from model_in_page import in_torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from svdicl_lite.clipping.clip import clipped
@@ -17,7 +18,6 @@ from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
 from svdicl_lite.tasks.worlds import grammar
-from svdicl_lite.widgets import AskClippedModel
 from svdicl_lite.widgets.ask_clipped import (
     packed_model,
     packed_tokenizer,
@@ -26,7 +26,8 @@ from svdicl_lite.widgets.ask_clipped import (
 )
 from svdicl_lite.widgets.base import script
 
-MODEL = "icl-gpt2-noisy"
+# Fixtures: pytest looks for their names here.
+shipped = model_in_page.shipped
 CODE = (
     script("ask_clipped") + "\nexport { Tokenizer, GPT2, factors, thinned, rankAt, rolesOf };"
 )  # what the widget runs, opened for the test
@@ -51,11 +52,6 @@ RUN = """async ({ code, config, weights, prompts, clips }) => {
 @pytest.fixture(scope="module")
 def page(browser):
     return browser.new_page()
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return load_model(MODEL)
 
 
 def prompts_of(model, tokenizer, n):
@@ -89,13 +85,6 @@ def in_page(page, model, prompts, clips=()):
         "clips": clips,
     }
     return [np.array(part) for part in page.evaluate(RUN, told)]
-
-
-@torch.inference_mode()
-def in_torch(model, prompts):
-    return np.stack(
-        [model(torch.tensor([prompt])).logits[0, -1].double().numpy() for prompt in prompts]
-    )
 
 
 def test_the_page_tokenises_as_the_tokenizer_does(page, shipped):
@@ -262,77 +251,3 @@ def test_a_model_that_the_page_cannot_run_is_refused(change, says):
 def test_a_tokenizer_that_is_no_byte_level_bpe_is_refused():
     with pytest.raises(ValueError, match="byte-level BPE"):
         packed_tokenizer(load_model("recall-gpt2")[1])
-
-
-def test_what_the_widget_shows_is_what_the_model_says(browser, shipped, tmp_path):
-    """From the keyboard: another rate, another layer, another query, other demonstrations; and what
-    it will not read it refuses in a sentence.
-    """
-    model, tokenizer = shipped
-    with opened(browser, static_page(AskClippedModel(model, tokenizer), tmp_path)) as page:
-
-        def agrees(layer, module, rate):
-            shown = page.get_by_label("Demonstrations").input_value().rstrip()
-            text = (shown and f"{shown}\n") + page.get_by_label("Query").input_value()
-            words = [
-                word.strip() for word in page.get_by_label("Label words").input_value().split(",")
-            ]
-            answers = [tokenizer(f"{text} {word}")["input_ids"][-1] for word in words]
-            page.wait_for_function(
-                f"document.querySelector('.says').textContent.startsWith('Layer {layer} {module}, ξ"
-                f" = {rate}')"
-            )
-            told = (
-                np.array(
-                    page.eval_on_selector_all(
-                        ".told td", "cells => cells.map(cell => Number(cell.dataset.share))"
-                    )
-                )
-                .reshape(-1, 2)
-                .T
-            )  # (2, words + 1)
-            whole = in_torch(model, [tokenizer(text)["input_ids"]])[0]
-            with clipped(model, layer, module, rate):
-                cut = in_torch(model, [tokenizer(text)["input_ids"]])[0]
-            for shares, logits in zip(told, (whole, cut)):
-                expected = torch.from_numpy(logits).softmax(-1)[answers].numpy()
-                np.testing.assert_allclose(shares[:-1], expected, atol=5e-4)
-                np.testing.assert_allclose(shares[-1], 1 - expected.sum(), atol=5e-4)
-
-        agrees(model.config.n_layer - 1, "mlp", 0.9)
-        slider = page.get_by_role("slider", name="Clip rate ξ")
-        slider.focus()
-        for _ in range(10):
-            page.keyboard.press("ArrowRight")
-        agrees(model.config.n_layer - 1, "mlp", 0.95)
-        page.get_by_role("combobox", name="Layer").focus()
-        page.keyboard.press("Home")
-        page.get_by_role("combobox", name="Module").focus()
-        page.keyboard.press("ArrowDown")
-        agrees(0, "attn", 0.95)
-        page.get_by_role("button", name="Another query").focus()
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(400)
-        agrees(0, "attn", 0.95)
-        page.get_by_role("combobox", name="Start from").select_option(index=2)
-        page.wait_for_timeout(400)
-        assert page.get_by_label("Label words").input_value().split(", ") == [
-            "sports",
-            "business",
-            "science",
-            "world",
-        ]
-        agrees(0, "attn", 0.95)
-        page.get_by_label("Demonstrations").fill("")
-        page.wait_for_timeout(400)
-        agrees(0, "attn", 0.95)
-        page.get_by_label("Label words").fill("world, unheardof")
-        page.wait_for_function(
-            "document.querySelector('.says').textContent.includes('“unheardof” is not one token')"
-        )
-        page.get_by_label("Query").fill("a b c d " * 80)
-        page.wait_for_function(
-            "document.querySelector('.says').textContent.includes('the model in this page reads"
-            " 256')"
-        )
-        assert page.faults == []

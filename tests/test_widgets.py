@@ -11,19 +11,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import widget_cases
 from browsers import axe_faults, opened, static_page, values
 from bs4 import BeautifulSoup
 from ipywidgets.embed import dependency_state, embed_data
 from PIL import Image
+from widget_cases import press
 
 from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.clipping.svd import SVD, condition_number, energy, rank_at, singular_values
-from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search.sweeps import sweep
-from svdicl_lite.tasks.loading import load_task
-from svdicl_lite.widgets import ClipExplorer, RankSlider, SpectrumBrowser
+from svdicl_lite.widgets import RankSlider, SpectrumBrowser
 from svdicl_lite.widgets.base import script
 from svdicl_lite.widgets.rank_slider import shrunk
+
+# Fixtures: pytest looks for their names here.
+explorer = widget_cases.explorer
+runs = widget_cases.runs
 
 
 @pytest.fixture(scope="module")
@@ -37,28 +40,6 @@ def picture():
 @pytest.fixture(scope="module")
 def rank_slider(picture):
     return RankSlider(picture, torch.randn(24, 20, generator=torch.Generator().manual_seed(1)))
-
-
-@pytest.fixture(scope="module")
-def runs(pristine_model, tokenizer):
-    found = {}
-    for setting in ("canonical", "flipped"):
-        evaluator = ICLEvaluator(
-            pristine_model,
-            tokenizer,
-            load_task("topic", setting),
-            "validation",
-            40,
-            2,
-            (0, 1, 2, 3),
-        )
-        found[setting, 2] = evaluator, sweep(pristine_model, evaluator, clip_rates=(0, 0.5, 0.9))
-    return found
-
-
-@pytest.fixture(scope="module")
-def explorer(runs, tokenizer):
-    return ClipExplorer(runs, ("label words", "shots"), tokenizer)
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +58,6 @@ def pixels(page, number):
         )
     )
     return np.array(data).reshape(height, width, 4)
-
-
-def press(page, selector, *keys):
-    page.locator(selector).first.focus()
-    for key in keys:
-        page.keyboard.press(key)
 
 
 def test_a_script_is_one_module_that_imports_nothing():
@@ -176,86 +151,8 @@ def test_a_singular_matrix_has_an_infinite_condition_number_in_the_page_too(
         assert "condition number ∞" in page.locator(".says").inner_text() and page.faults == []
 
 
-def test_the_clip_explorer_tells_accuracy_and_which_answers_turned(
-    browser, explorer, runs, tmp_path
-):
-    table = runs["flipped", 2][1].set_index(["module", "layer", "clip_rate"])["evaluation"]
-    with opened(browser, static_page(explorer, tmp_path)) as page:
-        page.get_by_label("Label words").select_option("flipped")
-        page.get_by_label("Module").select_option("ATTN")
-        page.get_by_label("Second layer").select_option("1")
-        press(page, "input[type=range]", "Home", "ArrowRight", "ArrowRight")
-        before = table["attn", 0, 0.0]
-        points = values(page, "circle")
-        for side, layer in enumerate((0, 1)):
-            after = table["attn", layer, 0.9]
-            right, wrong = (
-                (~before.correct & after.correct).sum(),
-                (before.correct & ~after.correct).sum(),
-            )
-            turned = (before.predictions != after.predictions).sum()
-            assert turned > 3, "nothing turned, so nothing is tested"
-            text = page.locator(".side").nth(side).inner_text()
-            assert (
-                f"Accuracy {after.accuracy:.3f} [{after.interval.low:.3f},"
-                f" {after.interval.high:.3f}], n = 40." in text
-            )
-            assert f"{turned} answers turned: {right} became right, {wrong} wrong." in text
-            curve = [y for _, y in points[3 * side : 3 * side + 3]]
-            assert curve == pytest.approx(
-                [table["attn", layer, rate].accuracy for rate in (0, 0.5, 0.9)], abs=1e-3
-            )
-        assert page.faults == []
-
-
-def test_a_turned_answer_is_shown_with_the_prompt_that_the_model_read(
-    browser, explorer, runs, tokenizer, tmp_path
-):
-    evaluator, table = runs["canonical", 2]
-    outcome = table.set_index(["module", "layer", "clip_rate"])["evaluation"]
-    whole = [
-        text for prompts in evaluator.groups for text in tokenizer.batch_decode(prompts.contexts)
-    ]
-    before, after = outcome["mlp", 0, 0.0], outcome["mlp", 0, 0.9]
-    words = load_task("topic").words()
-    with opened(browser, static_page(explorer, tmp_path)) as page:
-        details = page.locator(".side").first.locator("details")
-        assert details.count()
-        for one in details.all():
-            one.locator("summary").press("Enter")
-            index = whole.index(one.locator("pre").inner_text())
-            verdict = "now right" if after.correct[index] else "now wrong"
-            if not before.correct[index] and not after.correct[index]:
-                verdict = "wrong still"
-            assert (
-                f"{verdict}: {words[before.predictions[index]]} → {words[after.predictions[index]]}"
-                in one.locator("summary").inner_text()
-            )
-            assert before.predictions[index] != after.predictions[index]
-
-
-def test_an_explorer_needs_a_run_for_every_combination_and_one_set_of_cells(
-    runs, tokenizer, pristine_model
-):
-    lacking = {**runs, ("flipped", 8): runs["flipped", 2]}
-    with pytest.raises(
-        ValueError, match="3 runs are given, but the fields label words, shots make 4 combinations"
-    ):
-        ClipExplorer(lacking, ("label words", "shots"), tokenizer)
-    evaluator = runs["flipped", 2][0]
-    other = {
-        **runs,
-        ("flipped", 2): (evaluator, sweep(pristine_model, evaluator, clip_rates=(0, 0.9))),
-    }
-    with pytest.raises(ValueError, match="other cells"):
-        ClipExplorer(other, ("label words", "shots"), tokenizer)
-
-
-@pytest.mark.parametrize("name", ["rank_slider", "spectrum_browser", "explorer"])
-def test_a_widget_has_a_stand_in_and_is_small_enough_and_open_to_all(
-    browser, name, request, tmp_path
-):
-    widget = request.getfixturevalue(name)
+def assert_small_with_a_stand_in(widget):
+    """A picture and a table stand in for it where no script runs."""
     data = widget._repr_mimebundle_()[0]
     assert (
         data["text/html"].count("<img ") == data["text/html"].count('alt="') == 1
@@ -280,6 +177,14 @@ def test_a_widget_has_a_stand_in_and_is_small_enough_and_open_to_all(
         )
         < 300_000
     )
+
+
+@pytest.mark.parametrize("name", ["rank_slider", "spectrum_browser", "explorer"])
+def test_a_widget_has_a_stand_in_and_is_small_enough_and_open_to_all(
+    browser, name, request, tmp_path
+):
+    widget = request.getfixturevalue(name)
+    assert_small_with_a_stand_in(widget)
     page_url = static_page(widget, tmp_path)
     with opened(browser, page_url, width=390, reduced_motion="reduce") as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
