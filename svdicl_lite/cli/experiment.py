@@ -40,7 +40,8 @@ def experiment(
     A check draws cells and examples, computes them again one prompt at a time, and fails if a score
     differs by more than 1e-3, or if weights or prompts are others; of spectra it draws matrices,
     and fails if a singular value differs by more than 1e-4 of itself; of searches on shuffled
-    labels it makes some again, and fails if a gain differs by more than 0.01. JSON: experiments
+    labels it makes some again, and fails if a gain differs by more than 0.01; of rules it asks the
+    gradient again about some layers, and fails beyond 0.002 of the largest score. JSON: experiments
     (experiment, status, and of a check the largest difference), seconds.
     """
 
@@ -60,6 +61,7 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
     import sys
 
     from svdicl_lite.search.committed import Kept, stale
+    from svdicl_lite.search.committed_rules import compute_rules
     from svdicl_lite.search.committed_shuffled import compute_searches
     from svdicl_lite.search.committed_spectra import compute_spectra
     from svdicl_lite.search.computed import compute
@@ -73,6 +75,8 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
         compute_spectra(kept, say)
     elif kept.kind == "shuffled":
         compute_searches(kept, say)
+    elif kept.kind == "rules":
+        compute_rules(kept, say)
     else:
         compute(kept, journals / kept.path.stem, say)
     return {"experiment": kept.path.stem, "status": f"computed, for it was {why}"}
@@ -80,6 +84,7 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
 
 def _checked(file: Path, n_cells: int, seed: int | None) -> dict[str, Any]:
     from svdicl_lite.search.committed import Kept, stale
+    from svdicl_lite.search.committed_rules import check_rules
     from svdicl_lite.search.committed_shuffled import check_searches
     from svdicl_lite.search.committed_spectra import check_spectra, is_here
     from svdicl_lite.search.computed import spot_check
@@ -93,6 +98,7 @@ def _checked(file: Path, n_cells: int, seed: int | None) -> dict[str, Any]:
         "cells": (spot_check, "cells"),
         "spectra": (check_spectra, "spectra"),
         "shuffled": (check_searches, "searches"),
+        "rules": (check_rules, "layers"),
     }
     check, what = checks[kept.kind]
     found = check(kept, n_cells, seed=seed)

@@ -27,8 +27,8 @@ from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.real import is_real, texts_are_here
 
 SAID = ("title", "hypothesis", "analysis", "model")  # what every experiment must say
-# What one can be of; of the second and the third see `committed_spectra`, `committed_shuffled`.
-KINDS = ("cells", "spectra", "shuffled")
+# What one can be of; all but the first have a file of their own, such as `committed_spectra`.
+KINDS = ("cells", "spectra", "shuffled", "rules")
 # Where an experiment is looked for by its name alone, whatever folder a notebook runs in.
 FOLDERS = tuple(
     map(Path, ("experiments", "../experiments", Path(__file__).parents[2] / "experiments"))
@@ -99,7 +99,7 @@ class Kept:
             raise ValueError(f"{path.name} says kind {kind!r}, but it is one of {', '.join(KINDS)}")
         if kind == "spectra":
             return cls._of_spectra(path, said)
-        if kind == "shuffled":
+        if kind in ("shuffled", "rules"):
             return cls(path, said, ())
         shared = {key: value for key, value in said.items() if key not in (*SAID, "kind", "runs")}
         runs = tuple(_run(path, {**shared, **run}) for run in said.get("runs") or [{}])
@@ -199,7 +199,7 @@ def outcomes(path: str | Path, **wanted: object) -> pd.DataFrame:
 
     if "prompts" not in (said := about(path)):
         kind = said["said"].get("kind", "spectra")
-        reader = {"spectra": "spectra", "shuffled": "searches"}[kind]
+        reader = {"spectra": "spectra", "shuffled": "searches", "rules": "rule_scores"}[kind]
         raise ValueError(f"{Path(path).stem} holds {reader}, not outcomes; `{reader}` reads it")
     known = {tuple(place.values())[:4]: place for place in said["prompts"]}
     table: pd.DataFrame = parquet.read_table(outcomes_path(path)).to_pandas()

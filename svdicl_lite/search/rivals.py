@@ -121,8 +121,19 @@ class Choice:
     clip_rate: float | None
     parts: tuple[np.ndarray, np.ndarray]  # (N,) reading and (N,) lean on test, example by example
     sets: np.ndarray  # (N,)
+    separated: np.ndarray  # (sets,) change of discrimination on test, by set of demonstrations
     seconds: float
     forwards: float
+
+    @property
+    def discrimination_gain(self) -> float:
+        """The mean over the sets that have two classes."""
+        return float(np.nanmean(self.separated))
+
+    @property
+    def discrimination_interval(self) -> Interval | None:
+        """95 %, over sets of demonstrations; None where there are too few."""
+        return interval_over_sets(self.separated, np.arange(len(self.separated)))
 
     @property
     def reading(self) -> float:
@@ -189,12 +200,14 @@ def blind(validation: pd.DataFrame, test: pd.DataFrame, module: str, choose_by: 
         choice = _on_test("random", test, module, layer, found["clip_rate"], nothing)
         each.append(_dearer(choice, found))
     reading, lean = (np.mean([choice.parts[part] for choice in each], axis=0) for part in (0, 1))
+    separated = np.mean([choice.separated for choice in each], axis=0)
     return Choice(
         "random",
         None,
         None,
         (reading, lean),
         each[0].sets,
+        separated,
         float(np.mean([choice.seconds for choice in each])),
         float(np.mean([choice.forwards for choice in each])),
     )
@@ -230,7 +243,8 @@ def _on_test(
     sets = before.demonstration_sets
     sets = np.zeros(before.n, dtype=int) if sets is None else sets
     parts = split_gain(before, after)
-    return Choice(name, layer, rate, parts, sets, asked.seconds, asked.forwards)
+    separated = after.discrimination_by_set - before.discrimination_by_set
+    return Choice(name, layer, rate, parts, sets, separated, asked.seconds, asked.forwards)
 
 
 def _unclipped(table: pd.DataFrame) -> Evaluation:

@@ -81,21 +81,27 @@ def side_by_side(
     tables = [measured(evaluator, modules, clip_rates) for evaluator in (validation, test)]
     without = calibration(validation, test)
     n, sets = without.validation_before.n, test.demonstration_sets
-    free = Choice("calibration", None, None, without.parts, sets, 0.0, float(n))
+    nothing = np.zeros(len(np.unique(sets)))  # a threshold separates nothing
+    free = Choice("calibration", None, None, without.parts, sets, nothing, 0.0, float(n))
     return SideBySide(tables[0], tables[1], rules, free)
 
 
 def choice_table(choices: dict[str, Choice], sweep: float) -> pd.DataFrame:
-    """A row a choice: layer, clip_rate, reading and lean in points with the ends of their 95 %
-    intervals, p of the reading after Holm over the rows, forwards, share of the `sweep`'s forwards.
+    """A row a choice: layer, clip_rate (NaN where they are not one); reading and lean, in points,
+    with the ends of their 95 % intervals; separated, the gain in discrimination, with its ends over
+    sets; forwards, seconds, share of the `sweep`'s forwards; p of the reading, after Holm.
     """
     rows = []
     for choice in choices.values():
-        row = {"rule": choice.rule, "layer": choice.layer, "clip_rate": choice.clip_rate}
+        place = [np.nan if at is None else float(at) for at in (choice.layer, choice.clip_rate)]
+        row = {"rule": choice.rule, "layer": place[0], "clip_rate": place[1]}
         for name in ("reading", "lean"):
             low, high = getattr(choice, f"{name}_interval")
             row[name] = 100 * getattr(choice, name)
             row |= {f"{name}_low": 100 * low, f"{name}_high": 100 * high}
+        low, high = choice.discrimination_interval or (np.nan, np.nan)
+        row |= {"separated": choice.discrimination_gain}
+        row |= {"separated_low": low, "separated_high": high}
         row |= {"forwards": choice.forwards, "seconds": choice.seconds}
         rows.append({**row, "share": choice.forwards / sweep})
     table = pd.DataFrame(rows)
