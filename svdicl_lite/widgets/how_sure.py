@@ -1,4 +1,4 @@
-"""How sure? The plan of a comparison: sample size, sets and effect in; interval and power out."""
+"""The plan of a comparison (how sure?): sample size, sets and effect in; interval and power out."""
 
 import matplotlib.pyplot as plt
 import numpy as np
