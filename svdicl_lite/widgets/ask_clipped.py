@@ -48,7 +48,7 @@ class AskClippedModel(Widget):
     """
 
     _esm = script("ask_clipped")
-    height = (1110, 1590)
+    height = (1170, 1650)
     layer = traitlets.Int(min=0).tag(sync=True)
     module = traitlets.Enum((*MODULES, "q", "k", "v", "o", "fc_in", "fc_out"), "mlp").tag(sync=True)
     clip_rate = traitlets.Float(0.9, min=0, max=1).tag(sync=True)
