@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from browsers import axe_faults, opened, static_page
+from test_browser import colliding
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from svdicl_lite.clipping.clip import clipped
@@ -25,6 +26,7 @@ from svdicl_lite.widgets import (
     HowSure,
     ReadingAndLean,
 )
+from svdicl_lite.widgets.hours_memory import duration
 
 RATES, LAYERS = (0.5, 0.9), (0, 7)
 
@@ -211,6 +213,7 @@ def test_hours_and_memory_follow_the_formulas_of_the_chapter(browser, hours, tmp
         plain = costs["hours, every prompt at every rate"]
         assert float(says.get_attribute("data-plain")) == pytest.approx(plain)
         sizes = page.eval_on_selector_all("[data-part]", "rows => rows.map(r => +r.dataset.value)")
+        assert f"take {duration(costs['hours'])} and" in said(page)
         assert sizes[-1] == pytest.approx(costs["GB"]) == pytest.approx(sum(sizes[:-1]))
 
     with opened(browser, static_page(hours, tmp_path)) as page:
@@ -241,7 +244,7 @@ def test_nobody_is_shut_out_and_all_fits_on_a_phone(browser, name, theme, reques
             ".chart text",
             "texts => texts.map(t => t.getBoundingClientRect().height).filter(h => h && h < 10)",
         )
-        assert small == []
+        assert small == [] and colliding(page) == []
 
 
 def test_tables_that_no_widget_can_show_are_refused(outcomes):

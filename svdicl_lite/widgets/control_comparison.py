@@ -71,7 +71,8 @@ class ControlComparison(Widget):
             words=words[0],
             queries=queries,
             place=f"{module.upper()} of layer {layer}",
-            rate=max(range(len(self.rates)), key=lambda r: self._right(self.scored[0][r])),
+            # the strongest, which nobody chose by these prompts
+            rate=len(self.rates) - 1,
         )
 
     def _right(self, scores: np.ndarray) -> int:

@@ -67,10 +67,8 @@ class HoursAndMemory(Widget):
             costs = self.costs(one["name"])
             rows.append({"model": one["name"], "weights": f"{one['weights'] / 1e9:.2f} billion"})
             rows[-1] |= {
-                "hours": f"{costs['hours']:.3g}",
-                "hours, every prompt at every rate": (
-                    f"{costs['hours, every prompt at every rate']:.3g}"
-                ),
+                "it takes": duration(costs["hours"]),
+                "every prompt at every rate": duration(costs["hours, every prompt at every rate"]),
                 "GB": f"{costs['GB']:.1f}",
             }
         return pd.DataFrame(rows)
@@ -89,7 +87,7 @@ class HoursAndMemory(Widget):
     def alt(self) -> str:
         """The picture told in words."""
         told = [
-            f"{one['name']} {self.costs(one['name'])['hours']:.2g} hours and"
+            f"{one['name']} {duration(self.costs(one['name'])['hours'])} and"
             f" {self.costs(one['name'])['GB']:.1f} GB"
             for one in self.models
         ]
@@ -97,6 +95,14 @@ class HoursAndMemory(Widget):
             f"Hours against examples on logarithmic axes, a line for each model. With {self.n:,}"
             f" examples, {self.shots} demonstrations and {self.n_rates} rates: {', '.join(told)}."
         )
+
+
+def duration(hours: float) -> str:
+    """As the page has it: 40 seconds, 3.2 minutes, 5.1 hours, 12 days."""
+    units = ((24, "days"), (1, "hours"), (1 / 60, "minutes"), (1 / 3600, "seconds"))
+    size, name = next((unit for unit in units if hours >= 1.5 * unit[0]), units[-1])
+    value = hours / size
+    return f"{value:,.0f} {name}" if value >= 10 else f"{value:.1f} {name}"
 
 
 def sizes(model) -> dict[str, float]:
