@@ -40,6 +40,18 @@ def points(share: float, digits: int = 1) -> str:
     return number(100 * share, digits, signed=True)
 
 
+def at_most(share: float, digits: int = 1) -> str:
+    """How large the largest of some changes is, in points: at most 1.7 points, less than 0.1
+    points, 0 points.
+
+    So nothing is said to cost "at most 0.0 points".
+    """
+    shown = number(abs(100 * share), digits)
+    if re.search("[1-9∞–]", shown):
+        return f"at most {shown} points"
+    return f"less than {10.0**-digits:.{digits}f} points" if share else "0 points"
+
+
 def interval(low: float, high: float, digits: int = 1, signed: bool = True) -> str:
     """As in [−0.9, +1.7]."""
     return f"[{number(low, digits, signed)}, {number(high, digits, signed)}]"

@@ -10,7 +10,7 @@ from docutils import nodes
 from docutils.utils import new_document
 from test_chapters import ROOT
 
-from svdicl_lite.numbers import interval, number, p_value, points, tidy
+from svdicl_lite.numbers import at_most, interval, number, p_value, points, tidy
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
 from tidy_numbers import tidy_html, tidy_tree
@@ -81,6 +81,18 @@ def test_every_p_value_can_be_read_back():
             assert p < 0.001
         else:
             assert abs(float(written) - p) <= max(0.005, 0.005 * p)
+
+
+def test_a_bound_that_rounds_to_zero_says_so():
+    written = [at_most(share) for share in (0.017, -0.017, 0.0004, 0.0, float("inf"))]
+    assert written == [
+        "at most 1.7 points",
+        "at most 1.7 points",
+        "less than 0.1 points",
+        "0 points",
+        "at most ∞ points",
+    ]
+    assert at_most(0.00004, digits=2) == "less than 0.01 points"
 
 
 # Text

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from svdicl_lite.numbers import number
 from svdicl_lite.widgets.base import Widget, script
 
 MOST_POINTS, N_SETS, MOST_STEPS = 12, 6, 20
@@ -128,9 +129,10 @@ class GradientStep(Widget):
         apart = np.abs(self.attended(queries, self.steps) - slope * queries - height).max()
         where = "on the line" if apart < 1e-9 else f"up to {apart:.2f} beside the line"
         return (
-            f"{self.n_points} points and the line y = {slope:.2f} x {height:+.2f} of gradient"
-            f" descent after {self.steps} steps at learning rate {self.learning_rate:g}. The"
-            f" predictions of {self.steps} layers of {self.attention} attention, drawn as crosses,"
+            f"{self.n_points} points and the line y = {number(slope, 2)} x"
+            f" {number(height, 2, signed=True)} of gradient descent after {self.steps} steps at"
+            f" learning rate {self.learning_rate:g}. The predictions of"
+            f" {self.steps} layers of {self.attention} attention, drawn as crosses,"
             f" lie {where}."
         )
 
