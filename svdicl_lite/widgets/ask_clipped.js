@@ -127,10 +127,11 @@ export default {
     panels.append(held.node, h("div", {}, h("p", {}, h("strong", {}, "Attention to the demonstrations"), ", from the last token, by layer."),
       h("table", { class: "looked" }, heads("layer", "no clip", "clipped"), looked)));
 
-    let prompt = null, uncut = null, ready = null; // what is asked, what the whole model says, the factors of the chosen module
+    let prompt = null, uncut = null, looking, ready = null; // what is asked, what the whole model says, the factors of the chosen module
     const shown = (token) => tokenizer.text(token).trim() || tokenizer.text(token).replace(/\n/g, "⏎").replace(/ /g, "␣");
     const refuse = (sentence) => {
       prompt = null;
+      clearTimeout(looking);
       for (const place of [rows, likely, looked]) place.replaceChildren();
       result.say(sentence);
     };
@@ -163,7 +164,8 @@ export default {
       rows.replaceChildren(...data.slice(1).map(([word, a, b]) => h("tr", {}, h("th", { scope: "row" }, word), bar(a, "second"), bar(b, "first"))));
       const leading = both.map((all) => all.map((share, token) => [share, token]).sort(([a], [b]) => b - a).slice(0, TOP));
       likely.replaceChildren("Most likely, without a clip: ", ...listed(leading[0], prompt, shown), "; clipped: ", ...listed(leading[1], prompt, shown), ".");
-      look(rate ? gpt2.givenIf(uncut, layer, module, thin) : uncut.given, rate ? { [layer]: thin } : {});
+      clearTimeout(looking);
+      looking = setTimeout(() => look(rate ? gpt2.givenIf(uncut, layer, module, thin) : uncut.given, rate ? { [layer]: thin } : {}), 150); // when the slider rests
       result.say(sentence({ ready, rate, prompt, before, after, right: rightWord(), top: shown(leading[1][0][1]), named: prompt.answers.includes(leading[1][0][1]) }));
       held.ask({ start: current(), demonstrations: model.get("demonstrations"), words: prompt.words, answers: prompt.answers, layer, module, clip_rate: rate, thin });
     };
