@@ -94,6 +94,7 @@ def narrow(fig: Figure) -> None:
     if columns > 1 and any(ax.axison for ax in panels):
         _say_all(panels)
         rows, columns = _rearrange(fig, panels, rows, columns)
+        _leave_out(panels)
     else:
         height *= min(1.0, NARROW / fig.get_figwidth()) if columns > 1 else 1.0
     if not any(_is_list(ax) for ax in panels):
@@ -104,6 +105,7 @@ def narrow(fig: Figure) -> None:
     fig.canvas.draw()
     for ax in panels:
         _apart(fig, ax)
+        _break(fig, ax)
 
 
 def _rearrange(fig: Figure, panels: list[Axes], rows: int, columns: int) -> tuple[int, int]:
@@ -138,6 +140,37 @@ def _say_all(panels: list[Axes]) -> None:
         if top and not _title(ax):
             ax.set_title(_title(top), loc="left", fontsize="medium")
         ax.tick_params(labelleft=True, labelbottom=True)
+        if first and first.get_yticklabels():  # seaborn has turned those that nobody saw
+            ax.tick_params(axis="y", labelrotation=first.get_yticklabels()[0].get_rotation())
+
+
+def _leave_out(panels: list[Axes]) -> None:
+    """What the panel to the left says already, of an axis that both share."""
+    at = {
+        (ax.get_subplotspec().rowspan.start, ax.get_subplotspec().colspan.start): ax
+        for ax in panels
+    }
+    for (row, column), ax in at.items():
+        left = at.get((row, column - 1))
+        if left and ax.get_shared_y_axes().joined(ax, left):
+            ax.tick_params(labelleft=False)
+            if ax.get_ylabel() == left.get_ylabel():
+                ax.set_ylabel("")
+
+
+def _break(fig: Figure, ax: Axes) -> None:
+    """Breaks a title or the name of an axis in two lines if it is longer than its panel."""
+    renderer = fig.canvas.get_renderer()  # type: ignore[attr-defined]
+    panel = ax.get_window_extent(renderer)
+    for text in (ax.xaxis.label, ax.yaxis.label, ax.title, ax._left_title):  # type: ignore[attr-defined]
+        box, said = text.get_window_extent(renderer), text.get_text()
+        long = (
+            box.height > 1.1 * panel.height if text is ax.yaxis.label else box.width > panel.width
+        )
+        if long and " " in said and "\n" not in said:
+            spaces = [i for i, letter in enumerate(said) if letter == " "]
+            middle = min(spaces, key=lambda i: abs(i - len(said) / 2))
+            text.set_text(f"{said[:middle]}\n{said[middle + 1 :]}")
 
 
 def _title(ax: Axes) -> str:

@@ -195,3 +195,32 @@ def test_a_figure_on_a_slide_is_an_image_that_is_described(tmp_path):
     assert 'alt="A &quot;falling&quot; line"' in image and shown.data.keys() == {"text/html"}
     picture = base64.b64decode(re.search(r"base64,([^\"]+)", image)[1]).decode()
     assert picture.startswith("<svg") and 'id="phone"' not in picture
+
+
+def test_beside_a_panel_with_the_same_axis_only_what_differs_is_said():
+    fig = grid(2, 3)
+    figures.narrow(fig)
+    left, right = fig.axes[1], fig.axes[4]  # one below the other, and now side by side
+    assert left.get_ylabel() == "row 0" and right.get_ylabel() == "row 1"
+    seen = [ax.yaxis.get_tick_params()["labelleft"] for ax in (left, right)]
+    assert seen == [True, False]
+
+
+def test_a_name_that_is_longer_than_its_panel_is_broken():
+    fig, ax = plt.subplots(layout="constrained")
+    ax.set_xlabel("a name of an axis which is far too long for the width that a phone has for it")
+    ax.set_ylabel("short")
+    figures.narrow(fig)
+    fig.canvas.draw()
+    assert ax.get_xlabel().count("\n") == 1 and ax.get_ylabel() == "short"
+    box = ax.xaxis.label.get_window_extent(fig.canvas.get_renderer())
+    assert box.x0 >= 0 and box.x1 <= fig.bbox.x1
+
+
+def test_names_of_rows_stand_upright_in_every_panel():
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
+    for ax in axes:
+        sns.heatmap(np.eye(3), yticklabels=["one row", "two row", "red row"], cbar=False, ax=ax)
+    axes[0].tick_params(axis="y", labelrotation=0)
+    figures.narrow(fig)
+    assert {label.get_rotation() for ax in axes for label in ax.get_yticklabels()} == {0}
