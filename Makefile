@@ -37,7 +37,7 @@ unexport PYTHONDONTWRITEBYTECODE
 book: html
 	@echo "The book is at file://$(CURDIR)/$(HTML)/index.html   (make serve opens it)"
 
-html: $(HTML)/index.html
+html: .venv/fetched $(HTML)/index.html  # the download first: chapters run beside it
 chapters: .venv/fetched $(EXECUTED)
 
 $(HTML)/index.html: $(EXECUTED) $(PAGES) $(MODULE) $(KEPT) $(wildcard experiments/*.json) | .venv/fetched
