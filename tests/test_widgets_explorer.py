@@ -72,6 +72,30 @@ def test_a_turned_answer_is_shown_with_the_prompt_that_the_model_read(
             assert before.predictions[index] != after.predictions[index]
 
 
+def test_every_turned_answer_can_be_browsed_and_by_kind(browser, explorer, runs, tmp_path):
+    table = runs["flipped", 2][1].set_index(["module", "layer", "clip_rate"])["evaluation"]
+    before = table["mlp", 0, 0.0]
+    cells = [(module, layer) for module in ("mlp", "attn") for layer in range(3)]
+    n_turned = lambda cell: (table[(*cell, 0.9)].predictions != before.predictions).sum()
+    module, layer = max(cells, key=n_turned)
+    turned = table[module, layer, 0.9].predictions != before.predictions
+    with opened(browser, static_page(explorer, tmp_path)) as page:
+        page.get_by_label("Label words").select_option("flipped")
+        page.get_by_label("Module").select_option(module.upper())
+        page.get_by_label("First layer").select_option(str(layer))
+        side = page.locator(".side").first
+        for kind, n in (("all", turned.sum()), ("wrong", (before.correct & turned).sum())):
+            side.get_by_label("Turned answers listed").select_option(kind)
+            seen, on = side.locator("summary").all_inner_texts(), side.get_by_text("Next")
+            while on.is_enabled():
+                on.press("Enter")
+                seen += side.locator("summary").all_inner_texts()
+            assert len(seen) == n and f"{n} of {n}" in side.inner_text()
+            assert kind == "all" or all(text.startswith("now wrong") for text in seen)
+        assert turned.sum() > 8, "one page holds all, so nothing is browsed"
+        assert page.faults == []
+
+
 def test_an_explorer_needs_a_run_for_every_combination_and_one_set_of_cells(
     runs, tokenizer, pristine_model
 ):
