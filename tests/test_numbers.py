@@ -144,10 +144,12 @@ def test_only_tables_of_html_are_tidied_and_code_in_them_stays():
     html = (
         '<p style="top:-1px">-1</p><table class="a-1"><td style="margin:-2px">-2.5</td>'
         "<td>nan</td><td><code>-3</code> -0.0</td><td> NaN\n</td><td>banana</td></table>-4"
+        "<script>'<table><td>-5</td></table>'</script>"
     )
     assert tidy_html(html) == (
         '<p style="top:-1px">-1</p><table class="a-1"><td style="margin:-2px">−2.5</td>'
         "<td>–</td><td><code>-3</code> 0.0</td><td>–</td><td>banana</td></table>-4"
+        "<script>'<table><td>-5</td></table>'</script>"
     )
 
 

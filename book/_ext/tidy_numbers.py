@@ -12,7 +12,7 @@ from docutils import nodes
 from svdicl_lite.numbers import LEAST_P, UNDEFINED, p_value, tidy
 
 AS_THEY_ARE = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.math_block, nodes.raw)
-TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
+SCRIPT_OR_TABLE = re.compile(r"<(script|table)\b.*?</\1>", re.DOTALL)
 ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
 CELL = re.compile(r"(<t[hd]\b[^>]*>)(.*?)(</t[hd]>)", re.DOTALL)
 SMALL_P = re.compile(r"\s*(\d(\.\d+)?e-\d+|0\.000+)\s*")
@@ -21,7 +21,12 @@ TAG_OR_CODE = re.compile(r"(<(code|pre|svg|script)\b.*?</\2>|<[^>]*>)", re.DOTAL
 
 def tidy_html(html: str) -> str:
     """The HTML with the text in its tables tidied; all else as it was."""
-    return TABLE.sub(lambda table: _tidy_table(_bounded_p_values(table[0])), html)
+
+    def tidied(found):
+        table = found[1] == "table"  # one within a script is data
+        return _tidy_table(_bounded_p_values(found[0])) if table else found[0]
+
+    return SCRIPT_OR_TABLE.sub(tidied, html)
 
 
 def _bounded_p_values(html):
