@@ -149,10 +149,8 @@ def moving(page):
 
 # axe-core at the whole page, and its costly rule, contrast, at the first, the middle and the last
 # of the texts that are alike: of one kind in one place of the tree, in the same colours all the way
-# up. Its other rules ask what is in the tree, what of it is seen, and where: if all that is as it
-# was when they last found nothing, in the other theme say, the rules on colour alone are asked.
-COLOUR = ("color-contrast", "link-in-text-block")
-AXE = """async (colour) => {
+# up.
+AXE = """async () => {
   const numbers = new Map(), chains = new Map(), alike = new Map();
   const number = (key) => numbers.get(key) ?? numbers.set(key, numbers.size).get(key);
   const chain = (node) => {
@@ -180,17 +178,7 @@ AXE = """async (colour) => {
     for (const i of [0, nodes.length >> 1, nodes.length - 1])
       nodes[i].setAttribute("data-one-of-its-kind", "");
   axe.configure({ rules: [{ id: "color-contrast", selector: "[data-one-of-its-kind]" }] });
-  const own = ({ name }) => name !== "data-one-of-its-kind";
-  const tree = [document.title, document.documentElement.lang, document.body.textContent,
-    ...[...document.querySelectorAll("body, body *")].map((node) => {
-      const { x, y, width, height } = node.getBoundingClientRect();
-      return [node.localName, node.checkVisibility({ visibilityProperty: true }), x, y + scrollY,
-        width, height, getComputedStyle(node).overflow, node.value,
-        ...[...node.attributes].filter(own).map(({ name, value }) => `${name}=${value}`)].join();
-    })].join("|");
-  const rules = window.axeFoundNothingIn === tree ? { runOnly: colour } : {};
-  const { violations } = await axe.run({ ...rules, resultTypes: ["violations"], preload: false });
-  window.axeFoundNothingIn = violations.length ? null : tree;
+  const { violations } = await axe.run({ resultTypes: ["violations"], preload: false });
   return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(
       ({ target, html }) => `${id}: ${target} ${html.slice(0, 100)}`));
@@ -203,4 +191,4 @@ def axe_faults(page):
 
     if page.evaluate("!window.axe"):
         page.evaluate(AXE_SCRIPT)
-    return page.evaluate(AXE, COLOUR)
+    return page.evaluate(AXE)

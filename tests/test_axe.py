@@ -1,7 +1,7 @@
 """That axe-core is asked enough: each fault is planted in one theme alone, and found in it."""
 
 import pytest
-from browsers import COLOUR, axe_faults
+from browsers import axe_faults
 
 BODY = """<main><h1>A page</h1><p>Some words, <a href="#x">a link</a>, and more words.</p>
 <p id="x">Other words. <img id="picture" src="data:,"> <button>Go</button></p></main>"""
@@ -46,17 +46,3 @@ def test_a_change_by_a_script_is_seen(page):
     assert axe_faults(page) == []
     page.evaluate("document.querySelector('button').textContent = ''")
     assert [fault.partition(":")[0] for fault in axe_faults(page)] == ["button-name"]
-
-
-def test_where_only_colours_are_others_only_the_rules_on_colour_are_asked(page):
-    show(page, "")
-    assert axe_faults(page) == []
-    asked = "axe.getRules(['cat.color']).map(({ ruleId }) => ruleId)"
-    assert {*page.evaluate(asked)} - {*COLOUR} == {"color-contrast-enhanced"}  # not of level AA
-    page.evaluate(
-        "window.run = axe.run; axe.run = (how) => { window.how = how; return run(how); }; 0"
-    )
-    page.emulate_media(color_scheme="dark")
-    assert axe_faults(page) == [] and page.evaluate("how.runOnly") == [*COLOUR]
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert axe_faults(page) == [] and page.evaluate("how.runOnly") is None
