@@ -9,6 +9,7 @@ import posixpath
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -114,9 +115,11 @@ def write(site: Path, out: Path, shown: list[str]) -> None:
     """Prints the pages `shown` of a site into the file `out`."""
     from playwright.sync_api import sync_playwright
 
-    file = site / "book-on-paper.html"  # beside what it shows
-    file.write_text(one_page(site, shown), encoding="utf-8")
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("_static", "_images"):  # beside what shows them, and not in the site
+            Path(folder, name).symlink_to((site / name).resolve())
+        file = Path(folder, "book.html")
+        file.write_text(one_page(site, shown), encoding="utf-8")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=browser_path(playwright.chromium.executable_path),
@@ -136,8 +139,6 @@ def write(site: Path, out: Path, shown: list[str]) -> None:
                 tagged=True,
             )
             browser.close()
-    finally:
-        file.unlink()
 
 
 if __name__ == "__main__":
