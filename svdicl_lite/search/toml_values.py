@@ -37,18 +37,17 @@ WHOLES = Kind("a list of whole numbers, 0 or more", _list_of(_whole))
 SHARES = Kind("a list of numbers from 0 to 1", _list_of(_share))
 LIST = Kind("a list", lambda value: isinstance(value, list))
 TABLES = Kind("tables under [[runs]]", _list_of(lambda value: isinstance(value, dict)))
-WHOLE_OR_TEXT = Kind("a whole number or a text", lambda value: _whole(value) or _text(value))
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("title", "hypothesis", "analysis", "model"), TEXT),
     **dict.fromkeys(("task", "labels", "split", "module", "kind"), TEXT),
     **dict.fromkeys(("modules", "methods"), TEXTS),
-    **dict.fromkeys(("n", "batch_size", "searches", "n_validation", "n_test", "n_sets"), COUNT),
+    **dict.fromkeys(("n", "batch_size", "searches", "labels_each"), COUNT),
+    **dict.fromkeys(("n_validation", "n_test", "n_sets"), COUNT),
     **dict.fromkeys(("seeds", "layers"), WHOLES),
-    "n_shots": WHOLE,
+    **dict.fromkeys(("n_shots", "layer"), WHOLE),
     "clip_rates": SHARES,
     "cells": LIST,
     "runs": TABLES,
-    "layer": WHOLE_OR_TEXT,
     "larger_class": Kind("a number between 0 and 1", lambda value: _share(value) and 0 < value < 1),
 }
 """By key. What is not listed may be anything."""
