@@ -83,8 +83,9 @@ class Guess(_Asked):
         name, unit = self.begin(), self.options.get("unit", "")
         hides, cover = self.options.get("hides", ""), []
         if hides:
-            # covered from the first picture on, and only where a script can uncover it
-            rule = f'[id="{hides}"] :is(img, svg) {{ filter: blur(1.2rem); }}'
+            # covered from the first picture on, and only where a script can uncover it; the theme
+            # has filters of its own, hence !important
+            rule = f'[id="{hides}"] :is(img, svg) {{ filter: blur(1.2rem) !important; }}'
             cover = [
                 _html(
                     f'<style class="cover" data-of="{hides}">'

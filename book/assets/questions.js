@@ -43,7 +43,7 @@
       const guessed = number(field.value), text = form.querySelector(".number").textContent, truth = number(text);
       if (Number.isNaN(guessed)) return void (told.textContent = "Type a number first.");
       const off = Math.abs(guessed - truth), close = Number(short(off, text)) === 0;
-      told.textContent = `You said ${field.value.trim()}; it is ${text.trim()}. ${close ? "Exactly." : `Off by ${short(off, text)} ${unit}, too ${guessed > truth ? "high" : "low"}.`}`;
+      told.textContent = `You said ${field.value.trim()}; it is ${text.trim()}. ${close ? "Exactly." : `Off by ${short(off, text)}${unit && ` ${unit}`}, too ${guessed > truth ? "high" : "low"}.`}`;
       uncover();
       skip.hidden = true;
     });
