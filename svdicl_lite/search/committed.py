@@ -30,8 +30,10 @@ SAID = ("title", "hypothesis", "analysis", "model")  # what every experiment mus
 # What one can be of; all but the first have a file of their own, such as `committed_spectra`.
 KINDS = ("cells", "spectra", "shuffled", "rules")
 # Where an experiment is looked for by its name alone, whatever folder a notebook runs in.
-FOLDERS = tuple(
-    map(Path, ("experiments", "../experiments", Path(__file__).parents[2] / "experiments"))
+FOLDERS = (
+    Path("experiments"),
+    Path("../experiments"),
+    Path(__file__).parents[2] / "experiments",
 )
 RUN = {  # what a run may say → its default; None must be said, in the run or for all runs
     "task": None, "labels": "canonical", "split": "validation", "n": None, "n_shots": 8,

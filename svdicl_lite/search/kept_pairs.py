@@ -38,3 +38,15 @@ def p_of_sets(outcomes: np.ndarray, sets: np.ndarray) -> float:
     if not means.any():
         return 1.0
     return float(stats.ttest_1samp(means, 0).pvalue)
+
+
+def best_clip(table: pd.DataFrame, layer: int, module: str) -> pd.Series:
+    """The row of the clip rate above 0 with the highest accuracy; the first of equals.
+
+    Algorithm 1 would keep the model as it is where even this one does not gain.
+    """
+    here = (table["layer"] == layer) & (table["module"] == module) & (table["clip_rate"] > 0)
+    clips = table[here].sort_values("clip_rate")
+    if clips.empty:
+        raise ValueError(f"the table has no clip of {module} in layer {layer}")
+    return clips.loc[clips["evaluation"].map(lambda outcome: outcome.accuracy).idxmax()]
