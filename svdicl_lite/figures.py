@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.text import Text
 
-NARROW = 4.4  # inches: on a phone 390 pixels wide, with margins, a point is then 1.1 pixels
-SMALLEST = 10.0  # points, of any letter
+NARROW = 4.4  # inches: on a phone 390 pixels wide, 342 without margins, a point is 1.08 pixels
+SMALLEST = 10.5  # points, of any letter
 TALLEST = 3.2  # inches, of a panel on the phone that is no list
 LETTERS = """text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue",
 "DejaVu Sans", sans-serif; }"""  # those of the page

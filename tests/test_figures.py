@@ -68,12 +68,12 @@ def test_it_is_the_same_text_each_time_and_numbers_on_it_stay_whole():
 
 
 def test_no_letter_on_a_phone_is_below_eleven_pixels():
-    """390 pixels less the margins of a page, 358, are 4.4 inches: a point is 1.13 pixels."""
+    """390 pixels less the margins of a page, 342, are 4.4 inches: a point is 1.08 pixels."""
     fig = grid(1, 2)
     fig.axes[0].annotate("small", (1, 1), fontsize=6)
     phone = page_figures.parted(figures.both(fig))["phone"]
     sizes = [float(size) for size in FONT.findall(phone)]
-    assert len(sizes) > 10 and min(sizes) * 358 / (figures.NARROW * 72) >= 11
+    assert len(sizes) > 10 and min(sizes) * 342 / (figures.NARROW * 72) >= 11
 
 
 def test_two_columns_become_one_and_each_panel_says_all():
