@@ -44,7 +44,7 @@ def at_most(share: float, digits: int = 1) -> str:
     """How large the largest of some changes is, in points: at most 1.7 points, less than 0.1
     points, 0 points.
 
-    So nothing is said to cost "at most 0.0 points".
+    So nothing is said to cost at most a number that was rounded to zero.
     """
     shown = number(abs(100 * share), digits)
     if re.search("[1-9∞–]", shown):

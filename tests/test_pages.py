@@ -86,6 +86,10 @@ SHOWN = """() => [...document.querySelectorAll(".bd-article table")]
   })"""
 
 
+# The page's script has looked at every box since the last change of width.
+SETTLED = f"""() => ({SHOWN})().every(({{ wide, reached }}) => reached || !wide)"""
+
+
 @pytest.mark.built
 @pytest.mark.parametrize("name", [f"chapters/{chapter}" for chapter in CHAPTERS])
 def test_no_table_is_cut_on_a_laptop_and_on_a_phone_a_wide_one_says_so(browser, sites, name):  # noqa: F811
@@ -98,6 +102,7 @@ def test_no_table_is_cut_on_a_laptop_and_on_a_phone_a_wide_one_says_so(browser, 
             assert table["size"] >= 11, table
         page.set_viewport_size({"width": 390, "height": 844})
         page.wait_for_timeout(500)
+        page.wait_for_function(SETTLED)
         for table in page.evaluate(SHOWN):
             assert not table["wide"] or ("scroll" in table["says"] and table["reached"]), table
         assert overflow(page) == 0

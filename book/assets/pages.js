@@ -83,3 +83,9 @@
     addEventListener("keydown", ({ key }) => key === "Escape" && hide());
   }
 })();
+
+// The arrow beside a page that has pages below it opens their list; the theme gives it no name.
+for (const toggle of document.querySelectorAll("summary:has(> .toctree-toggle)")) {
+  const page = toggle.closest("li").querySelector("a");
+  toggle.setAttribute("aria-label", `Pages below ${page.textContent.trim()}`);
+}

@@ -97,14 +97,15 @@ export default {
     const { above, go, current } = controls(model, config, starts);
     const result = says(), rows = h("tbody"), unknown = h("p", { class: "unknown" }), likely = h("p", { class: "likely" });
     const counted = h("summary", {}, "What the model reads"), tokensSeen = h("p", { class: "tokens" });
-    const looked = h("tbody"), panels = h("div", { class: "panels" });
+    const looked = h("tbody"), panels = h("div", { class: "panels" }), reads = h("details", {}, counted, tokensSeen);
     const node = frame(
       el, "Ask the clipped model: a GPT-2 that runs in this page",
       ...above, unknown,
       h("table", { class: "told" }, heads("next token", "no clip", "clipped"), rows),
-      result, likely, panels,
-      h("details", {}, counted, tokensSeen),
+      result, likely, panels, reads,
     );
+    // what stands below the answer comes with the first one: it would be pushed down by it
+    for (const below of [panels, reads]) below.style.display = "none";
     let data = [["token", "no_clip", "clipped"]];
     state.bar(node, () => data);
     result.say("Unpacking the model …");
@@ -160,6 +161,7 @@ export default {
         const shares = prompt.answers.map((token) => all[token]);
         return [...shares, Math.max(0, 1 - shares.reduce((a, b) => a + b))];
       });
+      for (const below of [panels, reads]) below.style.display = "";
       data = [data[0], ...[...prompt.words, "any other token"].map((word, i) => [word, before[i], after[i]])];
       rows.replaceChildren(...data.slice(1).map(([word, a, b]) => h("tr", {}, h("th", { scope: "row" }, word), bar(a, "second"), bar(b, "first"))));
       const leading = both.map((all) => all.map((share, token) => [share, token]).sort(([a], [b]) => b - a).slice(0, TOP));
