@@ -54,6 +54,8 @@ export default {
 
 // How the measured gain would scatter from experiment to experiment, without an effect and with this one.
 function drawing({ gain, comparisons }, one, holm) {
+  // with two sets the line of a corrected test is too far out to be drawn, or has no finite place
+  if (!Number.isFinite(holm.critical)) holm = one;
   const reach = Math.max(4 * one.error, 1.1 * one.critical * one.error, 1.1 * holm.critical * holm.error, 0.02);
   const domain = [-100 * reach, 100 * (gain + reach)];
   const axes = chart({
