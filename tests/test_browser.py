@@ -20,6 +20,16 @@ PAGES = [
 ]
 
 
+COUNTING_FRAMES = """() => {
+  const ask = window.requestAnimationFrame;
+  window.framesAsked = 0;
+  window.requestAnimationFrame = (...what) => {
+    window.framesAsked++;
+    return ask(...what);
+  };
+}"""
+
+
 @pytest.fixture(scope="module")
 def sites():
     """The two ways in which a book may be read: "http" from a static server, "file" from its
@@ -138,14 +148,7 @@ def test_a_page_from_its_folder_asks_for_nothing_and_each_slider_redraws_its_wid
         assert [states[view]["model_module"] for view in views] == ["anywidget"] * len(views)
         widgets = page.locator(".widget > .svdicl").all()
         assert len(widgets) == len(views)
-        page.evaluate("""() => {
-            const ask = window.requestAnimationFrame;
-            window.framesAsked = 0;
-            window.requestAnimationFrame = (...what) => {
-              window.framesAsked++;
-              return ask(...what);
-            };
-        }""")
+        page.evaluate(COUNTING_FRAMES)
         for widget in widgets:
             for slider in widget.locator("input[type=range]").all():
                 before = looks(widget)
