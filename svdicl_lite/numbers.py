@@ -7,6 +7,7 @@ through it as it is built, so a chapter may format with f-strings and still show
 
 import math
 import re
+from collections.abc import Sequence
 
 MINUS = "−"
 UNDEFINED = "–"
@@ -55,6 +56,17 @@ def at_most(share: float, digits: int = 1) -> str:
 def interval(low: float, high: float, digits: int = 1, signed: bool = True) -> str:
     """As in [−0.9, +1.7]."""
     return f"[{number(low, digits, signed)}, {number(high, digits, signed)}]"
+
+
+def estimate(value: float, ends: Sequence[float], digits: int = 3, signed: bool = False) -> str:
+    """A value with its interval, as in 0.715 [0.690, 0.740]."""
+    low, high = ends
+    return f"{number(value, digits, signed)} {interval(low, high, digits, signed)}"
+
+
+def gain(share: float, ends: Sequence[float], digits: int = 1) -> str:
+    """A difference of two shares with its interval, in points: +1.7 [−0.9, +4.3] for 0.017."""
+    return estimate(100 * share, [100 * end for end in ends], digits, signed=True)
 
 
 def p_value(p: float, name: str = "p") -> str:
