@@ -10,6 +10,7 @@ import ast
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -39,9 +40,25 @@ def modules(root: Path = ROOT) -> dict[str, Path]:
     return found
 
 
+@cache
+def parsed(text: str) -> ast.Module:
+    """One tree for a text: fifteen chapters reach the same files."""
+    return ast.parse(text)
+
+
+def tree_of(path: Path) -> ast.Module:
+    """The file as it is now."""
+    return parsed(path.read_text(encoding="utf-8"))
+
+
 def front_door(root: Path = ROOT) -> dict[str, str]:
     """Name → dotted module, from the table of what the package imports when asked for it."""
-    for node in ast.parse((root / PACKAGE / "__init__.py").read_text(encoding="utf-8")).body:
+    return _front_door(tree_of(root / PACKAGE / "__init__.py"))
+
+
+@cache
+def _front_door(tree: ast.Module) -> dict[str, str]:
+    for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_FILES":
             table = ast.literal_eval(node.value)
             return {name: f"{PACKAGE}.{module}" for name, module in table.items()}
@@ -50,10 +67,13 @@ def front_door(root: Path = ROOT) -> dict[str, str]:
 
 def run(tree: ast.AST) -> Iterator[ast.AST]:
     """The nodes of code that runs: not those that only a checker of types reads."""
-    yield tree
-    for child in ast.iter_child_nodes(tree):
-        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
-            yield from run(child)
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        yield node
+        waiting += ast.iter_child_nodes(node)
 
 
 def imports(tree: ast.AST, root: Path = ROOT) -> set[str]:
@@ -67,14 +87,15 @@ def imports(tree: ast.AST, root: Path = ROOT) -> set[str]:
         inner = f"{module}.{name}"
         return inner if file_of(inner, root) else module
 
-    for node in run(tree):
+    nodes = list(run(tree))
+    for node in nodes:
         if isinstance(node, ast.Import):
             ours = [alias for alias in node.names if alias.name.split(".")[0] == PACKAGE]
             found |= {alias.name for alias in ours}
             aliases |= {alias.asname or PACKAGE for alias in ours if alias.name == PACKAGE}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
             found |= {member(node.module, alias.name) for alias in node.names}
-    for node in run(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in aliases:
             found.add(member(PACKAGE, node.attr))
     return found
@@ -84,9 +105,7 @@ def graph(root: Path = ROOT) -> dict[str, set[str]]:
     """Module → the modules of ours that it imports itself. The front door's own table is left out:
     it imports a name when somebody asks for it, and who asks has the arrow.
     """
-    trees = {
-        name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules(root).items()
-    }
+    trees = {name: tree_of(path) for name, path in modules(root).items()}
     return {name: imports(tree, root) - {name} for name, tree in trees.items()}
 
 
@@ -107,17 +126,20 @@ def reached(start: Iterable[str], arrows: dict[str, set[str]]) -> set[str]:
 def code_of(chapter: Path) -> ast.Module:
     """The code cells of a chapter as one tree, without the options and magics of a notebook."""
     lines = "\n".join(CODE_CELL.findall(chapter.read_text(encoding="utf-8"))).splitlines()
-    return ast.parse("\n".join(line for line in lines if not OPTION_OR_MAGIC.match(line)))
+    return parsed("\n".join(line for line in lines if not OPTION_OR_MAGIC.match(line)))
 
 
-def texts(tree: ast.AST) -> Iterator[str]:
+@cache
+def texts(tree: ast.AST) -> frozenset[str]:
     """The strings of the code as patterns: what an f-string fills in is a `*`."""
+    found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             parts = [part.value if isinstance(part, ast.Constant) else "*" for part in node.values]
-            yield "".join(map(str, parts))
+            found.add("".join(map(str, parts)))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+            found.add(node.value)
+    return frozenset(found)
 
 
 def checkpoints(trees: Iterable[ast.AST], shipped: list[str]) -> set[str]:
@@ -126,6 +148,7 @@ def checkpoints(trees: Iterable[ast.AST], shipped: list[str]) -> set[str]:
     return {name for name in shipped if any(fnmatch.fnmatchcase(name, text) for text in said)}
 
 
+@cache
 def reads_checkpoints(tree: ast.AST) -> bool:
     """Whether a file of the module opens a shipped model by its name (others only mention one)."""
     return any(
@@ -152,7 +175,7 @@ def needed(chapter: Path, arrows: dict[str, set[str]], root: Path = ROOT) -> lis
         for file in path.parent.iterdir()
         if file.is_file() and file.suffix in (".js", ".css", ".json", ".csv")
     }
-    opened = [ast.parse(path.read_text(encoding="utf-8")) for path in python]
+    opened = [tree_of(path) for path in python]
     shipped = [card.parent.name for card in folder.glob("*/card.json")]
     asks_for_all = any(getattr(node, "id", "") == "shipped_models" for node in ast.walk(tree))
     named = checkpoints([tree, *filter(reads_checkpoints, opened)], shipped)
