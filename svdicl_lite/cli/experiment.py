@@ -41,7 +41,8 @@ def experiment(
     differs by more than 1e-3, or if weights or prompts are others; of spectra it draws matrices,
     and fails if a singular value differs by more than 1e-4 of itself; of searches on shuffled
     labels it makes some again, and fails if a gain differs by more than 0.01; of rules it asks the
-    gradient again about some layers, and fails beyond 0.002 of the largest score. JSON: experiments
+    gradient again about some layers, and fails beyond 0.002 of the largest score; of greedy
+    searches it judges examples again with all that was clipped, as of cells. JSON: experiments
     (experiment, status, and of a check the largest difference), seconds.
     """
 
@@ -61,6 +62,7 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
     import sys
 
     from svdicl_lite.search.committed import Kept, stale
+    from svdicl_lite.search.committed_greedy import compute_greedy
     from svdicl_lite.search.committed_rules import compute_rules
     from svdicl_lite.search.committed_shuffled import compute_searches
     from svdicl_lite.search.committed_spectra import compute_spectra
@@ -77,6 +79,8 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
         compute_searches(kept, say)
     elif kept.kind == "rules":
         compute_rules(kept, say)
+    elif kept.kind == "greedy":
+        compute_greedy(kept, journals / kept.path.stem, say)
     else:
         compute(kept, journals / kept.path.stem, say)
     return {"experiment": kept.path.stem, "status": f"computed, for it was {why}"}
@@ -84,6 +88,7 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
 
 def _checked(file: Path, n_cells: int, seed: int | None) -> dict[str, Any]:
     from svdicl_lite.search.committed import Kept, stale
+    from svdicl_lite.search.committed_greedy import check_greedy
     from svdicl_lite.search.committed_rules import check_rules
     from svdicl_lite.search.committed_shuffled import check_searches
     from svdicl_lite.search.committed_spectra import check_spectra, is_here
@@ -99,6 +104,7 @@ def _checked(file: Path, n_cells: int, seed: int | None) -> dict[str, Any]:
         "spectra": (check_spectra, "spectra"),
         "shuffled": (check_searches, "searches"),
         "rules": (check_rules, "layers"),
+        "greedy": (check_greedy, "clips"),
     }
     check, what = checks[kept.kind]
     found = check(kept, n_cells, seed=seed)

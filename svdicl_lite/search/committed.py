@@ -28,7 +28,7 @@ from svdicl_lite.tasks.real import is_real, texts_are_here
 
 SAID = ("title", "hypothesis", "analysis", "model")  # what every experiment must say
 # What one can be of; all but the first have a file of their own, such as `committed_spectra`.
-KINDS = ("cells", "spectra", "shuffled", "rules")
+KINDS = ("cells", "spectra", "shuffled", "rules", "greedy")
 # Where an experiment is looked for by its name alone, whatever folder a notebook runs in.
 FOLDERS = (
     Path("experiments"),
@@ -101,7 +101,7 @@ class Kept:
             raise ValueError(f"{path.name} says kind {kind!r}, but it is one of {', '.join(KINDS)}")
         if kind == "spectra":
             return cls._of_spectra(path, said)
-        if kind in ("shuffled", "rules"):
+        if kind in ("shuffled", "rules", "greedy"):
             return cls(path, said, ())
         shared = {key: value for key, value in said.items() if key not in (*SAID, "kind", "runs")}
         runs = tuple(_run(path, {**shared, **run}) for run in said.get("runs") or [{}])

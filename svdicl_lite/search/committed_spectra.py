@@ -30,6 +30,7 @@ from svdicl_lite.models.quantisation import (
 )
 from svdicl_lite.search.committed import Kept, about, outcomes_path
 from svdicl_lite.search.computed import check_same, described, write
+from svdicl_lite.tasks.real import is_real, texts_are_here
 
 TOLERANCE = 1e-4  # of each singular value; float32 keeps 6e-8, LAPACKs agree to 1e-13 σ_max
 
@@ -136,8 +137,11 @@ _ANEW = "the code gives other numbers now: `make experiments` computes it anew"
 
 
 def is_here(kept: Kept) -> bool:
-    """Whether the model is on this machine: a check fetches nothing."""
-    return kept.said["model"] != smollm2.NAME or smollm2.is_here()
+    """Whether the model and the texts are on this machine: a check fetches nothing."""
+    if kept.said["model"] == smollm2.NAME and not smollm2.is_here():
+        return False
+    tasks = [*kept.said.get("tasks", ()), kept.said.get("task", "")]
+    return all(texts_are_here(task) for task in tasks if is_real(task))
 
 
 def _gguf_file(kept: Kept) -> Path:

@@ -120,7 +120,8 @@ def spot_check(
     table, rows = outcomes(kept.path, **run.place), []
     for cell in rng.sample(run.cells, min(n_cells, len(run.cells))):
         number = rng.randrange(len(evaluator.groups))
-        again, index = _some_again(evaluator, cell, number, n_examples, rng)
+        with cell.clip(model, evaluator).at(cell.clip_rate):
+            again, index = some_again(evaluator, number, n_examples, rng)
         names = ("clip_rate", "layer", "module", "method")
         same = np.logical_and.reduce([table[name] == getattr(cell, name) for name in names])
         before = table[same]["evaluation"].iloc[0]
@@ -135,10 +136,12 @@ def spot_check(
     return found
 
 
-def _some_again(
-    evaluator: ICLEvaluator, cell: Cell, number: int, n_examples: int, rng: random.Random
+def some_again(
+    evaluator: ICLEvaluator, number: int, n_examples: int, rng: random.Random
 ) -> tuple[np.ndarray, list[int]]:
-    """Scores (n_examples, C) of some prompts of set `number` under the cell, and which they are."""
+    """Scores (n_examples, C) of some prompts of set `number` by the model as it is now, one full
+    forward a prompt, and which they are.
+    """
     prompts = evaluator.groups[number]
     size = len(prompts.labels)
     index = rng.sample(range(size), min(n_examples, size))
@@ -147,8 +150,7 @@ def _some_again(
         continuations=[prompts.continuations[i] for i in index],
         labels=[prompts.labels[i] for i in index],
     )
-    with cell.clip(evaluator.model, evaluator).at(cell.clip_rate):
-        return plain_scores(evaluator.model, few), index
+    return plain_scores(evaluator.model, few), index
 
 
 def check_same(kept: Kept, what: str, before: str, now: str) -> None:
