@@ -73,8 +73,8 @@ Method = Annotated[
     Option(
         help=(
             "svd, or a control: random-subspace, smallest, scale, magnitude, drop; or another"
-            " clip: whitened, asvd, gavish-donoho, row-clusters; for search drop-block and"
-            " calibration too."
+            " clip: whitened, asvd, gavish-donoho, row-clusters; for search drop-block,"
+            " gradient-sign and calibration too."
         )
     ),
 ]

@@ -1,7 +1,9 @@
 """`svdicl search`: choose on validation, judge on test."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from typer import Option
 
 from svdicl_lite.cli.parameters import (
     N_SETS,
@@ -57,11 +59,27 @@ JSON = (
     " lean_over_sets, discrimination_gain_over_sets (95 % intervals for new demonstrations, null"
     " below four sets), where reading and lean are the two parts of the gain; discrimination_gain,"
     " smallest_gain_seen, kind (one of reading, lean, both, loss, unclear, none, collapse);"
-    " verdict, experiment, dropped (rows left out, by reason), tokenizer (class, bos, eos),"
-    " seconds. The methods drop-block (the layer passes on what it gets) and calibration have no"
-    " rates, journal or workers: module, expert and clip_rate are null then and validation is"
-    " empty; so is layer for calibration."
+    " halving (null, or prompts judged, of how many, and their share; candidates that left the"
+    " race have a smaller n, and are not in outcomes.csv), verdict, experiment, dropped (rows left"
+    " out, by reason), tokenizer (class, bos, eos), seconds. The methods drop-block (the layer"
+    " passes on what it gets), gradient-sign (components go whose removal is predicted to lower"
+    " the loss, large or small) and calibration have no rates, journal or workers: expert and"
+    " clip_rate are null then and validation is empty; so is module for all but gradient-sign, and"
+    " layer for calibration."
 )
+AGREED = "50 to 100 %"
+"""In how many of 200 simulated searches halving chose as the full search, over the places that
+`experiments/movies_depth` measured; `tests/test_halving_cli.py` computes it.
+"""
+Halving = Annotated[
+    bool,
+    Option(
+        "--halving",
+        help="Judge all rates on a quarter of validation, the better half on the next, and so on:"
+        f" about half the cost. The choice was the full search's in {AGREED} of 200 simulated"
+        " searches, by place (SmolLM2, 24 places).",
+    ),
+]
 
 
 def search(
@@ -74,6 +92,7 @@ def search(
     reduction: Reduction = "max",
     clip_rates: Rates = PAPER_RATES,
     choose_by: ChooseBy = "accuracy",
+    halving: Halving = False,
     method: Method = "svd",
     expert: Expert = None,
     shots: Shots = 8,
@@ -98,6 +117,7 @@ def search(
         rates="auto" if clip_rates == "auto" else rates_of(clip_rates),
         expert=number(expert),
         choose_by=choose_by,
+        halving=halving,
     )
     sizes = shots, seed, sets, n_validation, n_test
     setting = Setting(model, task, labels, *sizes, device, dtype, drop_long)
@@ -118,6 +138,7 @@ class _Asked:
     rates: tuple[float, ...] | Literal["auto"]
     expert: int | str | None
     choose_by: str
+    halving: bool
 
 
 def _found(setting: Setting, asked: _Asked, journal: Any, map: Any) -> "Report":
@@ -137,21 +158,25 @@ def _found(setting: Setting, asked: _Asked, journal: Any, map: Any) -> "Report":
             journal=journal,
             map=map,
             choose_by=asked.choose_by,
+            halving=asked.halving,
             **asked.place,
             **asked.how,
         )
-        return _of_rates(setting, result)
+        return _of_rates(setting, result, asked.halving)
     if asked.choose_by != "accuracy":
         raise ValueError(f"method {method!r} has no rates to choose from; leave --choose-by out")
+    if asked.halving:
+        raise ValueError(f"method {method!r} has no rates to choose from; leave --halving out")
     if asked.expert is not None or map is not None:
         raise ValueError(
             f"method {method!r} is of a whole model, done here; leave --expert and --workers out"
         )
     changed, compared = control(validation, test, **asked.place, **asked.how)
-    return _without_rate(setting, method, changed, compared)
+    module = asked.place["module"] if method == "gradient-sign" else None
+    return _without_rate(setting, method, (changed, module), compared)
 
 
-def _of_rates(setting: Setting, result: "SearchResult") -> "Report":
+def _of_rates(setting: Setting, result: "SearchResult", halving: bool) -> "Report":
     """The report of Algorithm 1."""
     from svdicl_lite.cli.report import Report
     from svdicl_lite.cli.rows import by_set, compared_row, interval, judged_row, of_majority
@@ -173,12 +198,13 @@ def _of_rates(setting: Setting, result: "SearchResult") -> "Report":
         }
         candidates.append(candidate)
         rows.append(row)
-        outcomes.append(({"judge": "validation", **place, "clip_rate": rate}, outcome))
+        if outcome.n == result.validation_before.n:  # else its examples are not the others'
+            outcomes.append(({"judge": "validation", **place, "clip_rate": rate}, outcome))
     tested = {0.0: result.test_before, result.clip_rate: result.test_after}
     for rate, outcome in tested.items():
         outcomes.append(({"judge": "test", **place, "clip_rate": rate}, outcome))
     found = {"clip_rate": chosen.clip_rate, "method": chosen.method, "expert": chosen.expert}
-    found["choose_by"] = result.choose_by
+    found |= {"choose_by": result.choose_by, "halving": _race(result) if halving else None}
     document = {
         **setting.facts("validation", "test"),
         **place,
@@ -188,14 +214,32 @@ def _of_rates(setting: Setting, result: "SearchResult") -> "Report":
         "verdict": str(result),
     }
     majority = of_majority("validation", candidates[0])
-    note = f"{result}{by_set(result)}{majority}{setting.note('validation', 'test')}"
+    raced = _said_of_race(result) if halving else ""
+    note = f"{result}{by_set(result)}{raced}{majority}{setting.note('validation', 'test')}"
     return Report(document, rows, note, outcomes)
 
 
+def _race(result: "SearchResult") -> dict[str, float]:
+    """What halving took."""
+    seen = sum(outcome.n for outcome in result.validation)
+    whole = len(result.validation) * result.validation_before.n
+    return {"judged": seen, "of": whole, "share": seen / whole}
+
+
+def _said_of_race(result: "SearchResult") -> str:
+    """The same as a line."""
+    race = _race(result)
+    return (
+        f"\nhalving judged {race['judged']:,} of {race['of']:,} prompts ({100 * race['share']:.0f}"
+        f" %); it may have chosen otherwise than the full search, which agreed in {AGREED} of 200"
+        " simulated searches, by place"
+    )
+
+
 def _without_rate(
-    setting: Setting, method: str, layer: int | None, result: "Comparison"
+    setting: Setting, method: str, place: tuple[int | None, str | None], result: "Comparison"
 ) -> "Report":
-    """The report of a change that has no clip rate."""
+    """The report of a change of a layer and module, if of one, that has no clip rate."""
     from svdicl_lite.cli.report import Report
     from svdicl_lite.cli.rows import by_set, compared_row, interval, judged_row
 
@@ -216,18 +260,21 @@ def _without_rate(
         rows.append(row)
         outcomes.append(({"judge": judge, "after": 0}, before))
         outcomes.append(({"judge": judge, "after": 1}, after))
+    layer, module = place
     document = {
         **setting.facts("validation", "test"),
         "layer": layer,
-        "module": None,
+        "module": module,
         "clip_rate": None,
         "method": method,
         "expert": None,
         "choose_by": None,
+        "halving": None,
         "validation": [],
         **compared_row(result),
         "verdict": str(result),
     }
-    title = method if layer is None else f"{method} of layer {layer}"
+    of_module = "" if module is None else f" of the {module}"
+    title = method if layer is None else f"{method}{of_module} of layer {layer}"
     note = f"{title}\n{result}{by_set(result)}{setting.note('validation', 'test')}"
     return Report(document, rows, note, outcomes)

@@ -13,12 +13,14 @@ from torch import nn
 from tqdm import tqdm
 
 from svdicl_lite.clipping.svd import CLIP_RATES
+from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.scoring.reading import check_choose_by, score_of
 from svdicl_lite.search.auto import auto_cells
 from svdicl_lite.search.cells import Cell, Map, judged
 from svdicl_lite.search.checks import check_cells, check_clip_rates, check_evaluators
 from svdicl_lite.search.demonstrations import check_same_demonstrations
+from svdicl_lite.search.halving import check_race, halved_search
 from svdicl_lite.search.journal import Journal
 from svdicl_lite.search.results import SearchResult
 from svdicl_lite.search.rules.question import Question
@@ -40,6 +42,7 @@ def search_clip_rate(
     journal: Journal | None = None,
     map: Map | None = None,
     choose_by: str = "accuracy",
+    halving: bool = False,
 ) -> SearchResult:
     """Algorithm 1. `layer` None lets the condition numbers choose it, the name of another rule
     (`search.rules.registry`) that one. The model is left as it was.
@@ -48,9 +51,12 @@ def search_clip_rate(
     chosen. `method` names what is done at each rate: "svd", or a control of
     `svdicl_lite.clipping.controls`, random ones drawn by `seed`. `clip_rates` "auto" tries one cut,
     each matrix at its noise (`search.auto`). `journal` keeps what is finished, `map` shares the
-    work out (see `cells.judged`). `choose_by` is the validation score (`reading.score_of`).
+    work out (see `cells.judged`). `choose_by` is the validation score (`reading.score_of`). With
+    `halving` rates are judged for half of the cost (`search.halving`); the choice may be another.
     """
     check_choose_by(choose_by)
+    if halving:
+        check_race(choose_by, map)
     rates = _rates(clip_rates)
     check_evaluators(model, validation, test)
     check_same_demonstrations(method, validation, test)
@@ -58,11 +64,7 @@ def search_clip_rate(
         model, (module,), rates, validation, expert, seed, top_k, reduction, choose_by, journal, map
     )
     cells = _cells(question, layer_of(layer, question), method, isinstance(clip_rates, str))
-    work = judged(validation, cells, journal, map)
-    bar = tqdm(work, "validation", len(cells), unit="rate", disable=None)
-    outcomes = [outcome for _, outcome in bar]
-    # max returns the first of equals, and the first of all is the model as it is
-    best = max(range(len(cells)), key=lambda i: score_of(outcomes[i], choose_by))
+    outcomes, best = _validated(validation, cells, question, halving)
     candidates = [cells[i] for i in sorted({0, best})]
     tested = [outcome for _, outcome in judged(test, candidates, journal, map)]
     return SearchResult(
@@ -71,10 +73,25 @@ def search_clip_rate(
         test_before=tested[0],
         test_after=tested[-1],
         cells=tuple(cells),
-        validation=tuple(outcomes),
+        validation=outcomes,
         chosen_cell=cells[best],
         choose_by=choose_by,
     )
+
+
+def _validated(
+    validation: ICLEvaluator, cells: list[Cell], question: Question, halving: bool
+) -> tuple[tuple[Evaluation, ...], int]:
+    """What validation says of every candidate, and the number of the best."""
+    if halving:
+        raced = halved_search(validation, cells, question.journal)
+        return raced.outcomes, raced.chosen
+    work = judged(validation, cells, question.journal, question.map)
+    bar = tqdm(work, "validation", len(cells), unit="rate", disable=None)
+    outcomes = tuple(outcome for _, outcome in bar)
+    # max returns the first of equals, and the first of all is the model as it is
+    best = max(range(len(cells)), key=lambda i: score_of(outcomes[i], question.choose_by))
+    return outcomes, best
 
 
 def _cells(question: Question, layer: int, method: str, auto: bool) -> list[Cell]:

@@ -18,7 +18,7 @@ from svdicl_lite.clipping.whitened import factors_of_inputs
 from svdicl_lite.clipping.zero_sum import negative_sum, zero_sum
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.demonstrations import demonstration_tokens
-from svdicl_lite.search.rules.gradient import predicted_changes
+from svdicl_lite.search.rules.gradient import check_classes, predicted_changes
 from svdicl_lite.search.rules.label_loss import label_gradients
 from svdicl_lite.search.rules.sample import N_PROMPTS, sample
 
@@ -43,13 +43,15 @@ def all_at_once(
 
     `whitened` takes the components, as the paper does, of W S rather than of W, S being the
     Cholesky factor of what the demonstrations send into the matrix. For `search.without_rate`'s
-    `compare`. Raises ValueError for a selection that is not in `SELECTIONS`, and what
-    `label_gradients` and `factors_of_inputs` raise.
+    `compare`. Raises ValueError for a selection that is not in `SELECTIONS` and for prompts that
+    lack a class, and what `label_gradients` and `factors_of_inputs` raise.
     """
     check_clip_rate(clip_rate)
     if selection not in SELECTIONS:
         raise ValueError(f"selection is {selection!r}, but must be one of {', '.join(SELECTIONS)}")
-    gradients = label_gradients(validation.model, found, sample(validation, n))
+    groups = sample(validation, n)
+    check_classes(groups, selection)
+    gradients = label_gradients(validation.model, found, groups)
     if whitened:
         read = demonstration_tokens(validation)
         factors = factors_of_inputs(validation.model, "whitened", read, found)

@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 
 from svdicl_lite.scoring.evaluation import Evaluation
-from svdicl_lite.search.rivals import Asked, Choice, as_predicted, blind, chosen, oracle
+from svdicl_lite.search.rivals import (
+    ON_CELL,
+    Asked,
+    Choice,
+    as_predicted,
+    blind,
+    chosen,
+    oracle,
+)
 
 
 def of_sets(table: pd.DataFrame, sets: Sequence[int]) -> pd.DataFrame:
@@ -29,6 +37,20 @@ def of_sets(table: pd.DataFrame, sets: Sequence[int]) -> pd.DataFrame:
         Evaluation(one.scores[rows], one.labels[rows], named[rows]) for one in table["evaluation"]
     ]
     return table.assign(evaluation=pd.Series(parts, index=table.index, dtype=object))
+
+
+def among(asked: Asked, table: pd.DataFrame) -> Asked:
+    """The rule, asked about those clips only that the table has: its scores of these, and its
+    layer, or the one that scores highest among these where its own was not measured.
+
+    Raises ValueError if the table has none of them.
+    """
+    known = asked.table.merge(table.loc[table["clip_rate"] > 0, ON_CELL], on=ON_CELL)
+    if known.empty:
+        raise ValueError(f"none of the clips that rule {asked.rule!r} scores was measured")
+    best = int(known.loc[known["score"].idxmax(), "layer"])
+    layer = asked.layer if asked.layer in set(known["layer"]) else best
+    return replace(asked, table=known, layer=layer)
 
 
 def cross_fitted(

@@ -2,7 +2,7 @@
 wherever in the spectrum they stand.
 
 The prediction is the first-order one of `rules.gradient`, made on prompts with labels, so what it
-gains is to be judged on others. Taught in chapter 08.
+gains is to be judged on others. Taught in chapter 10.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from svdicl_lite.clipping.matrices import Matrix
 from svdicl_lite.clipping.ranks import without
 from svdicl_lite.clipping.svd import SVD
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search.rules.gradient import predicted_changes
+from svdicl_lite.search.rules.gradient import check_classes, predicted_changes
 from svdicl_lite.search.rules.label_loss import label_gradients
 from svdicl_lite.search.rules.sample import N_PROMPTS, sample
 
@@ -26,9 +26,12 @@ def gradient_sign(
     were, bit for bit. Yields how many components are left of each.
 
     For `search.without_rate.compare`: `compare(validation, test, lambda: gradient_sign(validation,
-    matrices(model, 3, "mlp")))`. Raises what `label_gradients` raises.
+    matrices(model, 3, "mlp")))`. Raises what `label_gradients` raises, and ValueError for prompts
+    that lack a class.
     """
-    gradients = label_gradients(validation.model, found, sample(validation, n))
+    groups = sample(validation, n)
+    check_classes(groups, "gradient sign")
+    gradients = label_gradients(validation.model, found, groups)
     saved = [matrix.weight.clone() for matrix in found]
     kept = []
     try:

@@ -4,12 +4,13 @@ Taught in chapter 10.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.search.results import Comparison
 from svdicl_lite.search.rivals import (
     Asked,
     Choice,
@@ -80,17 +81,29 @@ def side_by_side(
         rules[module] = [asked(name, question) for name in names]
     tables = [measured(evaluator, modules, clip_rates) for evaluator in (validation, test)]
     without = calibration(validation, test)
-    n, sets = without.validation_before.n, test.demonstration_sets
-    nothing = np.zeros(len(np.unique(sets)))  # a threshold separates nothing
-    free = Choice("calibration", None, None, without.parts, sets, nothing, 0.0, float(n))
+    free = as_choice("calibration", without, float(without.validation_before.n))
+    # a threshold separates nothing, and rounding is no reason to say otherwise
+    free = replace(free, separated=np.zeros(len(free.separated)), seconds=0.0)
     return SideBySide(tables[0], tables[1], rules, free)
+
+
+def as_choice(name: str, found: Comparison, forwards: float = np.nan) -> Choice:
+    """A change of any kind as a row beside the rules' choices; `forwards` if they are known."""
+    before, after = found.test_before, found.test_after
+    layer, rate = getattr(found, "layer", None), getattr(found, "clip_rate", None)
+    sets = before.demonstration_sets
+    sets = np.zeros(before.n, dtype=int) if sets is None else sets
+    separated = after.discrimination_by_set - before.discrimination_by_set
+    return Choice(name, layer, rate, found.parts, sets, separated, np.nan, forwards)
 
 
 def choice_table(choices: dict[str, Choice], sweep: float) -> pd.DataFrame:
     """A row a choice: layer, clip_rate (NaN where they are not one); reading and lean, in points,
     with the ends of their 95 % intervals; separated, the gain in discrimination, with its ends over
-    sets; forwards, seconds, share of the `sweep`'s forwards; p of the reading, after Holm.
+    sets; forwards, seconds, share of the `sweep`'s forwards and times those of Algorithm 1 (the
+    choice called "condition", NaN without one); p of the reading, after Holm.
     """
+    paper = choices["condition"].forwards if "condition" in choices else np.nan
     rows = []
     for choice in choices.values():
         place = [np.nan if at is None else float(at) for at in (choice.layer, choice.clip_rate)]
@@ -103,7 +116,8 @@ def choice_table(choices: dict[str, Choice], sweep: float) -> pd.DataFrame:
         row |= {"separated": choice.discrimination_gain}
         row |= {"separated_low": low, "separated_high": high}
         row |= {"forwards": choice.forwards, "seconds": choice.seconds}
-        rows.append({**row, "share": choice.forwards / sweep})
+        row |= {"share": choice.forwards / sweep, "times": choice.forwards / paper}
+        rows.append(row)
     table = pd.DataFrame(rows)
     # nothing moved, nothing to test
     moved = np.array([choice.parts[0].any() for choice in choices.values()])

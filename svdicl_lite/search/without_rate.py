@@ -1,5 +1,5 @@
 """Changes without a clip rate, judged as a search judges its choice: a whole block dropped,
-calibration. Taught in chapter 09.
+components that the gradient names taken out, calibration. Taught in chapter 09.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from svdicl_lite.clipping.controls import dropped
+from svdicl_lite.clipping.matrices import matrices
 from svdicl_lite.scoring.calibration import batch_bias, calibrate
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.checks import check_evaluators
+from svdicl_lite.search.gradient_sign import gradient_sign
 from svdicl_lite.search.results import Comparison
 from svdicl_lite.search.rules.question import Question
 from svdicl_lite.search.rules.registry import layer_of
@@ -62,8 +64,10 @@ def calibration(validation: ICLEvaluator, test: ICLEvaluator) -> Comparison:
     )
 
 
-WITHOUT_RATE = ("drop-block", "calibration")
-"""Controls that have no clip rate, and so nothing to choose by validation."""
+WITHOUT_RATE = ("drop-block", "gradient-sign", "calibration")
+"""Changes that have no clip rate, and so nothing to choose by validation. Gradient sign learns from
+validation's labels all the same, so that what it gains there is no promise for test.
+"""
 
 
 def control(
@@ -76,7 +80,7 @@ def control(
     reduction: str = "max",
     seed: int = 0,
 ) -> tuple[int | None, Comparison]:
-    """A control of `WITHOUT_RATE`, and the layer it was done to: that which `search_clip_rate`
+    """A change of `WITHOUT_RATE`, and the layer it was done to: that which `search_clip_rate`
     would clip, none for calibration.
     """
     if method not in WITHOUT_RATE:
@@ -95,4 +99,7 @@ def control(
         reduction=reduction,
     )
     layer = layer_of(layer, question)
+    if method == "gradient-sign":
+        found = matrices(validation.model, layer, module)
+        return layer, compare(validation, test, lambda: gradient_sign(validation, found))
     return layer, compare(validation, test, lambda: dropped(validation.model, layer))

@@ -52,7 +52,7 @@ def gradient_table(
     Raises ValueError if they are too few to hold every class, and what `label_gradients` raises.
     """
     groups = sample(evaluator, n)
-    _check_classes(groups)
+    check_classes(groups, "rule 'gradient'")
     gradients = label_gradients(evaluator.model, found, groups)
     rows = []
     for matrix, gradient in zip(found, gradients):
@@ -65,16 +65,25 @@ def gradient_table(
     return pd.DataFrame(rows)
 
 
-def _check_classes(groups: Sequence[Prompts]) -> None:
-    """A gradient from one class alone only says how to lean to it."""
+def check_classes(groups: Sequence[Prompts], who: str) -> None:
+    """Raises ValueError for prompts without labels, and for prompts without one of the classes: a
+    gradient from one class alone only says how to lean to it. `who` is asking, in the words of the
+    error.
+    """
     labels = [label for prompts in groups for label in prompts.labels]
     n_classes = len(groups[0].continuations[0])
+    unknown = [label for label in labels if not 0 <= label < n_classes]
+    if unknown:
+        raise ValueError(
+            f"{who} needs labels, but {len(unknown)} of {len(labels)} examples have none (label"
+            f" {unknown[0]}); take a rule that needs none, such as 'block-influence' or 'condition'"
+        )
     missing = sorted(set(range(n_classes)) - set(labels))
     # where answers are many, as the symbols of noisy recall are, some may never be due
     if missing and len(set(labels)) < min(n_classes, CLASSES_ENOUGH):
         raise ValueError(
-            f"rule 'gradient' has {len(labels)} examples, none of them of class {missing[0]} (from"
-            " 0), but it needs some of every class; take more validation examples"
+            f"{who} has {len(labels)} examples, none of them of class {missing[0]} (from 0), but it"
+            " needs some of every class; take more validation examples"
         )
 
 
