@@ -25,7 +25,10 @@ def test_templates_without_one_label_at_their_end_are_refused(tmp_path, template
 @pytest.mark.parametrize(
     "template, message",
     [
-        ("{body} {label}", "a.csv, line 2, has no column 'body'; it has text, stars, by"),
+        (
+            "{body} {label}",
+            "a.csv, line 1, which must name the columns, has no 'body'; it has text, stars, by",
+        ),
         ("{} {label}", "the template '{} {label}' cannot be filled in"),
         ("{text {label}", "the template '{text {label}' cannot be read"),
         (
@@ -49,7 +52,7 @@ def test_templates_that_do_not_fit_the_data_are_refused(tmp_path, template, mess
 
 def test_a_label_column_that_is_not_there_is_refused_with_those_that_are(tmp_path):
     with pytest.raises(
-        ValueError, match="a.csv, line 2, has no column 'label'; it has text, stars, by"
+        ValueError, match="a.csv, line 1, which must name .* has no 'label'; it has text, stars, by"
     ):
         load(write_csv(tmp_path / "a.csv", rows_of(60)), label_column="label")
 

@@ -22,7 +22,9 @@ EPILOG = "Example: svdicl doctor --timeout 2"
 JSON = "JSON: checks (check, found, fine, advice), fine, seconds."
 ROOM = 2.0  # GB: the largest of what the cache may be asked to hold, with what making it takes
 
-Timeout = Annotated[float, Option(min=0.1, help="Seconds to wait for the hub and the index.")]
+Timeout = Annotated[
+    float, Option(min=0.1, max=600, help="Seconds to wait for the hub and the index.")
+]
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,9 @@ def rates_of(text: str) -> tuple[float, ...]:
 
 def number(text: str | None) -> int | str | None:
     """The number that `text` is, or `text`."""
-    return int(text) if text is not None and text.removeprefix("-").isdecimal() else text
+    if text is None or not text.isascii() or not text.removeprefix("-").isdecimal():
+        return text
+    return int(text)
 
 
 def layer_of(text: str) -> int | str | None:

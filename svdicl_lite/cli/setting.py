@@ -1,8 +1,10 @@
 """Model, task and prompts as the options describe them; an `Experiment` once torch is imported."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # takes long to import
@@ -62,15 +64,16 @@ class Setting:
         return self.experiment().identity()
 
     def facts(self, *splits: str) -> dict[str, Any]:
-        """What JSON says of the recipe: the recipe itself, with what "auto" means here; the rows
-        left out, by reason; the tokenizer.
+        """What JSON says of the recipe: the recipe itself, with what "auto" means here and a digest
+        of each split's examples; the rows left out, by reason; the tokenizer.
         """
         experiment = self.experiment()
+        examples = {split: self._digest(split) for split in splits}
         dropped = dict(experiment.load_task().dropped)
         for split, n in self._too_long(*splits).items():
             dropped[f"too long for the model ({split})"] = n
         return {
-            "experiment": asdict(experiment.here()),
+            "experiment": {**asdict(experiment.here()), "examples": examples},
             "dropped": dropped,
             "tokenizer": self._tokenizer(),
         }
@@ -97,6 +100,18 @@ class Setting:
         row = self._tokenizer()
         lines.append(f"BOS: {'yes' if row['bos'] else 'no'} ({row['class']})")
         return "".join(f"\n{line}" for line in lines)
+
+    def _digest(self, split: str) -> str:
+        """Of the texts that are judged, whatever the template, the words and the tokenizer: two
+        results with the same one can be compared example by example. Where rows were too long for
+        the model, which ones depends on the prompts, so it is of these too.
+        """
+        evaluator, task = self.evaluator(split), self.experiment().load_task()
+        n = len(evaluator.demonstration_sets) + evaluator.n_too_long
+        rows = task.splits[split].select(range(n))
+        texts = [{**row, "label": int(row["label"])} for row in rows]
+        whole = [evaluator.digest if evaluator.n_too_long else "", texts]
+        return sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
 
     def _too_long(self, *splits: str) -> dict[str, int]:
         """How many examples of each split were left out as too long; none is not listed."""

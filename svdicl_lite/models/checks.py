@@ -2,10 +2,12 @@
 silence. Taught in chapter 15.
 """
 
-import json
-import os
+import re
 import warnings
 from pathlib import Path
+from typing import Any
+
+from svdicl_lite.models.refused import Refused
 
 QUANTISED = {
     "bitsandbytes": "bitsandbytes",
@@ -26,27 +28,6 @@ PROBES = (
 """What two tokenizers are compared on: digits, spaces, contractions, other scripts, code."""
 
 
-class Refused(ValueError):
-    """A checkpoint that is not used, for a reason that its message tells."""
-
-
-def check_files(folder: Path) -> None:
-    """Raises ValueError for a folder whose files tell that it cannot be loaded as it is."""
-    for file in sorted(folder.iterdir()):
-        if file.is_symlink() and not file.exists():
-            raise Refused(
-                f"{file} points to a file that is not there; copy the checkpoint with the files"
-                " that its links point to"
-            )
-        if file.is_file() and not os.access(file, os.R_OK):
-            raise Refused(f"{file} cannot be read by you; change its permissions or owner")
-    if (folder / "adapter_config.json").is_file():
-        raise Refused(_adapter(folder))
-    gguf = sorted(folder.glob("*.gguf"))
-    if gguf and not (folder / "config.json").is_file():
-        raise Refused(f"the folder {folder} holds GGUF files; name one of them, as in {gguf[0]}")
-
-
 def check_config(name: str | Path, config: dict) -> None:
     """Raises Refused, by its true reason, for a config of a model that cannot be clipped or must
     not be run.
@@ -54,6 +35,75 @@ def check_config(name: str | Path, config: dict) -> None:
     reason = _refusal(config)
     if reason:
         raise Refused(f"the checkpoint in {name} {reason}")
+
+
+def check_size(folder: Path, config: Any) -> None:
+    """Raises Refused for a config that describes more parameters than the weights in the folder
+    have bytes: one of another model, whose weights would fill the memory.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    layers: Any = getattr(config.get_text_config(), "num_hidden_layers", 1)
+    if layers < 1:
+        raise Refused(f"the config.json in {folder} says that the model has {layers} layers")
+    weights = (file for file in folder.iterdir() if file.suffix in (".safetensors", ".bin"))
+    size = sum(file.stat().st_size for file in weights)
+    n = layers
+    if layers <= size:  # every layer has a parameter, so more of them are not even counted
+        with torch.device("meta"):  # shapes without numbers
+            n = AutoModelForCausalLM.from_config(config, trust_remote_code=False).num_parameters()
+    if n > size:
+        raise Refused(
+            f"the config.json in {folder} describes a {config.model_type} of {n:,} parameters or"
+            f" more, but the weights there have {size:,} bytes; take the config.json that belongs"
+            " to them"
+        )
+
+
+def check_loaded(name: str | Path, model: Any, report: dict[str, Any]) -> None:
+    """Raises Refused if weights are missing, have another shape, or belong to layers or adapters
+    that the model has not; warns of others that it has no place for.
+
+    `report`: what `from_pretrained(…, output_loading_info=True)` says.
+    """
+    surplus = sorted(map(str, report.get("unexpected_keys", ())))
+    instead = f", and holds {surplus[0]}, which the model has no place for" if surplus else ""
+    for key, there, wanted in sorted(report["mismatched_keys"], key=lambda row: str(row[0])):
+        raise Refused(
+            f"the checkpoint in {name} has {key} of {_shape(there)}, but its config.json describes"
+            f" one of {_shape(wanted)}; take the config.json that belongs to the weights"
+        )
+    if missing := sorted(map(str, report["missing_keys"])):
+        untied = missing == ["lm_head.weight"] and not surplus
+        why = " (its config.json says tie_word_embeddings = false)" if untied else instead
+        raise Refused(
+            f"the checkpoint in {name} lacks {len(missing)} weights, {missing[0]} for one{why};"
+            " fetch or train it again"
+        )
+    layers = model.config.get_text_config().num_hidden_layers
+    for key in surplus:
+        if "lora_" in key or "adapter" in key:
+            raise Refused(
+                f"the checkpoint in {name} holds {key}, part of an adapter, which would be left"
+                " out; merge the adapter (peft: merge_and_unload) and save the model again"
+            )
+        number = re.search(r"\.(?:h|layers|blocks|block)\.(\d+)\.", f".{key}")
+        if number and int(number[1]) >= layers:
+            raise Refused(
+                f"the checkpoint in {name} holds {key}, but its config.json says that the model has"
+                f" {layers} layers; take the config.json that belongs to the weights"
+            )
+    if surplus:
+        warnings.warn(
+            f"the checkpoint in {name} holds {len(surplus)} weights that the model has no place"
+            f" for, {surplus[0]} for one; they are left out",
+            stacklevel=3,
+        )
+
+
+def _shape(shape: Any) -> str:
+    return " × ".join(map(str, shape))
 
 
 def check_fit(name: str | Path, model, tokenizer) -> None:
@@ -97,6 +147,8 @@ def _is_that_of(tokenizer, file: Path) -> bool:
     from tokenizers import Tokenizer
 
     described = Tokenizer.from_file(str(file))
+    described.no_truncation()  # of one caller, kept in the file; transformers does not heed it
+    described.no_padding()
     return all(
         described.encode(text, add_special_tokens=False).ids
         == tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -137,17 +189,4 @@ def _quantised(said) -> str:
     return (
         f"is quantised by {name}: it stores codes and scales, which have no singular values, in the"
         " place of weights; load the checkpoint that it was made from"
-    )
-
-
-def _adapter(folder: Path) -> str:
-    try:
-        base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
-    except (ValueError, KeyError, TypeError):
-        base = "its base model"
-    beside = "beside a model" if (folder / "config.json").is_file() else "alone"
-    return (
-        f"the folder {folder} holds a PEFT adapter {beside}, which would be left out; merge it"
-        f" into {base} (peft: PeftModel.from_pretrained, merge_and_unload, save_pretrained) and"
-        " load that"
     )

@@ -9,7 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from svdicl_lite.models import gguf, smollm2
-from svdicl_lite.models.checks import Refused, check_config, check_files, check_fit, the_files_own
+from svdicl_lite.models.checks import (
+    check_config,
+    check_fit,
+    check_loaded,
+    check_size,
+    the_files_own,
+)
+from svdicl_lite.models.folder_checks import check_files
+from svdicl_lite.models.refused import Refused
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 READ_NUMBERS = {"linreg-gpt2": "linreg.load(stage)", "tab-gpt2": "tabular.load()"}
@@ -47,7 +55,7 @@ def load_model(name: str | Path, device: str = "cpu"):
     how = {"local_files_only": local is not None or not _hub_has(name)}
     if local is not None:
         check_files(local)
-    with _without_bars():
+    with _quietly():
         try:
             config = _config(source, how)
             check_config(source, config)
@@ -62,12 +70,7 @@ def load_model(name: str | Path, device: str = "cpu"):
             f"the checkpoint in {source} is damaged or incomplete (it has no tokenizer);"
             " fetch or train it again"
         )
-    missing = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
-    if missing:
-        raise Refused(
-            f"the checkpoint in {source} lacks {len(missing)} weights, {missing[0]} for one;"
-            " fetch or train it again"
-        )
+    check_loaded(source, model, report)
     check_fit(source, model, tokenizer)
     return model.eval().to(device), tokenizer
 
@@ -96,14 +99,20 @@ def _tokenizer(source: str | Path, how: dict):
 
 def _weights(source: str | Path, config: dict, how: dict):
     """The model and which of its weights were missing."""
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     from svdicl_lite.clipping.factored import KEY, load_factored
 
     if config.get(KEY):
         return load_factored(source, **how), {"missing_keys": (), "mismatched_keys": ()}
+    if isinstance(source, Path):
+        check_size(source, AutoConfig.from_pretrained(source, trust_remote_code=False, **how))
     return AutoModelForCausalLM.from_pretrained(
-        source, trust_remote_code=False, output_loading_info=True, **how
+        source,
+        trust_remote_code=False,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # they are refused by name, in check_loaded
+        **how,
     )
 
 
@@ -139,14 +148,19 @@ def _told(source: str | Path, error: Exception) -> Exception:
 
 
 @contextmanager
-def _without_bars():
+def _quietly():
+    """Without transformers' bars and its long reports: what matters of them is said in a
+    sentence.
+    """
     from transformers.utils import logging
 
-    bar = logging.is_progress_bar_enabled()
+    bar, loud = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(loud)
         if bar:
             logging.enable_progress_bar()
 
@@ -167,7 +181,14 @@ def _local(name: str) -> Path | None:
         if not Path(name).is_file():
             raise OSError(f"there is no file {name!r}")
         return gguf.gguf_folder(name)
-    return Path(name) if name and Path(name).is_dir() else None
+    try:
+        if Path(name).is_file():
+            raise ValueError(
+                f"{name} is a file; name the folder that holds it, {Path(name).parent}"
+            )
+        return Path(name) if name and Path(name).is_dir() else None
+    except OSError:  # longer than the system lets a name be
+        return None
 
 
 def _hub_has(name: str) -> bool:
@@ -193,7 +214,8 @@ def _hub_has(name: str) -> bool:
             reason = (
                 "its owners ask for a licence: accept it on the model's page, then `hf auth login`"
             )
-    raise OSError(f"cannot load {name!r} ({reason}); {ours}")
+    shown = name if len(name) <= 80 else f"{name[:77]}…"
+    raise OSError(f"cannot load {shown!r} ({reason}); {ours}")
 
 
 def _shipped(name: str) -> Path:
@@ -205,8 +227,5 @@ def _shipped(name: str) -> Path:
 
 
 def _first_line(error: Exception) -> str:
-    return (
-        f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120]}"
-        if str(error).strip()
-        else type(error).__name__
-    )
+    said = " ".join(str(error).split())[:160]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

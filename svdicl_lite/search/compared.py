@@ -110,6 +110,7 @@ def _check_pairs(one: Judged, other: Judged) -> None:
                 " again"
             )
     if one.keys == other.keys:
+        _check_texts(one, other)
         return
     first = next((pair for pair in zip(one.keys, other.keys) if pair[0] != pair[1]), None)
     where = f"first {first[0]!r} and {first[1]!r}" if first else "one of them ends sooner"
@@ -117,6 +118,16 @@ def _check_pairs(one: Judged, other: Judged) -> None:
         f"{one.source} has {len(one.keys):,} and {other.source} {len(other.keys):,} examples that"
         f" are not the same ({where}); both must be of the same task, split and number"
     )
+
+
+def _check_texts(one: Judged, other: Judged) -> None:
+    """Raises ValueError if both know their texts, and they are not the same."""
+    if None not in (one.digest, other.digest) and one.digest != other.digest:
+        raise ValueError(
+            f"{one.source} and {other.source} were judged on other texts, though both call their"
+            f" task {one.facts['task']!r}: its file was edited in between, or other rows were too"
+            " long for the model; run one of them again"
+        )
 
 
 def _accuracy(correct: NDArray[np.bool_]) -> str:

@@ -21,6 +21,7 @@ N_SETS = 8
 """Examples to choose by and to judge by, and the sets of demonstrations before them. With fewer
 sets than eight, an interval over sets says next to nothing.
 """
+MOST_SETS = 100_000
 
 
 def find_clip(
@@ -78,6 +79,8 @@ def sets_of(seed: int, n_sets: int) -> Sequence[int]:
     """The seeds of `n_sets` sets of demonstrations; those of another `seed` are others."""
     if n_sets < 1:
         raise ValueError(f"sets is {n_sets}, but must be 1 or more")
+    if n_sets > MOST_SETS:  # each takes an example at least, and a number in memory before that
+        raise ValueError(f"sets is {n_sets}, but must be {MOST_SETS:,} or fewer")
     return tuple(range(seed * n_sets, (seed + 1) * n_sets))
 
 

@@ -33,6 +33,7 @@ class Judged:
     correct: NDArray[np.bool_]  # (N,)
     evaluation: Evaluation | None  # where there are scores
     facts: dict[str, Any] = field(default_factory=dict)  # how it was done
+    digest: str | None = None  # of the texts, where it is known
 
 
 def read_judged(path: str | Path, metric: str | None = None) -> Judged:
@@ -84,9 +85,11 @@ def _ours(folder: Path) -> Judged:
     evaluation = Evaluation(scores, rows["label"].to_numpy(), rows["demonstration_set"].to_numpy())
     if not (evaluation.correct == rows["correct"].to_numpy(bool)).all():
         raise ValueError(f"{table} says correct where its scores do not; it was changed")
+    examples = experiment.pop("examples", None)  # a digest of each split's; older ones have none
+    digest = examples.get("test") if isinstance(examples, dict) else None
     facts = {**experiment, **{name: said.get(name) for name in ("layer", "module", "clip_rate")}}
     keys: list[Hashable] = list(zip(rows["example"], rows["demonstration_set"], rows["label"]))
-    return Judged(str(folder), keys, evaluation.correct, evaluation, facts)
+    return Judged(str(folder), keys, evaluation.correct, evaluation, facts, digest)
 
 
 def _tested(rows: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:

@@ -37,7 +37,13 @@ def workers(spec: int | str | None) -> Iterator[Map | None]:
     text = str(spec)
     if spec is None:
         yield None
-    elif text.isdecimal() and int(text) > 0:
+    elif text.isascii() and text.isdecimal() and int(text) > 0:
+        most = 4 * (os.cpu_count() or 1)
+        if int(text) > most:
+            raise ValueError(
+                f"workers is {spec!r}, but each takes the memory of a model, and this machine has"
+                f" {os.cpu_count()} cores; take {most} or fewer"
+            )
         with _processes(int(text)) as map:
             yield map
     elif text.startswith("dask://"):

@@ -42,6 +42,8 @@ from svdicl_lite.tasks.texts import (
 SUFFIXES = (*DATA_SUFFIXES, ".toml")
 SPLITS = ("train", "validation", "test")
 KEYS = ("template", "label_words", "label_column", "data")
+UNSEEN = " \N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\N{WORD JOINER}\N{SOFT HYPHEN}"
+"""Characters of which a text may consist and still show nothing."""
 
 
 @dataclass(frozen=True)
@@ -135,19 +137,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not UTF-8 text ({error}); save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} is not TOML ({error})") from None
-    unknown = [key for key in said if key not in KEYS]
-    missing = [key for key in KEYS if key != "label_column" and key not in said]
-    if unknown or missing:
-        what = (
-            f"says {unknown[0]!r}, which means nothing here"
-            if unknown
-            else f"does not say {missing[0]!r}"
-        )
-        raise ValueError(
-            f"{path.name} {what}; it needs template, label_words and data, and may say label_column"
-        )
+    _check_keys(path, said)
     data = {"": said["data"]} if isinstance(said["data"], str) else said["data"]
     named = isinstance(data, dict) and all(isinstance(file, str) for file in data.values())
     if not named or set(data) not in ({""}, set(SPLITS[:2]), set(SPLITS)):
@@ -157,6 +151,22 @@ def _read_toml(path: Path) -> dict[str, Any]:
         )
     said["files"] = {split: path.parent / file for split, file in data.items()}
     return said
+
+
+def _check_keys(path: Path, said: dict[str, Any]) -> None:
+    unknown = [key for key in said if key not in KEYS]
+    missing = [key for key in KEYS if key != "label_column" and key not in said]
+    if not unknown and not missing:
+        return
+    what = f"does not say {missing[0]!r}" if missing else ""
+    if unknown:
+        what = f"says {unknown[0]!r}, which means nothing here"
+    words = said.get("label_words")
+    if missing and isinstance(words, dict) and missing[0] in words:
+        what = f"says {missing[0]!r} below [label_words], which makes it one of them; put it above"
+    raise ValueError(
+        f"{path.name} {what}; it needs template, label_words and data, and may say label_column"
+    )
 
 
 def _read_all(told: Description) -> tuple[dict[str, dict[Key, Example]], dict[str, int]]:
@@ -206,11 +216,11 @@ def _reason(first: Example, again: Example) -> str:
 def _example(path: Path, placed: Row, told: Description) -> Example:
     where, row = placed
     texts = tuple("" if row[name] is None else str(row[name]).strip() for name in told.columns)
-    if not all(texts):
-        raise ValueError(
-            f"{path.name}, {where}, has an empty {told.columns[texts.index('')]!r}; every example"
-            " needs a text"
-        )
+    for name, text in zip(told.columns, texts):
+        if not text.strip(UNSEEN):
+            raise ValueError(
+                f"{path.name}, {where}, has an empty {name!r}; every example needs a text"
+            )
     label = _label_of(row[told.label_column], told.label_words)
     if label not in told.label_words:
         meant = other_form(label, told.label_words)
@@ -224,8 +234,10 @@ def _example(path: Path, placed: Row, told: Description) -> Example:
 
 
 def _label_of(value: Any, label_words: dict[str, str]) -> str:
-    """A label as text: what json writes as true may be called "true" as well as "True"."""
-    label = str(value).strip()
+    """A label as text: what json writes as true may be called "true" as well as "True"; null is
+    none.
+    """
+    label = "" if value is None else str(value).strip()
     as_json = label.lower()
     return as_json if isinstance(value, bool) and as_json in label_words else label
 

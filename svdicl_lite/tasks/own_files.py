@@ -6,7 +6,7 @@ Taught in chapter 03.
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ def read_rows(path: Path, columns: list[str]) -> list[Row]:
 
     Raises FileNotFoundError for a file that is not there, ValueError for one that cannot be read.
     """
+    if path.is_dir():
+        raise ValueError(f"{str(path)!r} is a folder; name a file in it")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     suffix = path.suffix.lower()
@@ -33,16 +35,22 @@ def read_rows(path: Path, columns: list[str]) -> list[Row]:
             f"{path.name} is not UTF-8 text ({error.reason} at byte {error.start}); save it as"
             " UTF-8"
         ) from None
-    reader = {".csv": _csv_rows, ".json": _json_rows, ".jsonl": _jsonl_rows}[suffix]
-    rows = list(reader(path, text))
+    if "\0" in text[:100]:
+        raise ValueError(
+            f"{path.name} is not UTF-8 text (it begins with characters U+0000, as UTF-16 does);"
+            " save it as UTF-8"
+        )
+    if suffix == ".csv":
+        rows = list(_csv_rows(path, text, columns))
+    else:
+        rows = list({".json": _json_rows, ".jsonl": _jsonl_rows}[suffix](path, text))
     if not rows:
         raise ValueError(f"{path.name} holds no rows")
     for where, row in rows:
         lacking = [column for column in columns if column not in row]
         if lacking:
             raise ValueError(
-                f"{path.name}, {where}, has no column {lacking[0]!r}; it has"
-                f" {', '.join(row)}{_separated(row)}"
+                f"{path.name}, {where}, has no column {lacking[0]!r}; it has {_names(row)}"
             )
         for column in columns:
             if isinstance(row[column], dict | list):
@@ -53,7 +61,7 @@ def read_rows(path: Path, columns: list[str]) -> list[Row]:
     return rows
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[Row]:
+def _csv_rows(path: Path, text: str, columns: list[str]) -> Iterator[Row]:
     """Rows are named by the line that they begin in; a quoted text may go over several."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     names: list[str] = []
@@ -62,6 +70,12 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
+            if "field limit" in str(error):
+                raise ValueError(
+                    f"{path.name}, line {line}, holds a text of more than"
+                    f" {csv.field_size_limit():,} characters; close its quotation mark, or shorten"
+                    " it"
+                ) from None
             raise ValueError(f"{path.name}, line {line}, is not csv ({error})") from None
         if cells is None:
             return
@@ -73,6 +87,11 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row]:
             if doubled:
                 raise ValueError(
                     f"{path.name}, line {line}, names the column {doubled[0]!r} twice; rename one"
+                )
+            if lacking := [column for column in columns if column not in names]:
+                raise ValueError(
+                    f"{path.name}, line {line}, which must name the columns, has no"
+                    f" {lacking[0]!r}; it has {_names(names)}{_separated(names)}"
                 )
             continue
         if len(cells) != len(names):
@@ -128,17 +147,27 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _object(path: Path, where: str, entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict):
+        whole = path.suffix.lower() == ".jsonl" and isinstance(entry, list)
+        way = "; a list of all rows is called .json" if whole else ""
         raise ValueError(
             f"{path.name}, {where}, is {_shortly(entry)}, but must be an object with its columns by"
-            " name"
+            f" name{way}"
         )
     return entry
 
 
-def _separated(row: dict[str, Any]) -> str:
+def _names(columns: Iterable[str]) -> str:
+    """Names as they are, in quotes where a space would not be seen."""
+    names = [name if name == name.strip() and name else repr(name) for name in columns]
+    return ", ".join(names)
+
+
+def _separated(names: list[str]) -> str:
     """What else to do where one column holds a whole line."""
-    (names,) = row if len(row) == 1 else ("",)
-    sign = next((sign for sign in (";", "\t", "|") if sign in names), None)
+    (whole,) = names if len(names) == 1 else ("",)
+    if whole.startswith(("sep=", "#")):
+        return "; take that line out"
+    sign = next((sign for sign in (";", "\t", "|") if sign in whole), None)
     if sign is None:
         return ""
     said = "tabs" if sign == "\t" else f"{sign!r}"
