@@ -108,7 +108,9 @@ class SetUp:
             clone = self.folder / name
             clone.parent.mkdir(exist_ok=True)
             if not clone.exists():
-                subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+                # a hard link would hand the repository's own files to the other user
+                words = ["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)]
+                subprocess.run(words, check=True)
             self.made.append(clone)
         self.own()
         return self.made
@@ -126,9 +128,8 @@ def wheel(setup: SetUp) -> str:
     source = setup.clones()[1]
     setup.run(setup.python, "-m", "venv", str(outside / "venv"), where=outside)
     python = str(outside / "venv/bin/python")
-    setup.run(
-        python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", ".", str(source), where=outside
-    )
+    words = (python, "-m", "pip", "wheel", "-q", *PIP, "--no-deps", "-w", ".", str(source))
+    setup.run(*words, where=outside)
     (made,) = outside.glob("*.whl")
     lock = str(source / "requirements.lock")
     setup.run(python, "-m", "pip", "install", "-q", *PIP, "-c", lock, str(made), where=outside)
