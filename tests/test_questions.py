@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from browsers import axe_faults
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 from test_chapters import ROOT
 
 PAGE = """# A page
@@ -48,11 +49,11 @@ def built(tmp_path_factory):
     """Builds a page of this Markdown; returns the path of its HTML."""
     number = iter(range(100))
 
-    def build(text):
+    def build(text, **values):
         home = tmp_path_factory.mktemp(f"page{next(number)}")
         source = home / "source"
         source.mkdir()
-        cells = [glued("gain", "−9.4"), glued("auc", "0.95")]
+        cells = [glued(*each) for each in ({"gain": "−9.4", "auc": "0.95"} | values).items()]
         picture = '<figure id="fig-one"><svg width="200" height="50"></svg></figure>'
         cells += [nbformat.v4.new_markdown_cell(part) for part in (text, picture)]
         told = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}}
@@ -64,9 +65,10 @@ def built(tmp_path_factory):
         settings["html_static_path"] = [str(ROOT / "book/assets")]
         sys.path.insert(0, str(ROOT / "book/_ext"))
         warnings = (home / "warnings.txt").open("w+")
-        app = Sphinx(source, None, home / "html", home / "trees", "html", settings,
-                     status=None, warning=warnings)  # fmt: skip
-        app.build()
+        with docutils_namespace():  # what one page taught docutils is news to the next
+            app = Sphinx(source, None, home / "html", home / "trees", "html", settings,
+                         status=None, warning=warnings)  # fmt: skip
+            app.build()
         warnings.seek(0)
         page = home / "html/index.html"
         # the layout of the book begins such scripts when the page has been shown

@@ -1,13 +1,21 @@
 """Questions that are answered in the page, offline, from the keyboard, and aloud.
 
 `{question} What …?` holds two lists, `+` before a right answer and `-` before a wrong one, in their
-order, and then why. `{guess} name` asks for the number that was glued under this name; its text is
-the question, `:unit:` what follows the number, and `:hides: fig-name` covers a figure until the
-reader has guessed, or does not want to. Every number is glued, as in the text. Without a script,
-and in print, the question stands there with its answers and, folded, the why.
-`book/assets/questions.js` does the rest.
+order, and then why.
+
+`{guess} name` asks for what was glued under this name, and `{curve} name` has it drawn. Its text is
+the question, and `:hides: fig-name` covers a figure until the reader has guessed, or does not want
+to. A guess is a number, and `:unit:` what follows it, or one of the `:choices: this | that`. A
+curve has a point at each of the places `:at: 0 1 2`, which `:x:` names; `:y:` names what is drawn,
+between the two numbers of `:between:`; glued is "0: 0.52; 1: 0.87; 2: 0.88".
+
+Everything is glued, as in the text. Without a script, and in print, the question stands there with
+its answers, or with empty axes, and, folded, the why. `book/assets/questions.js` does the rest.
 """
 
+from html import escape
+
+from curves import axes
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
@@ -67,7 +75,7 @@ class Question(_Asked):
         letters = ", ".join(str(i + 1) for i, (right, _) in enumerate(answers) if right)
         made += [
             _html(
-                '</fieldset><button type="submit" hidden>Check</button><p role="status"></p>'
+                '</fieldset><button type="submit">Check</button><p role="status"></p>'
                 f'{folded}<p class="which">Right: answer {letters}.</p>'
             )
         ]
@@ -75,9 +83,27 @@ class Question(_Asked):
 
 
 class Guess(_Asked):
-    """A number to guess before it is shown."""
+    """Something to guess before it is shown: a number, or one of several choices."""
 
-    option_spec = {"unit": directives.unchanged, "hides": directives.unchanged}
+    option_spec = {
+        "unit": directives.unchanged,
+        "hides": directives.unchanged,
+        "choices": directives.unchanged,
+    }
+    kind, answer = "guess", "The answer"
+
+    def field(self, name: str) -> str:
+        """What the guess is given with."""
+        choices = [escape(one.strip()) for one in self.options.get("choices", "").split("|")]
+        if choices == [""]:
+            number = f'<input id="{name}-number" type="text" inputmode="decimal" size="6">'
+            return f'<label for="{name}-number">Your guess</label> {number}'
+        if len(set(choices)) < max(2, len(choices)):
+            raise self.error("choices are two or more, all different, with | between them")
+        radio = f'<input type="radio" name="{name}" value="{{0}}">'
+        row = f'<label class="option">{radio} <span>{{0}}</span></label>'
+        options = "".join(map(row.format, choices))
+        return f'<div role="radiogroup" aria-label="Your guess">{options}</div>'
 
     def run(self):
         name, unit = self.begin(), self.options.get("unit", "")
@@ -92,22 +118,48 @@ class Guess(_Asked):
                     f"@media screen and (scripting: enabled) {{ {rule} }}</style>"
                 )
             ]
-        form = f'<form class="guess" id="{name}" data-unit="{unit}" data-hides="{hides}">'
-        skip = '<button type="button" class="skip" hidden>Show it without a guess</button>'
-        label = f'<label for="{name}-number">Your guess</label>'
-        field = f'{label} <input id="{name}-number" type="text" inputmode="decimal" size="6">'
-        row = f'<p class="row" hidden>{field} {unit} <button type="submit">Compare</button> {skip}'
+        skip = '<button type="button" class="skip">Show it without a guess</button>'
+        buttons = f'<button type="submit">Compare</button> {skip if hides else ""}'
         return [
             *cover,
-            _html(form),
+            _html(
+                f'<form class="{self.kind}" id="{name}" data-unit="{unit}" data-hides="{hides}">'
+            ),
             *self.content_nodes(),
             _html(
-                f'{row}</p><p role="status"></p><details class="why"><summary>The number</summary>'
-                '<p class="number">'
+                f'<div class="fields">{self.field(name)} {unit} {buttons}</div>'
+                '<p role="status"></p><details class="why">'
+                f'<summary>{self.answer}</summary><p class="number">'
             ),
             *self.inline(f"{{glue:text}}`{self.arguments[0]}`"),
             _html(f" {unit}</p></details></form>"),
         ]
+
+
+class Curve(Guess):
+    """A curve to draw before it is shown."""
+
+    option_spec = {
+        "hides": directives.unchanged,
+        **dict.fromkeys(("at", "x", "y", "between"), directives.unchanged_required),
+    }
+    kind, answer = "curve", "The numbers"
+
+    def field(self, name: str) -> str:
+        missing = {"at", "x", "y", "between"} - self.options.keys()
+        if missing:
+            raise self.error(
+                f"a curve needs :at:, :x:, :y: and :between:, but has no :{min(missing)}:"
+            )
+        at, x, y, between = (self.options[one] for one in ("at", "x", "y", "between"))
+        how = '<p class="how">Move the points, with the pointer or with the arrow keys.</p>'
+        try:
+            low, high = map(float, between.split())
+            return axes(at.split(), low, high, x, y) + how
+        except ValueError as fault:
+            raise self.error(
+                f"a curve has places and two numbers to lie between: {fault}"
+            ) from None
 
 
 def _load_script(app, pagename, templatename, context, doctree):
@@ -118,5 +170,6 @@ def _load_script(app, pagename, templatename, context, doctree):
 def setup(app):
     app.add_directive("question", Question)
     app.add_directive("guess", Guess)
+    app.add_directive("curve", Curve)
     app.connect("html-page-context", _load_script)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

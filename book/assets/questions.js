@@ -11,7 +11,6 @@
 
   for (const form of document.querySelectorAll("form.question")) {
     const told = form.querySelector("[role=status]"), why = form.querySelector("details"), boxes = [...form.querySelectorAll("input")];
-    form.querySelector("[type=submit]").hidden = false;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!boxes.some((box) => box.checked)) return void (told.textContent = "Choose an answer first.");
@@ -23,33 +22,121 @@
     form.addEventListener("change", () => (told.textContent = ""));
   }
 
-  // A guess is compared before the figure that it is about is uncovered.
-  for (const form of document.querySelectorAll("form.guess")) {
-    const told = form.querySelector("[role=status]"), field = form.querySelector("input"), why = form.querySelector("details");
-    const { unit, hides } = form.dataset, cover = document.querySelector(`style.cover[data-of="${hides}"]`);
+  // A guess is compared before the figure that it is about is uncovered. Returns what uncovers it and shows the answer; a wish to
+  // see the figure, a click on the button or a link to it, uncovers it, too.
+  function covered(form) {
+    const { hides } = form.dataset, why = form.querySelector("details"), skip = form.querySelector(".skip");
     const uncover = () => {
-      cover?.remove();
+      if (hides) document.querySelectorAll(`style.cover[data-of="${hides}"]`).forEach((cover) => cover.remove());
+      if (skip) skip.hidden = true;
       why.open = true;
     };
-    form.querySelector(".row").hidden = false;
-    const skip = form.querySelector(".skip");
-    skip.hidden = !cover;
-    skip.addEventListener("click", () => {
-      uncover();
-      skip.hidden = true;
-    });
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const guessed = number(field.value), text = form.querySelector(".number").textContent, truth = number(text);
-      if (Number.isNaN(guessed)) return void (told.textContent = "Type a number first.");
-      const off = Math.abs(guessed - truth), close = Number(short(off, text)) === 0;
-      told.textContent = `You said ${field.value.trim()}; it is ${text.trim()}. ${close ? "Exactly." : `Off by ${short(off, text)}${unit && ` ${unit}`}, too ${guessed > truth ? "high" : "low"}.`}`;
-      uncover();
-      skip.hidden = true;
-    });
-    // A link to a covered figure is a wish to see it.
-    const arrived = () => location.hash === `#${hides}` && hides && uncover();
+    skip?.addEventListener("click", uncover);
+    const arrived = () => hides && location.hash === `#${hides}` && uncover();
     addEventListener("hashchange", arrived);
     arrived();
+    return uncover;
+  }
+
+  for (const form of document.querySelectorAll("form.guess")) {
+    const told = form.querySelector("[role=status]"), uncover = covered(form), { unit } = form.dataset;
+    const text = form.querySelector(".number").textContent.trim(), field = form.querySelector("input[type=text]");
+    const compared = () => {
+      const guessed = number(field.value), off = Math.abs(guessed - number(text));
+      if (Number.isNaN(guessed)) return "";
+      const close = Number(short(off, text)) === 0;
+      return `You said ${field.value.trim()}; it is ${text}. ${close ? "Exactly." : `Off by ${short(off, text)}${unit && ` ${unit}`}, too ${guessed > number(text) ? "high" : "low"}.`}`;
+    };
+    const chosen = () => {
+      const one = form.querySelector("input:checked");
+      if (!one) return "";
+      for (const box of form.querySelectorAll("input"))
+        box.closest("label").dataset.was = box.value === text ? "right" : box.checked ? "wrong" : "";
+      return one.value === text ? "Right." : `You said ${one.value}; it is ${text}.`;
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const said = field ? compared() : chosen();
+      told.textContent = said || (field ? "Type a number first." : "Choose an answer first.");
+      if (said) uncover();
+    });
+  }
+
+  // A curve: a point at each place, moved with the pointer or, each being a slider, from the keyboard; then the true one beside it.
+  const svg = (tag, attributes) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
+  };
+  const [LEFT, RIGHT, TOP, BOTTOM] = [48, 350, 12, 196]; // as in curves.py
+
+  for (const form of document.querySelectorAll("form.curve")) {
+    const told = form.querySelector("[role=status]"), uncover = covered(form);
+    const axes = form.querySelector(".axes"), plot = axes.querySelector("svg"), at = axes.dataset.at.split(" ");
+    const low = Number(axes.dataset.low), high = Number(axes.dataset.high);
+    const truth = form.querySelector(".number").textContent.split(";").map((pair) => pair.trim().split(/: */));
+    if (truth.map(([place]) => place).join(" ") !== at.join(" ")) throw new Error(`a curve at ${at} was given the values of ${truth}`);
+    const digits = truth[0][1].match(/\.(\d+)/)?.[1].length ?? 0, real = truth.map(([, value]) => number(value));
+    const X = (i) => LEFT + ((i + 0.5) * (RIGHT - LEFT)) / at.length, Y = (value) => BOTTOM - ((value - low) / (high - low)) * (BOTTOM - TOP);
+    const line = (values) => values.map((value, i) => `${i ? "L" : "M"}${X(i).toFixed(1)} ${Y(value).toFixed(1)}`).join("");
+
+    const shown = svg("g", {}), drawn = svg("path", { class: "drawn" });
+    plot.append(shown, drawn);
+    const points = at.map((place, i) => {
+      const slider = Object.assign(document.createElement("input"), { type: "range", min: low, max: high, step: 10 ** -digits, value: (low + high) / 2 });
+      slider.ariaLabel = `${axes.dataset.y}, ${axes.dataset.x} ${place}`;
+      const dot = svg("circle", { class: "point", r: 6, cx: X(i) }), hold = svg("circle", { class: "hold", r: 15, cx: X(i) });
+      slider.addEventListener("focus", () => dot.classList.toggle("focused", slider.matches(":focus-visible")));
+      slider.addEventListener("blur", () => dot.classList.remove("focused"));
+      slider.addEventListener("input", () => draw(true));
+      plot.append(dot, hold);
+      axes.append(slider);
+      return { slider, dot, hold };
+    });
+    let moved = false;
+    function draw(now) {
+      moved ||= now;
+      const values = points.map(({ slider }) => slider.valueAsNumber);
+      points.forEach(({ slider, dot, hold }, i) => {
+        for (const node of [dot, hold]) node.setAttribute("cy", Y(values[i]));
+        slider.setAttribute("aria-valuetext", values[i].toFixed(digits));
+      });
+      drawn.setAttribute("d", line(values));
+      form.classList.toggle("moved", moved);
+      if (now) told.textContent = "";
+    }
+    // The pointer takes the point whose place is nearest, also when it goes on to the next.
+    let held = false;
+    const take = (event) => {
+      const box = plot.getBoundingClientRect(), x = ((event.clientX - box.left) / box.width) * 360, y = ((event.clientY - box.top) / box.height) * 240;
+      const i = Math.max(0, Math.min(at.length - 1, Math.floor(((x - LEFT) / (RIGHT - LEFT)) * at.length)));
+      points[i].slider.value = low + ((BOTTOM - y) / (BOTTOM - TOP)) * (high - low);
+      draw(true);
+      return points[i].slider;
+    };
+    plot.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      plot.setPointerCapture(event.pointerId);
+      held = true;
+      take(event).focus({ preventScroll: true });
+    });
+    plot.addEventListener("pointermove", (event) => held && take(event));
+    for (const end of ["pointerup", "pointercancel"]) plot.addEventListener(end, () => (held = false));
+
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!moved) return void (told.textContent = "Move a point first.");
+      const off = points.map(({ slider }, i) => Math.abs(slider.valueAsNumber - real[i]));
+      const far = off.indexOf(Math.max(...off)), mean = off.reduce((sum, one) => sum + one) / off.length;
+      shown.replaceChildren(
+        ...points.map(({ slider }, i) => svg("line", { class: "off", x1: X(i), x2: X(i), y1: Y(slider.valueAsNumber), y2: Y(real[i]) })),
+        svg("path", { class: "real", d: line(real) }),
+        ...real.map((value, i) => svg("rect", { class: "real", x: X(i) - 4, y: Y(value) - 4, width: 8, height: 8 })),
+      );
+      const most = ` Farthest at ${axes.dataset.x} ${at[far]}: you said ${points[far].slider.valueAsNumber.toFixed(digits)}, it is ${truth[far][1]}.`;
+      told.textContent = `Off by ${mean.toFixed(digits)} on average.${Number(off[far].toFixed(digits)) ? most : ""} Squares are what was measured.`;
+      uncover();
+    });
+    draw(false);
   }
 })();

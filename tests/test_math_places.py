@@ -1,0 +1,42 @@
+r"""A formula in the text has a place of its width before it is set."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+from test_chapters import ROOT
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+import math_places
+
+
+@pytest.mark.parametrize(
+    "tex, measured",  # in em, as MathJax 3 sets it in the book
+    [
+        (r"\(N\)", 1.13),
+        (r"\(W_{\text{in}}\)", 1.95),
+        (r"\(\xi = 0.99\)", 4.51),
+        (r"\(\sigma_1^2\)", 1.28),
+        (r"\(R = \frac12\)", 3.67),
+        (r"\(\mathcal{N}(0, \sigma^2 1)\)", 5.35),
+        (r"\(P = V_{:r}V_{:r}^\top\)", 6.01),
+        (r"\(W_K \to A^{-\top} W_K\)", 8.65),
+    ],
+)
+def test_a_place_is_nearly_as_wide_as_its_formula(tex, measured):
+    assert math_places.width(tex) == pytest.approx(measured, abs=0.5)
+
+
+@pytest.mark.parametrize("tex", [r"\(\)", r"\({\)", r"\(a_\)", r"\(\frac\)", r"\(}\)", r"\(\hat\)"])
+def test_a_broken_formula_has_a_place_too(tex):
+    assert 0 <= math_places.width(tex) < 3
+
+
+def test_only_formulas_in_the_text_get_a_place():
+    inline = r'<span class="math notranslate nohighlight">\(a &lt; b\)</span>'
+    block = r'<div class="math notranslate nohighlight">\[a\]</div>'
+    context = {"body": f"<p>{inline}</p>{block}"}
+    math_places._keep_places(SimpleNamespace(), "a", "a", context, None)
+    placed = f'style="--em: {math_places.width("(a < b)") - math_places.width("()"):.1f}em"'
+    assert placed in context["body"] and context["body"].endswith(block)
+    assert context["body"].count("--em") == 1
