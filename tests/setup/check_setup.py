@@ -90,6 +90,7 @@ class SetUp:
         while process.poll() is None and not any(where.glob(until)):
             time.sleep(0.1)
         if process.poll() is not None:
+            self.end(process, " ".join(words))
             raise Failed(f"{' '.join(words)} ended before it could be interrupted")
         time.sleep(1)
         os.killpg(process.pid, signal.SIGINT)
