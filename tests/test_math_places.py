@@ -35,8 +35,12 @@ def test_a_broken_formula_has_a_place_too(tex):
 def test_only_formulas_in_the_text_get_a_place():
     inline = r'<span class="math notranslate nohighlight">\(a &lt; b\)</span>'
     block = r'<div class="math notranslate nohighlight">\[a\]</div>'
-    context = {"body": f"<p>{inline}</p>{block}"}
+    context = {"body": f"<p>{inline} and {inline}, so</p>{block}"}
     math_places._keep_places(SimpleNamespace(), "a", "a", context, None)
     placed = f'style="--em: {math_places.width("(a < b)") - math_places.width("()"):.1f}em"'
     assert placed in context["body"] and context["body"].endswith(block)
-    assert context["body"].count("--em") == 1
+    assert context["body"].count("--em") == 2
+    assert (
+        context["body"].count('<span class="joined"><span') == 1
+        and "</span>,</span> so" in (context["body"])
+    )

@@ -9,7 +9,9 @@ the book's formulas come within a sixth of an em, nine in ten within two thirds.
 import html
 import re
 
-PLACE = re.compile(r'<span class="math notranslate nohighlight">(\\\(.*?\\\))</span>', re.DOTALL)
+PLACE = re.compile(
+    r'<span class="math notranslate nohighlight">(\\\(.*?\\\))</span>([,.;:?!)]*)', re.DOTALL
+)
 TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\S")
 EM = 1.273  # what MathJax makes of a letter's size beside a system font
 RELATIONS = r"= < > \le \ge \to \approx \in \sim \propto \ne \ll \gg \leq \geq \neq \mapsto \equiv"
@@ -78,8 +80,9 @@ def width(tex: str) -> float:
 
 def _keep_places(app, pagename, templatename, context, doctree):
     def placed(found: re.Match) -> str:
-        em = width(html.unescape(found[1]))
-        return f'<span class="math notranslate nohighlight" style="--em: {em}em">{found[1]}</span>'
+        em, behind = width(html.unescape(found[1])), found[2]
+        span = f'<span class="math notranslate nohighlight" style="--em: {em}em">{found[1]}</span>'
+        return f'<span class="joined">{span}{behind}</span>' if behind else span
 
     if "body" in context:
         context["body"] = PLACE.sub(placed, context["body"])

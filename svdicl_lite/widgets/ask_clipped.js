@@ -104,10 +104,12 @@ export default {
       h("table", { class: "told" }, heads("next token", "no clip", "clipped"), rows),
       result, likely, panels, reads,
     );
-    // what stands below the answer comes with the first one: it would be pushed down by it
-    for (const below of [panels, reads]) below.style.display = "none";
     let data = [["token", "no_clip", "clipped"]];
     state.bar(node, () => data);
+    // the answer has its rows before it comes, and what stands below comes with the first one: it would be pushed down by it
+    for (const below of [panels, reads, node.lastChild]) below.classList.add("later");
+    rows.replaceChildren(...[...wordsOf(model.get("label_words")), "any other token"].map((word) =>
+      h("tr", {}, h("th", { scope: "row" }, word), h("td", {}, "…"), h("td", {}, "…"))));
     result.say("Unpacking the model …");
     await pause(); // let the page show itself first
     const gpt2 = new GPT2(config, await unpacked(model.get("weights"), config.shapes));
@@ -132,6 +134,7 @@ export default {
     const shown = (token) => tokenizer.text(token).trim() || tokenizer.text(token).replace(/\n/g, "⏎").replace(/ /g, "␣");
     const refuse = (sentence) => {
       prompt = null;
+      node.lastChild.classList.remove("later");
       clearTimeout(looking);
       for (const place of [rows, likely, looked]) place.replaceChildren();
       result.say(sentence);
@@ -161,7 +164,7 @@ export default {
         const shares = prompt.answers.map((token) => all[token]);
         return [...shares, Math.max(0, 1 - shares.reduce((a, b) => a + b))];
       });
-      for (const below of [panels, reads]) below.style.display = "";
+      for (const below of node.querySelectorAll(".later")) below.classList.remove("later");
       data = [data[0], ...[...prompt.words, "any other token"].map((word, i) => [word, before[i], after[i]])];
       rows.replaceChildren(...data.slice(1).map(([word, a, b]) => h("tr", {}, h("th", { scope: "row" }, word), bar(a, "second"), bar(b, "first"))));
       const leading = both.map((all) => all.map((share, token) => [share, token]).sort(([a], [b]) => b - a).slice(0, TOP));
