@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from command_line import SMALL, run
 from torch import nn
 
 from svdicl_lite.clipping.matrices import matrices
@@ -49,7 +50,7 @@ def test_too_few_examples_to_hold_every_class_are_refused(model, tokenizer, sent
     one = ICLEvaluator(model, tokenizer, sentiment, "validation", 1, 2, (0,))
     found = matrices(model, 1, "mlp")
     for change in (gradient_sign(one, found), all_at_once(one, found, 0.1)):
-        with pytest.raises(ValueError, match="has 1 examples?, none of them of class .* take more"):
+        with pytest.raises(ValueError, match="has no example of class .* among 1, .* take more"):
             with change:
                 pass
 
@@ -76,6 +77,14 @@ def test_inputs_that_span_too_little_are_regularised_and_said_in_a_search(valida
     with pytest.warns(SingularInputs, match=r"inputs of layer 1 fc_out span \d+ of 128 .*regular"):
         with cell.clip(validation.model, validation).at(0.5):
             assert torch.isfinite(matrices(validation.model, 1, "fc_out")[0].weight).all()
+
+
+def test_the_command_says_it_once_and_in_one_sentence(tiny):
+    told = ["search", "--model", tiny, *SMALL, "--layer", 1, "--module", "fc_out"]
+    said = run(*told, "--method", "whitened").stderr.splitlines()
+    (line,) = [line for line in said if "directions" in line]
+    assert line.startswith("svdicl search: the inputs of layer 1 fc_out span")
+    assert not any("whitened.py" in line for line in said)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])

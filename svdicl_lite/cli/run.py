@@ -3,10 +3,13 @@ sentence. Taught in chapter 15.
 """
 
 import atexit
+import errno
 import gc
 import sys
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +32,16 @@ CANNOT_BE_DONE = (
 )
 
 
+OF_FILES = {
+    errno.EEXIST: "is there already, and no folder",
+    errno.ENOTDIR: "would lie in something that is no folder",
+    errno.EISDIR: "is a folder, where a file is wanted",
+    errno.ENAMETOOLONG: "is longer than a name may be",
+    errno.ELOOP: "is a link that leads to itself",
+}
+"""What is wrong with a path that was named, by the error's number."""
+
+
 def run(
     command: str,
     work: Work,
@@ -47,7 +60,8 @@ def run(
     # garbage: a second.
     atexit.register(gc.freeze)
     try:
-        report, code = _reported(work, out, identity, judges or {}, journal, workers)
+        with _told_once(command):
+            report, code = _reported(work, out, identity, judges or {}, journal, workers)
         report.deliver(command, time.monotonic() - start, as_json, out)
     except KeyboardInterrupt:  # while torch was being imported, or a second one
         print(f"svdicl {command}: broken off", file=sys.stderr)
@@ -56,6 +70,21 @@ def run(
         print(f"svdicl {command}: {_sentence(error)}", file=sys.stderr)
         code = 1
     raise typer.Exit(code)
+
+
+@contextmanager
+def _told_once(command: str) -> Iterator[None]:
+    """Inside, a warning is a sentence on stderr, said once, without the file that gave it."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, *where: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            print(f"svdicl {command}: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _reported(
@@ -96,4 +125,8 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, (MemoryError, RuntimeError)):
         reason = str(error).partition(". ")[0][:160]
         return f"out of memory ({reason}); take fewer --shots, another --device, or a smaller model"
+    if isinstance(error, OSError) and error.errno in OF_FILES and isinstance(error.filename, str):
+        name = repr(error.filename)
+        name = name if len(name) <= 80 else f"{name[:77]}…'"
+        return f"{name} {OF_FILES[error.errno]} ({error.strerror}); name another"
     return " ".join(str(error).split())

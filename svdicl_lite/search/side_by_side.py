@@ -101,7 +101,7 @@ def choice_table(choices: dict[str, Choice], sweep: float) -> pd.DataFrame:
     """A row a choice: layer, clip_rate (NaN where they are not one); reading and lean, in points,
     with the ends of their 95 % intervals; separated, the gain in discrimination, with its ends over
     sets; forwards, seconds, share of the `sweep`'s forwards and times those of Algorithm 1 (the
-    choice called "condition", NaN without one); p of the reading, after Holm.
+    choice called "condition", NaN without one); p of the reading, after Holm, and p_alone, without.
     """
     paper = choices["condition"].forwards if "condition" in choices else np.nan
     rows = []
@@ -123,4 +123,4 @@ def choice_table(choices: dict[str, Choice], sweep: float) -> pd.DataFrame:
     moved = np.array([choice.parts[0].any() for choice in choices.values()])
     p = np.ones(len(table))
     p[moved] = [choice.p_value for choice in choices.values() if choice.parts[0].any()]
-    return table.assign(p=holm(p))
+    return table.assign(p=holm(p), p_alone=p)

@@ -82,8 +82,8 @@ def check_classes(groups: Sequence[Prompts], who: str) -> None:
     # where answers are many, as the symbols of noisy recall are, some may never be due
     if missing and len(set(labels)) < min(n_classes, CLASSES_ENOUGH):
         raise ValueError(
-            f"{who} has {len(labels)} examples, none of them of class {missing[0]} (from 0), but it"
-            " needs some of every class; take more validation examples"
+            f"{who} has no example of class {missing[0]} (from 0) among {len(labels)}, but it needs"
+            " some of every class; take more validation examples"
         )
 
 
