@@ -90,7 +90,9 @@ def test_the_best_clip_is_tried_on_fifty_others_without_being_chosen_by_them(pag
     page.wait_for_function("/ξ = 1.000 /.test(document.querySelector('.says').textContent)")
     page.wait_for_timeout(2000)  # the slider rests, and the fifty are read: long on a busy machine
     page.wait_for_function("!document.querySelector('.held').innerText.includes('Reading')")
-    page.wait_for_function("/best of \\d+ tr(y|ies)/.test(document.querySelector('.held').innerText)")
+    page.wait_for_function(
+        "/best of \\d+ tr(y|ies)/.test(document.querySelector('.held').innerText)"
+    )
     assert re.search(r"best of \d+ tr(y|ies)", page.locator(".held").inner_text())
     best = re.search(r"layer (\d) (\w+), ξ = ([\d.]+)", page.locator(".held").inner_text())
     page.get_by_role("button", name="Go to my best").press("Enter")

@@ -110,7 +110,7 @@ def test_calibration_finds_what_two_opposite_leans_hid():
     # over both sets each label is answered as often as due; within each, one takes all
     assert outcome.shares.tolist() == [0.5, 0.5]
     assert outcome.shares_by_set.tolist() == [[1, 0], [0, 1]]
-    assert outcome.lean == pytest.approx(0.558, abs=5e-4) and outcome.collapsed
+    assert outcome.imbalance == pytest.approx(0.558, abs=5e-4) and outcome.collapsed
 
 
 @given(
@@ -136,8 +136,8 @@ def test_guessing_leaves_a_lean_of_a_third_over_the_root_of_the_set_size():
         labels = np.tile([0, 1], 2000 * size // 2)
         answers = rng.integers(2, size=len(labels))
         sets = np.repeat(np.arange(2000), size)
-        lean = Evaluation(np.eye(2)[answers], labels, sets).lean
-        assert lean == pytest.approx(1 / 3 / math.sqrt(size), rel=0.1)
+        imbalance = Evaluation(np.eye(2)[answers], labels, sets).imbalance
+        assert imbalance == pytest.approx(1 / 3 / math.sqrt(size), rel=0.1)
 
 
 def test_a_set_of_one_class_has_no_discrimination_and_is_left_out():
@@ -190,13 +190,13 @@ def test_intervals_over_sets_are_those_of_the_sets_and_need_four():
         outcome.correct, outcome.demonstration_sets
     )
     by_set = outcome.discrimination_by_set
-    assert outcome.discrimination_over_sets == cluster_interval(by_set, np.arange(8))
-    assert outcome.lean_over_sets.low <= outcome.lean <= outcome.lean_over_sets.high
+    assert outcome.discrimination_over_sets == interval_over_sets(by_set, np.arange(8))
+    assert outcome.imbalance_over_sets.low <= outcome.imbalance <= outcome.imbalance_over_sets.high
     assert outcome.calibrated_over_sets == outcome.calibrated.accuracy_over_sets
     three = drawn(3, 200, n_sets=3)
     one = replace(three, demonstration_sets=None)
     for few in (three, one):
-        assert few.accuracy_over_sets is None and few.lean_over_sets is None
+        assert few.accuracy_over_sets is None and few.imbalance_over_sets is None
         assert few.discrimination_over_sets is None and few.calibrated_over_sets is None
 
 

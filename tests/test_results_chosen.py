@@ -58,6 +58,6 @@ def test_a_measure_that_is_not_there_is_refused_before_anything_is_judged():
 def test_a_sweep_has_every_measure_of_every_cell(rates):
     table = sweep_table((Cell(2, "mlp", rate), outcome) for rate, outcome in rates.items())
     measures = ["accuracy", "balanced_accuracy", "majority_accuracy", "discrimination"]
-    measures += ["calibrated_accuracy", "lean", "collapsed"]
+    measures += ["calibrated_accuracy", "imbalance", "collapsed"]
     for row, outcome in zip(table.to_dict("records"), rates.values()):
         assert [row[name] for name in measures] == [getattr(outcome, name) for name in measures]

@@ -57,7 +57,7 @@ def _report(a: Path, b: Path, metric: str | None) -> "Report":
             "accuracy": float(judged.correct.mean()),
             "balanced": scored and scored.balanced_accuracy,
             "discrimination": scored and scored.discrimination,
-            "lean": scored and scored.lean,
+            "imbalance": scored and scored.imbalance,
             "n": len(judged.keys),
         }
         rows.append(row)

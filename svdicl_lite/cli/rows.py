@@ -28,8 +28,8 @@ def judged_row(outcome: Evaluation) -> Row:
         "discrimination_over_sets": outcome.discrimination_over_sets,
         "calibrated_accuracy": outcome.calibrated_accuracy,
         "calibrated_over_sets": outcome.calibrated_over_sets,
-        "lean": outcome.lean,
-        "lean_over_sets": outcome.lean_over_sets,
+        "imbalance": outcome.imbalance,
+        "imbalance_over_sets": outcome.imbalance_over_sets,
         "shares": outcome.shares.tolist(),
         "collapsed": outcome.collapsed,
     }

@@ -51,12 +51,12 @@ JSON = (
     "JSON: layer, module, clip_rate, method, expert (the choice), choose_by; validation (of each"
     " candidate its clip_rate, n, accuracy, accuracy_over_sets, low, high, balanced_accuracy,"
     " majority_accuracy, discrimination, discrimination_over_sets, calibrated_accuracy,"
-    " calibrated_over_sets, lean, lean_over_sets, shares, collapsed; low and high are Wilson's, for"
-    " these demonstrations); validation_before, validation_after, test_before, test_after (the"
-    " same); validation_gain, test_gain, test_gain_low, test_gain_high (paired bootstrap, 95 %, for"
-    " these demonstrations), p_value (McNemar), optimism, test_gain_by_set and p_value_by_set (sign"
-    " flips, null for one set) with smallest_p_by_set; test_gain_over_sets, reading_over_sets,"
-    " lean_over_sets, discrimination_gain_over_sets (95 % intervals for new demonstrations, null"
+    " calibrated_over_sets, imbalance, imbalance_over_sets, shares, collapsed; low and high are"
+    " Wilson's, for these demonstrations); validation_before, validation_after, test_before,"
+    " test_after (the same); validation_gain, test_gain, test_gain_low, test_gain_high"
+    " (paired bootstrap, 95 %, for these demonstrations), p_value (McNemar), optimism,"
+    " test_gain_by_set and p_value_by_set (sign flips, null for one set) with smallest_p_by_set;"
+    " test_gain_over_sets, reading_over_sets, lean_over_sets, discrimination_gain_over_sets (95 % intervals for new demonstrations, null"
     " below four sets), where reading and lean are the two parts of the gain; discrimination_gain,"
     " smallest_gain_seen, kind (one of reading, lean, both, loss, unclear, none, collapse);"
     " halving (null, or prompts judged, of how many, and their share; candidates that left the"
@@ -192,7 +192,7 @@ def _of_rates(setting: Setting, result: "SearchResult", halving: bool) -> "Repor
             "balanced": candidate["balanced_accuracy"],
             "discrimination": candidate["discrimination"],
             "calibrated": candidate["calibrated_accuracy"],
-            "lean": candidate["lean"],
+            "imbalance": candidate["imbalance"],
             "n": candidate["n"],
             "": "← chosen" if rate == result.clip_rate else "",
         }

@@ -44,10 +44,10 @@ EPILOG = (
 JSON = (
     "JSON: cells (layer, module, clip_rate, n, accuracy, accuracy_over_sets, low, high,"
     " balanced_accuracy, majority_accuracy, discrimination, discrimination_over_sets,"
-    " calibrated_accuracy, calibrated_over_sets, lean, lean_over_sets, shares, collapsed; low and"
-    " high are Wilson's 95 % interval, for these demonstrations; those over sets are for others"
-    " too, null below four sets), method, expert, experiment, dropped (rows left out, by reason),"
-    " tokenizer (class, bos, eos), seconds."
+    " calibrated_accuracy, calibrated_over_sets, imbalance, imbalance_over_sets, shares, collapsed;"
+    " low and high are Wilson's 95 % interval, for these demonstrations; those over sets are for"
+    " others too, null below four sets), method, expert, experiment, dropped (rows left out, by"
+    " reason), tokenizer (class, bos, eos), seconds."
 )
 
 

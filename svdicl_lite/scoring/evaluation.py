@@ -55,8 +55,8 @@ class Evaluation(Answers):
     """What a model answered, example by example.
 
     Accuracy mixes what the scores tell apart, `discrimination`, with where the threshold stands,
-    `lean`. The intervals named `…_over_sets` are for new demonstrations (95 %, Student's t over the
-    sets), and None where there are too few sets to say.
+    which `imbalance` shows. The intervals named `…_over_sets` are for new demonstrations (95 %,
+    `stats.interval_over_sets`), and None where there are too few sets to say.
     """
 
     scores: np.ndarray  # (N, C) logits of the label words where the label is due
@@ -180,25 +180,25 @@ class Evaluation(Answers):
         )
 
     @cached_property
-    def lean_by_set(self) -> np.ndarray:
-        """(sets,) the lean behind each set of demonstrations."""
+    def imbalance_by_set(self) -> np.ndarray:
+        """(sets,) the imbalance of the answers behind each set of demonstrations."""
         pairs = zip(self.shares_by_set, self.due_by_set)
         return np.array([reading.distance(answered, due) for answered, due in pairs])
 
     @property
-    def lean(self) -> float:
+    def imbalance(self) -> float:
         """How far the labels answered are from those due, whichever example got them: 0 if each is
         answered as often as it is due; see `reading.distance`.
 
         Measured within each set and averaged, since sets that lean to opposite sides would cancel.
         Chance alone leaves about ⅓ / √(examples in a set) where two classes are guessed at.
         """
-        return float(self.lean_by_set.mean())
+        return float(self.imbalance_by_set.mean())
 
     @property
-    def lean_over_sets(self) -> Interval | None:
-        """Of `lean`."""
-        return interval_over_sets(self.lean_by_set, self._names, within=(0, 1))
+    def imbalance_over_sets(self) -> Interval | None:
+        """Of `imbalance`."""
+        return interval_over_sets(self.imbalance_by_set, self._names, within=(0, 1))
 
     @property
     def collapsed(self) -> bool:

@@ -31,8 +31,8 @@ def sweep(
 
     One row a cell: layer, module, clip_rate, n, accuracy, low, high (Wilson, 95 %, for these
     demonstrations), balanced_accuracy, majority_accuracy, discrimination, calibrated_accuracy,
-    lean, collapsed, and the `Evaluation` itself, which has their intervals over sets. `method`,
-    `seed`, `journal` and `map` as for `search_clip_rate`.
+    imbalance, collapsed, and the `Evaluation` itself, which has their intervals over sets.
+    `method`, `seed`, `journal` and `map` as for `search_clip_rate`.
     """
     cells = sweep_cells(model, layers, modules, clip_rates, expert, method, seed)
     check_evaluators(model, evaluator)
@@ -82,7 +82,7 @@ def sweep_table(judged: Iterable[tuple[Cell, Evaluation]]) -> pd.DataFrame:
             "majority_accuracy": outcome.majority_accuracy,
             "discrimination": outcome.discrimination,
             "calibrated_accuracy": outcome.calibrated_accuracy,
-            "lean": outcome.lean,
+            "imbalance": outcome.imbalance,
             "collapsed": outcome.collapsed,
             "evaluation": outcome,
         }

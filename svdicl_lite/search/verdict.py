@@ -159,8 +159,9 @@ def _measures(result: Comparison) -> str:
     shares_after = " ".join(f"{share:.2f}" for share in after.shares)
     return (
         f"discrimination {before.discrimination:.3f} → {after.discrimination:.3f}, calibrated"
-        f" accuracy {before.calibrated_accuracy:.3f} → {after.calibrated_accuracy:.3f}, lean"
-        f" {before.lean:.3f} → {after.lean:.3f} (labels' shares {shares} → {shares_after})"
+        f" accuracy {before.calibrated_accuracy:.3f} → {after.calibrated_accuracy:.3f}, imbalance"
+        f" {before.imbalance:.3f} → {after.imbalance:.3f} (labels' shares {shares} →"
+        f" {shares_after})"
     )
 
 
