@@ -173,6 +173,11 @@ def test_how_sure_plans_as_the_library_does(browser, tmp_path):
         press(page, "slider", "Changed", "ArrowRight", "ArrowRight")
         widget.n, widget.sets, widget.changed = 600, 16, 0.3
         agrees(page)
+        press(page, "slider", "Sets", "Home", "ArrowRight")  # two: Holm's line is far out
+        told = [numbers(text)[:1] for text in page.locator(".svdicl tbody td").all_inner_texts()]
+        few = power(widget.gain, 600, 2, 0.3, widget.spread, confidence=1 - 0.05 / 11)
+        np.testing.assert_allclose(told[2], 100 * few, atol=0.6)
+        assert "NaN" not in page.content() and page.locator("[stroke-dasharray='2 3']").count() == 0
         press(page, "slider", "Sets", "Home")  # one set: every example counts
         press(page, "slider", "Comparisons", "Home")
         widget.sets, widget.comparisons = 1, 1

@@ -18,9 +18,10 @@ from bs4 import BeautifulSoup, Tag
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = ("book/api", "book/status", "book/teaching")
+# Code that a page folds, of imports and figures, stays in the notebook: a third of the paper.
 NOT_ON_PAPER = (
     "script, button, a.headerlink, .in-dark, picture.figure source, .prev-next-area, .svdicl,"
-    " .questions noscript"
+    " .widget.waiting, .start, .questions noscript, details.hide.above-input, .column-name"
 )
 STYLE = """
 @page { size: A4; margin: 18mm 16mm 18mm; }
@@ -28,11 +29,19 @@ html { font-size: 10.5pt; }
 body { display: block; background: none; }
 .bd-article { break-before: page; padding: 0; max-width: none; }
 .bd-article pre { font-size: 8.5pt; }
-figure, table, .admonition, .cell_output img { break-inside: avoid; }
+figure, table, tr, .admonition, .cell_output img { break-inside: avoid; }
+.cell_input, .chapter-card { break-inside: avoid; }
+table.prose { break-inside: auto; }
 h1, h2, h3 { break-after: avoid; }
+/* Letters that reach over the edge of a page are drawn on both, and stand twice in the bookmark. */
+.bd-article :is(h1, h2, h3, h4) { line-height: 1.4; padding-top: 0.2em; }
 .title-page { padding-top: 60mm; text-align: center; }
 .title-page p { font-size: 1.2rem; }
 """
+# The pages' own setting: in a text that has formulas elsewhere, too, only these are some.
+MATHJAX = (
+    "{enableMenu: false, processHtmlClass: 'tex2jax_process|mathjax_process|math|output_area'}"
+)
 FOOT = """<div style="width: 100%; font-size: 8pt; text-align: center; color: #555">
 <span class="pageNumber"></span></div>"""
 
@@ -59,6 +68,9 @@ def on_paper(article: Tag, name: str, known: set[str]) -> Tag:
     for node in article.select("[id]"):
         node["id"] = anchor(name, node["id"])
     article["id"] = anchor(name)
+    for text in article.select("h1, h2, h3"):  # a bookmark has no place for a space that is none
+        for string in list(text.find_all(string=True)):
+            string.replace_with(string.replace("\xa0", " "))
     for node in article.select("details"):
         node["open"] = ""
     here = posixpath.dirname(name)
@@ -94,7 +106,7 @@ def one_page(site: Path, shown: list[str]) -> str:
         f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
         f"<title>{config['title']}</title>"
         f'<link rel="stylesheet" href="{sheet.as_posix()}"><style>{STYLE}</style>'
-        "<script>window.MathJax = {options: {enableMenu: false}}</script>"
+        f"<script>window.MathJax = {{options: {MATHJAX}}}</script>"
         '<script defer src="_static/vendor/mathjax/tex-chtml-full.js"></script></head>'
         f'<body><main class="bd-content"><div class="title-page"><p><b>{config["title"]}</b></p>'
         f"<p>{config['author']}, {config['copyright']}</p></div>{''.join(articles)}"

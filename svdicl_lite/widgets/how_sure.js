@@ -22,7 +22,7 @@ export default {
       const one = plan({ ...now, alpha: 0.05 }), holm = plan({ ...now, alpha: 0.05 / now.comparisons });
       picture.replaceChildren(drawing(now, one, holm), h("figcaption", {},
         h("span", { class: "second" }, "- - no effect. "), h("span", { class: "first" }, "— this gain, with its 95 % interval. "),
-        `A gain is shown right of the line${now.comparisons > 1 ? "; after Holm, right of the dotted one" : ""}.`));
+        `A gain is shown right of the line${now.comparisons === 1 ? "" : `; after Holm, ${isFar(one, holm) ? "from" : "right of the dotted one, from"} ${inPoints(holm.critical * holm.error)} on`}.`));
       const smallest = (found) => (found.smallest === null ? "–" : inPoints(found.smallest));
       rows = [["one test", one], [`the smallest of ${now.comparisons} p-values, Holm`, holm]].slice(0, now.comparisons > 1 ? 2 : 1);
       body.replaceChildren(...rows.map(([name, found]) =>
@@ -52,11 +52,13 @@ export default {
   },
 };
 
+// With two or three sets the line of a corrected test is so far out that the curves would be needles beside it.
+const isFar = (one, holm) => holm.critical > 3 * one.critical;
+
 // How the measured gain would scatter from experiment to experiment, without an effect and with this one.
 function drawing({ gain, comparisons }, one, holm) {
-  // with two sets the line of a corrected test is too far out to be drawn, or has no finite place
-  if (!Number.isFinite(holm.critical)) holm = one;
-  const reach = Math.max(4 * one.error, 1.1 * one.critical * one.error, 1.1 * holm.critical * holm.error, 0.02);
+  const dotted = comparisons > 1 && !isFar(one, holm);
+  const reach = Math.max(4 * one.error, 1.1 * (dotted ? holm : one).critical * one.error, 0.02);
   const domain = [-100 * reach, 100 * (gain + reach)];
   const axes = chart({
     label: "How the measured gain scatters, without an effect and with this one, and from where on it is shown", height: 220,
@@ -74,6 +76,6 @@ function drawing({ gain, comparisons }, one, holm) {
     s("circle", { class: "first", r: 4, cx: axes.x(100 * gain), cy: axes.y(1.15) }),
     upright(100 * one.critical * one.error, "level", null),
   );
-  if (comparisons > 1) axes.plot.append(upright(100 * holm.critical * holm.error, "level", "2 3"));
+  if (dotted) axes.plot.append(upright(100 * holm.critical * holm.error, "level", "2 3"));
   return axes.node;
 }

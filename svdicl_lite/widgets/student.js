@@ -15,14 +15,16 @@ function logGamma(x) {
   return Math.log((2.5066282746310005 * sum) / x) - (x + 5.5 - (x + 0.5) * Math.log(x + 5.5));
 }
 
-// P((Z + shift) / s ≤ c), s² a chi-squared by its degrees of freedom: Simpson's rule over s.
+// P((Z + shift) / s ≤ c), s² a chi-squared by its degrees of freedom: Simpson's rule over the cube root of s, whose places stand
+// close where s is small: there a far c with few degrees has all its change.
 export function studentBelow(c, degrees, shift = 0) {
-  const reach = 9 / Math.sqrt(2 * degrees), low = Math.max(0, 1 - reach), steps = 240, step = (1 + reach - low) / steps;
+  const reach = 9 / Math.sqrt(2 * degrees), low = Math.cbrt(Math.max(0, 1 - reach)), steps = 240, step = (Math.cbrt(1 + reach) - low) / steps;
   const constant = Math.LN2 + (degrees / 2) * Math.log(degrees / 2) - logGamma(degrees / 2);
   let total = 0;
   for (let i = 0; i <= steps; i++) {
-    const s = low + i * step;
-    const density = s === 0 ? (degrees === 1 ? Math.exp(constant) : 0) : Math.exp(constant + (degrees - 1) * Math.log(s) - (degrees * s * s) / 2);
+    const root = low + i * step, s = root ** 3;
+    if (s === 0) continue; // 3 root² is 0
+    const density = Math.exp(constant + (degrees - 1) * Math.log(s) - (degrees * s * s) / 2) * 3 * root * root;
     total += (i % steps === 0 ? 1 : i % 2 ? 4 : 2) * density * normalBelow(c * s - shift);
   }
   return (total * step) / 3;
