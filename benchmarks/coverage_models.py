@@ -9,8 +9,19 @@ not the mean of all 200. `--write` keeps the gain, reading and lean of every set
 experiments/coverage.json; tests/test_coverage.py judges two of the sets again, and counts again.
 
 On trial, beside Student's t: t shifted by the sample's skewness (Johnson 1978), t through the cubic
-that undoes skewness (Hall 1992), both of them together (the wider end on each side), and bootstrap
-t (Efron 1979), 999 resamples.
+that undoes skewness (Hall 1992), the wider end of t's and Hall's on each side, and bootstrap t
+(Efron 1979), 999 resamples.
+
+Seen, in 20,000 repeats of 18 means (standard deviation .2 %), at 95 %, with 4, 8, 12, 16, 24 sets:
+
+- The wider of t's and Hall's covers the worst of the 18 in 88.8, 91.5, 92.6, 93.2 and 92.5 %, so
+  all in 92 % or more from twelve sets on. It is what every result prints
+  (`stats.interval_over_sets`), and twelve sets are the default. Where sets are not skewed it is 7
+  to 15 % wider than t with eight sets, 3 to 10 % with sixteen, and covers 95 to 98 %.
+- t covers the worst in 81.6, 86.0, 89.9, 90.9 and 91.2 %: sixteen sets, or twenty-four, are not
+  enough for it. Johnson's differs from it by less than 1 %.
+- Hall's alone and bootstrap t cover what t does not, and not what it does: a lean without skewness
+  in 88 to 92 % with eight sets.
 """
 
 import argparse
@@ -31,7 +42,7 @@ from svdicl_lite.search.results import Comparison
 RESULT = Path(__file__).parents[1] / "experiments/coverage.json"
 N_SETS = (4, 8, 12, 16, 24)
 PARTS = ("gain", "reading", "lean")
-REPEATS = 4000
+REPEATS = 20_000
 ALL_SETS, AT_ONCE, SIZE, N_SHOTS = 200, 100, 40, 8
 Ends = tuple[np.ndarray, np.ndarray]
 
@@ -154,7 +165,7 @@ METHODS: dict[str, Callable[[np.ndarray], Ends]] = {
     "t": student_t,
     "Johnson": johnson,
     "Hall": hall,
-    "t and Hall": both,
+    "wider": both,
     "bootstrap t": bootstrap_t,
 }
 
@@ -184,12 +195,26 @@ def table(found: dict[str, dict], methods: tuple[str, ...] = ("t",)) -> pd.DataF
             skewness = float(((means - means.mean()) ** 3).mean() / means.std() ** 3)
             row = {"mean": round(means.mean(), 3), "skewness": round(skewness, 1)}
             for method in methods:
-                for n_sets in N_SETS if method == "t" else (8, 16):
+                for n_sets in N_SETS if method in ("t", "wider") else (8, 16):
                     repeats = 400 if method == "bootstrap t" else REPEATS
                     row[f"{method}, {n_sets}"], width = coverage(means, n_sets, method, repeats)
                     row[f"{method}, {n_sets}, width"] = width
             rows[name, part] = row
     return pd.DataFrame(rows).T
+
+
+def shares_of(found: dict[str, dict]) -> dict[str, dict]:
+    """How often t, and what is printed, hold the mean of each clip and part, by number of sets."""
+    return {
+        f"covered_by_{method}": {
+            name: {
+                part: [coverage(np.array(kept[part]), n_sets, method)[0] for n_sets in N_SETS]
+                for part in PARTS
+            }
+            for name, kept in found.items()
+        }
+        for method in ("t", "wider")
+    }
 
 
 def main(write: bool) -> None:
@@ -200,14 +225,7 @@ def main(write: bool) -> None:
         print(setting, flush=True)
     shares = table(found, tuple(METHODS))
     if write:
-        of_t = {
-            name: {
-                part: [coverage(np.array(kept[part]), n_sets)[0] for n_sets in N_SETS]
-                for part in PARTS
-            }
-            for name, kept in found.items()
-        }
-        kept = {"n_sets": N_SETS, "covered_by_t": of_t, "clips": found}
+        kept = {"n_sets": N_SETS, **shares_of(found), "clips": found}
         RESULT.write_text(json.dumps(kept, indent=None).replace("}, ", "},\n") + "\n")
     with pd.option_context("display.width", 250, "display.max_columns", None):
         for method in METHODS:

@@ -161,13 +161,13 @@ def test_a_small_file_is_taken_whole_and_it_is_said_unless_a_number_was_asked_fo
     said = run("search", *common).stdout
     for split in ("validation", "test"):
         assert f"{split} has 20 examples, and all of them are taken" in said
-    said = run("search", *common, "--n-validation", 20, "--n-test", 10)
+    said = run("search", *common, "--n-validation", 20, "--n-test", 14)
     assert said.exit_code == 0 and "all of them" not in said.stdout
-    assert "n is 21, but must be between 8" in refused("search", *common, "--n-test", 21)
+    assert "n is 21, but must be between 12" in refused("search", *common, "--n-test", 21)
     assert "fewer than the 30 sets of demonstrations; take --sets 20 or fewer" in refused(
         "search", *common, "--sets", 30
     )
-    said = run("greedy", *common, "--guard", few, "--n-test", 8)  # the guard has its own number
+    said = run("greedy", *common, "--guard", few, "--n-test", 12)  # the guard has its own number
     assert said.exit_code == 0 and "validation has 20 examples" in said.stdout
 
 

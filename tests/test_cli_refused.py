@@ -36,10 +36,16 @@ from svdicl_lite.clipping.matrices import matrices
         (["--device", "abacus"], "device is 'abacus', which cannot be used here"),
         (["--workers", "0"], "workers is '0', but must be a number of processes"),
         (["--workers", "dask://127.0.0.1:9"], "no scheduler answers at dask://127.0.0.1:9"),
-        (["--journal", "/"], "Is a directory"),
+        (
+            ["--journal", "/"],
+            "'/' is a folder, where a file is wanted (Is a directory); name another",
+        ),
         (["--journal", "/dev/full"], "the journal /dev/full is a device or a pipe; name a file"),
-        (["--out", "/dev/full"], "File exists: '/dev/full'"),
-        (["--out", "/dev/full/out"], "Not a directory: '/dev/full/out'"),
+        (
+            ["--out", "/dev/full"],
+            "'/dev/full' is there already, and no folder (File exists); name another",
+        ),
+        (["--out", "/dev/full/out"], "'/dev/full/out' would lie in something that is no folder"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(tiny, arguments, message):

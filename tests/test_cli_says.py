@@ -27,23 +27,23 @@ def dirty(tmp_path):
     return tmp_path / "mine.toml"
 
 
-def test_without_a_number_eight_sets_are_taken_and_the_interval_is_over_them(tiny):
-    assert N_SETS == OF_FIND_CLIP == 8
+def test_without_a_number_twelve_sets_are_taken_and_the_interval_is_over_them(tiny):
+    assert N_SETS == OF_FIND_CLIP == 12
     told = ["search", "--model", tiny, *WITHOUT_SETS, "--layer", 1]
     found, said = answer(*told), run(*told).stdout
-    assert found["experiment"]["seeds"] == list(range(8))
+    assert found["experiment"]["seeds"] == list(range(12))
     before = found["validation"][0]
     low, high = before["accuracy_over_sets"]
     assert low <= before["accuracy"] <= high and (low, high) != (before["low"], before["high"])
     assert f"{before['accuracy']:.3f} [{low:.3f}, {high:.3f}]" in said
-    assert "intervals of accuracy: 95 %, over 8 sets of demonstrations" in said
+    assert "intervals of accuracy: 95 %, over 12 sets of demonstrations" in said
     test = found["test_before"]
     low, high = test["accuracy_over_sets"]
     assert f"test accuracy {test['accuracy']:.3f} [{low:.3f}, {high:.3f}]" in found["verdict"]
-    assert "over 8 sets of demonstrations, n = 24" in found["verdict"]
+    assert "over 12 sets of demonstrations, n = 24" in found["verdict"]
     assert "for these demonstrations only" in found["verdict"]  # the one by McNemar
-    assert found["smallest_p_by_set"] == least_sign_flip_p(8)
-    assert "(the least possible is .0078)" in said
+    assert found["smallest_p_by_set"] == least_sign_flip_p(12)
+    assert "(the least possible is < .001)" in said
 
 
 def test_with_too_few_sets_a_table_says_what_it_cannot_say(tiny):

@@ -30,12 +30,12 @@ def test_by_names_it_is_what_the_parts_say(found):
     model, tokenizer = load_model("icl-gpt2-noisy")
     task = load_task("sentiment", "flipped")
     judges = [
-        ICLEvaluator(model, tokenizer, task, split, n, n_shots=2, seeds=range(8))
+        ICLEvaluator(model, tokenizer, task, split, n, n_shots=2, seeds=range(12))
         for split, n in (("validation", 24), ("test", 32))
     ]
     by_hand = search_clip_rate(model, *judges, module="mlp", clip_rates=(0, 0.5, 0.95))
     assert isinstance(found, SearchResult) and found.chosen_cell == by_hand.chosen_cell
-    assert str(found) == str(by_hand) and len(found.gain_by_set) == 8
+    assert str(found) == str(by_hand) and len(found.gain_by_set) == 12
 
 
 def test_objects_serve_as_names_do(found):
@@ -58,7 +58,7 @@ def test_what_is_tried_can_be_said(tiny):
     assert (result.validation_after.n, result.test_after.n) == (24, 32)
 
 
-def test_left_to_itself_it_takes_the_papers_rates_eight_sets_and_no_more_than_there_is(
+def test_left_to_itself_it_takes_the_papers_rates_twelve_sets_and_no_more_than_there_is(
     model, tokenizer, sentiment
 ):
     from dataclasses import replace
@@ -68,8 +68,8 @@ def test_left_to_itself_it_takes_the_papers_rates_eight_sets_and_no_more_than_th
     }
     result = find_clip(model, replace(sentiment, splits=few), tokenizer=tokenizer)
     assert (result.validation_after.n, result.test_after.n) == (60, 60)
-    assert result.clip_rates == CLIP_RATES and len(result.gain_by_set) == 8
-    with pytest.raises(ValueError, match="n is 61, but must be between 8"):
+    assert result.clip_rates == CLIP_RATES and len(result.gain_by_set) == 12
+    with pytest.raises(ValueError, match="n is 61, but must be between 12"):
         find_clip(model, replace(sentiment, splits=few), tokenizer=tokenizer, n_test=61)
 
 

@@ -18,7 +18,7 @@ from svdicl_lite.scoring.reading import (
     placements,
     score_of,
 )
-from svdicl_lite.stats import cluster_interval
+from svdicl_lite.stats import interval_over_sets
 
 
 def drawn(seed, n=60, n_classes=2, n_sets=3, decimals=1, read=1.0):
@@ -186,7 +186,7 @@ def test_a_collapse_leaves_the_others_less_than_a_tenth_of_their_due(answered, d
 
 def test_intervals_over_sets_are_those_of_the_sets_and_need_four():
     outcome = drawn(3, 200, n_sets=8)
-    assert outcome.accuracy_over_sets == cluster_interval(
+    assert outcome.accuracy_over_sets == interval_over_sets(
         outcome.correct, outcome.demonstration_sets
     )
     by_set = outcome.discrimination_by_set

@@ -12,7 +12,7 @@ from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.gains import class_weights, split_gain
 from svdicl_lite.search.results import Comparison
 from svdicl_lite.search.verdict import WHAT_P_COUNTS
-from svdicl_lite.stats import cluster_interval, mean_interval
+from svdicl_lite.stats import interval_over_sets, mean_interval
 
 
 def comparison(before, after):
@@ -111,7 +111,7 @@ def test_a_loss_is_called_by_its_part(arguments, words):
 
 
 def test_where_reading_rises_and_the_threshold_goes_further_astray_nothing_is_gained():
-    result = comparison(*case(sharpened=2.0, shift=-2.0, lean=0.0, size=100))
+    result = comparison(*case(sharpened=2.0, shift=-2.5, lean=0.0, size=100))
     assert result.kind == "loss" and result.reading > 0.01 and result.gain_over_sets.high < 0
     assert "a loss by lean, larger than what better reading gained" in str(result)
 
@@ -153,14 +153,14 @@ def test_intervals_are_over_sets_and_for_these_demonstrations():
     before, after = case(sharpened=1.5, shift=0.5)
     result, sets = comparison(before, after), before.demonstration_sets
     gain = after.correct.astype(float) - before.correct
-    assert result.gain_over_sets == pytest.approx(cluster_interval(gain, sets), abs=1e-12)
-    assert result.reading_over_sets == cluster_interval(result.parts[0], sets)
-    assert result.lean_over_sets == cluster_interval(result.parts[1], sets)
+    assert result.gain_over_sets == pytest.approx(interval_over_sets(gain, sets), abs=1e-12)
+    assert result.reading_over_sets == interval_over_sets(result.parts[0], sets)
+    assert result.lean_over_sets == interval_over_sets(result.parts[1], sets)
     assert result.reading_interval == mean_interval(result.parts[0])
     assert result.lean_interval == mean_interval(result.parts[1])
     change = after.discrimination_by_set - before.discrimination_by_set
     assert result.discrimination_gain == pytest.approx(change.mean(), abs=1e-12)
-    assert result.discrimination_gain_over_sets == cluster_interval(change, range(8))
+    assert result.discrimination_gain_over_sets == interval_over_sets(change, range(8))
     low, high = result.gain_over_sets
     shown = f"[{low:+.3f}, {high:+.3f}] over 8 sets of demonstrations".replace("-", "−")
     assert shown in str(result) and "for these demonstrations only [" in str(result)

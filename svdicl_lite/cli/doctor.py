@@ -167,7 +167,8 @@ def _answers(name: str, ask: Callable[[], None], advice: str) -> Check:
     try:
         ask()
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        reason = str(getattr(error, "reason", error)).splitlines()[0][:80]
+        cause = getattr(error, "reason", error)
+        reason = str(getattr(cause, "strerror", None) or cause).splitlines()[0][:80]
         return Check(name, f"no answer ({reason})", False, advice)
     return Check(name, "answers", True)
 

@@ -102,7 +102,7 @@ Sets = Annotated[
     int,
     Option(
         help="Sets of demonstrations among which the examples are dealt out; an interval for other"
-        " demonstrations takes 4, better 8 or more."
+        " demonstrations takes 4, better 12 or more."
     ),
 ]
 NValidation = Annotated[
@@ -149,7 +149,7 @@ Out = Annotated[
 ]
 AsJson = Annotated[bool, Option("--json", help="JSON on stdout instead of a table.")]
 
-N_SETS = 8
+N_SETS = 12
 """Sets of demonstrations where nobody asks for another number, as for `find_clip`."""
 RULE_NAMES = (
     "condition",

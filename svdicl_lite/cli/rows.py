@@ -94,7 +94,7 @@ def of_intervals(n_sets: int) -> str:
     few = "one set says" if n_sets == 1 else f"{n_sets} sets say"
     return (
         "intervals of accuracy: 95 %, for these demonstrations only;"
-        f" {few} nothing reliable about others, which takes --sets {SETS_NEEDED}, better 8 or more"
+        f" {few} nothing reliable about others, which takes --sets {SETS_NEEDED}, better 12 or more"
     )
 
 

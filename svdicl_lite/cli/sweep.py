@@ -88,8 +88,8 @@ def sweep(
         table = judge_all(
             judge.model,
             judge,
-            layer or None,
-            module,
+            list(dict.fromkeys(layer)) if layer else None,  # named twice, judged once
+            list(dict.fromkeys(module)),
             rates,
             expert=of_expert,
             method=method,

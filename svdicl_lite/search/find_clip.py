@@ -17,9 +17,9 @@ from svdicl_lite.tasks.task import Task
 
 N_VALIDATION = 400
 N_TEST = 1000
-N_SETS = 8
-"""Examples to choose by and to judge by, and the sets of demonstrations before them. With fewer
-sets than eight, an interval over sets says next to nothing.
+N_SETS = 12
+"""Examples to choose by and to judge by, and the sets of demonstrations before them. An
+interval over twelve holds the truth in 93 % or more, over four in 89 % (`stats`).
 """
 MOST_SETS = 100_000
 

@@ -101,7 +101,7 @@ class Comparison:
 
     @cached_property
     def gain_over_sets(self) -> Interval | None:
-        """Student's t over the sets: *the* interval of the test gain."""
+        """`stats.interval_over_sets`: *the* interval of the test gain."""
         return self._over_sets(self.parts[0] + self.parts[1])
 
     @cached_property
@@ -136,7 +136,7 @@ class Comparison:
 
     @cached_property
     def discrimination_gain_over_sets(self) -> Interval | None:
-        """Student's t over the sets, paired."""
+        """`stats.interval_over_sets` of the change, paired."""
         before, after = self.test_before, self.test_after
         change = after.discrimination_by_set - before.discrimination_by_set
         return interval_over_sets(change, np.arange(len(change)))

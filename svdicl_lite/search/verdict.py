@@ -129,7 +129,7 @@ def _gains(result: Comparison) -> list[str]:
         return [
             f"gain {result.test_gain:+.3f} {here}, for these demonstrations only",
             f"{few} nothing reliable about other demonstrations; that takes {SETS_NEEDED} sets,"
-            " better 8 or more",
+            " better 12 or more",
         ]
     low, high = result.gain_over_sets
     return [

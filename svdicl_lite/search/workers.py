@@ -122,7 +122,7 @@ def _cluster(address: str) -> Iterator[Map]:
         socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()
         client = Client(f"tcp://{address}", timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, OverflowError) as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = str(error).splitlines()[0][:120] if port.isdecimal() else "it is no HOST:PORT"
         raise ConnectionError(
             f"no scheduler answers at dask://{address} ({reason}); start one there with `dask"
             " scheduler`, or leave workers out"
