@@ -6,12 +6,16 @@ import html
 import json
 import os
 import re
-import shutil
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from ipywidgets.embed import embed_data
 from test_chapters import ROOT
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+from chromium import browser as chromium_here
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -27,15 +31,8 @@ VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]'
 
 
 def executable(bundled):
-    """The path of the system's Chromium, or `bundled`, where `playwright install chromium` puts
-    one. Without either the tests skip, and under CI fail.
-    """
-    found = next(
-        filter(
-            None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", str(bundled)))
-        ),
-        None,
-    )
+    """The path of the browser. Without one the tests skip, and under CI fail."""
+    found = chromium_here(bundled)
     if not found:
         say = "NO BROWSER: the widgets and pages are NOT tested; `make chromium` fetches one"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(say)
@@ -47,9 +44,8 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable(playwright.chromium.executable_path), args=ARGUMENTS
-        )
+        path = executable(Path(playwright.chromium.executable_path))
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -11,7 +11,7 @@ from test_chapters import make
 def nowhere(tmp_path, monkeypatch):
     """The path at which Playwright has put no Chromium, on a machine without any."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    return tmp_path / "chrome-linux/chrome"
+    return tmp_path / "chromium-1/chrome-linux/chrome"
 
 
 @pytest.mark.parametrize("ci", [None, "", "false"])
@@ -37,11 +37,24 @@ def test_without_a_browser_continuous_integration_fails(nowhere, monkeypatch):
 
 
 def test_the_system_s_browser_comes_before_the_one_that_playwright_brings(nowhere, monkeypatch):
-    nowhere.parent.mkdir()
+    folder = nowhere.parents[2]
+    nowhere.parent.mkdir(parents=True)
     nowhere.touch(0o755)
     assert executable(nowhere) == str(nowhere)
-    (nowhere.parents[1] / "google-chrome").touch(0o755)
-    assert executable(nowhere) == str(nowhere.parents[1] / "google-chrome")
+    (folder / "google-chrome").touch(0o755)
+    assert executable(nowhere) == str(folder / "google-chrome")
+
+
+@pytest.mark.parametrize("file", ["linux64/chrome-headless-shell", "linux/headless_shell"])
+def test_a_shell_without_a_window_comes_before_a_whole_browser(nowhere, file):
+    folder = nowhere.parents[2]
+    (folder / "chromium").touch(0o755)
+    shell = folder / "chromium_headless_shell-1" / file
+    shell.parent.mkdir(parents=True)
+    shell.touch(0o755)
+    assert executable(nowhere) == str(shell)
+    (folder / "chromium-headless-shell").touch(0o755)
+    assert executable(nowhere) == str(folder / "chromium-headless-shell")
 
 
 def test_the_test_command_fetches_a_browser_where_there_is_none():
