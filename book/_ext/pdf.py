@@ -7,12 +7,12 @@ browser prints that page. Without a browser: `make chromium`.
 
 import posixpath
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import chromium
 import yaml
 from bs4 import BeautifulSoup, Tag
 
@@ -32,7 +32,7 @@ body { display: block; background: none; }
 figure, table, tr, .admonition, .cell_output img { break-inside: avoid; }
 .cell_input, .chapter-card { break-inside: avoid; }
 table.prose { break-inside: auto; }
-h1, h2, h3 { break-after: avoid; }
+h1, h2, h3, summary { break-after: avoid; }
 /* Letters that reach over the edge of a page are drawn on both, and stand twice in the bookmark. */
 .bd-article :is(h1, h2, h3, h4) { line-height: 1.4; padding-top: 0.2em; }
 .title-page { padding-top: 60mm; text-align: center; }
@@ -116,8 +116,7 @@ def one_page(site: Path, shown: list[str]) -> str:
 
 def browser_path(bundled: str) -> str:
     """The system's Chromium, or the one that Playwright brought. OSError if there is none."""
-    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome", bundled))
-    path = next(filter(None, found), None)
+    path = chromium.browser(Path(bundled))
     if not path:
         raise OSError("There is no Chromium to print the book with; `make chromium` fetches one")
     return path
