@@ -79,7 +79,7 @@ class DepthExplorer(Widget):
                 image = ax.imshow(
                     grid - base[number], cmap="RdBu", vmin=-0.35, vmax=0.35, aspect="auto"
                 )
-                ax.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
+                ax.set_xticks(range(len(rates)), [f"{rate:g}".replace("0.", ".") for rate in rates])
                 ax.set_yticks(range(len(layers)), layers)
                 ax.set_title(f"{module.upper()}, {name}", loc="left", fontsize="medium")
                 ax.set(xlabel="clip rate ξ", ylabel="layer")
