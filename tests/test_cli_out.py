@@ -164,6 +164,7 @@ def test_a_small_file_is_taken_whole_and_it_is_said_unless_a_number_was_asked_fo
     said = run("search", *common, "--n-validation", 20, "--n-test", 14)
     assert said.exit_code == 0 and "all of them" not in said.stdout
     assert "n is 21, but must be between 12" in refused("search", *common, "--n-test", 21)
+    assert "split; or take --sets 7 or fewer" in refused("search", *common, "--n-test", 7)
     assert "fewer than the 30 sets of demonstrations; take --sets 20 or fewer" in refused(
         "search", *common, "--sets", 30
     )

@@ -195,9 +195,10 @@ def _check_size(task: Task, split: str, n: int, seeds: Sequence[int]) -> None:
             f"task {task.name!r} has {size} {split} examples, fewer than the {len(seeds)} sets of"
             f" demonstrations; take --sets {size} or fewer"
         )
+    fewer = f"; or take --sets {n} or fewer" if 0 < n < len(seeds) else ""
     raise ValueError(
         f"n is {n}, but must be between {len(seeds)} (one per seed) and {size}, the size of"
-        f" {task.name}'s {split} split"
+        f" {task.name}'s {split} split{fewer}"
     )
 
 
