@@ -44,13 +44,16 @@ def test_a_page_on_paper_has_ids_of_its_own_and_the_light_pictures():
         '<article class="bd-article"><h1 id="top">A<a class="headerlink" href="#top">#</a></h1>'
         '<picture class="figure in-light"><source srcset="p.svg"><img loading="lazy"'
         ' src="../_images/a.svg"></picture><picture class="figure in-dark"><img src="d.svg">'
-        "</picture><details><summary>More</summary>text</details><script>x</script></article>"
+        "</picture><details><summary>More</summary>text</details><script>x</script>"
+        '<h2>An exercise (10\xa0minutes)</h2><details class="hide above-input">import</details>'
+        "</article>"
     )
     page = pdf.on_paper(BeautifulSoup(html, "html.parser").article, "chapters/01_a", KNOWN)
     assert page["id"] == "chapters-01_a" and page.h1["id"] == "chapters-01_a--top"
     assert [image["src"] for image in page.select("img")] == ["_images/a.svg"]
     assert not page.select("script, source, a.headerlink, img[loading]")
-    assert page.details.has_attr("open")
+    assert page.details.has_attr("open") and len(page.select("details")) == 1
+    assert page.h2.string == "An exercise (10 minutes)"  # as a bookmark shows it
 
 
 @pytest.mark.built
@@ -60,6 +63,7 @@ def test_the_pages_are_printed_with_bookmarks_and_numbers(sites, tmp_path):  # n
     pdf.write(HTML, out, ["book/intro", f"chapters/{CHAPTERS[0]}"])
     data = out.read_bytes()
     assert data.startswith(b"%PDF") and b"/Outlines" in data
+    assert b"+MathJax_Main" in data, "the formulas stand there as TeX"
     assert len(re.findall(rb"/Type\s*/Page\b", data)) > 8
 
 
