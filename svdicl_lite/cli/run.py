@@ -83,7 +83,7 @@ def _told_once(command: str) -> Iterator[None]:
             print(f"svdicl {command}: {message}", file=sys.stderr)
 
     with warnings.catch_warnings():
-        warnings.showwarning = show
+        warnings.showwarning = show  # type: ignore[assignment]
         yield
 
 
