@@ -83,7 +83,7 @@ export default {
       el, "Bound explorer: clip rates, terms of the bound, accuracy",
       h("div", { class: "controls aligned" }, ...sliders.map(({ node }) => node), none),
       h("div", { class: "panels" },
-        h("figure", {}, bars.node, h("figcaption", {}, "Outlined: no clip. Filled: clipped.")),
+        h("figure", {}, bars.node, h("figcaption", {}, "Outline: without a clip. Filled: as the layers are now; one without a clip fills its outline.")),
         h("figure", {}, scatter.node, h("figcaption", {}, "Large dot: no clip. Ring: the rates chosen, with the 95 % interval."))),
       result,
       h("details", {}, h("summary", {}, "All terms"), h("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "All terms" },
