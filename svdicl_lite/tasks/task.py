@@ -2,7 +2,7 @@
 prompt.
 
 Each task comes in three label settings. *canonical*: the words mean what they say. *flipped*: the
-same words, each moved to the next class, so that what the words mean (the prior) speaks against the
+same words, each class taking the next one's, so that what words mean (the prior) speaks against the
 demonstrations (Wei et al. 2023). *arbitrary*: words such as `apple`, so that only the
 demonstrations can tell. `loading.load_task` takes a task by its name: our own (`grammar_tasks`,
 `suite`, `registers`), the paper's data sets (`paper`), data of yours (`own`). Taught in chapter 03.
