@@ -8,7 +8,7 @@
     const more = box.scrollWidth - box.clientWidth > 2;
     box.classList.toggle("scrolls", more);
     box.classList.toggle("more", more && box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
-    if (more && !box.hasAttribute("tabindex")) box.tabIndex = 0;
+    if (more && box.tabIndex < 0) box.tabIndex = 0; // the theme gives −1 to what did not scroll when it looked
   };
   const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => look(target)));
   for (const box of boxes) {

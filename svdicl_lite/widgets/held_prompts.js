@@ -6,7 +6,7 @@ const N = 50; // prompts that are always asked; as many others wait until the re
 const STALE = new Error("another question has come");
 
 // One prompt is an anecdote: the same clip on fifty queries that were held out of training, behind the same demonstrations. And a challenge: to
-// find a clip with more of them right, which is then tried on fifty others, since the best of many tries owes something to luck.
+// find the smallest clip with most of them right, which is then tried on fifty others, since the best of many tries owes something to luck.
 // `go({ layer, module, clip_rate })` moves the widget there; `thinFor` of the same promises the thin matrices of that clip.
 export function heldPrompts({ gpt2, tokenizer, pause, go, thinFor }) {
   const body = h("tbody"), status = h("p"), score = h("p"), tried = new Map();
@@ -16,10 +16,11 @@ export function heldPrompts({ gpt2, tokenizer, pause, go, thinFor }) {
   const node = h("div", { class: "held" },
     h("p", {}, h("strong", {}, "Fifty prompts instead of one"), ": the same demonstrations, other queries."),
     h("table", {}, h("thead", {}, h("tr", {}, ...["", "no clip", "clipped"].map((text) => h("th", { scope: "col" }, text)))), body),
-    status, h("p", {}, h("strong", {}, "Challenge"), ": find a clip that gets more of the fifty right."), score, h("div", { class: "controls" }, best, others));
+    status, h("p", {}, h("strong", {}, "Challenge"), ": get as many of the fifty right as you can, and of such clips find the one with the smallest ξ."), score, h("div", { class: "controls" }, best, others));
   let turn = 0, asked = null, read = {}, waiting;
 
-  const top = () => [...tried.values()].reduce((a, b) => (b.right > a.right ? b : a));
+  const better = (b, a) => b.right > a.right || (b.right === a.right && b.clip_rate < a.clip_rate);
+  const top = () => [...tried.values()].reduce((a, b) => (better(b, a) ? b : a));
   const told = (logits, { answers, labels }) => {
     const rows = logits.map((all) => answers.map((token) => all[token]));
     const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === labels[i]).length;

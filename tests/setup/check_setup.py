@@ -71,6 +71,8 @@ class SetUp:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # what is started in the background has children that do not heed ctrl-C
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *words: str, where: Path, offline: bool = False) -> str:
@@ -267,8 +269,6 @@ def main() -> int:
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     setup = SetUp(folder.resolve(), told.full)
-    # started in the background, we and our children would not hear the ctrl-C that a step sends
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     who = f"user {NOBODY}, without a network after set-up" if setup.other_user else "this user"
     print(f"check-setup of {_commit()} in {folder}, as {who}", flush=True)
     try:
