@@ -20,6 +20,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
 SCRIPT = "questions.js"
+COVERED = "Covered until you have made your guess above, or ask to be shown it without one."
 
 
 def _html(text: str) -> nodes.raw:
@@ -111,7 +112,10 @@ class Guess(_Asked):
         if hides:
             # covered from the first picture on, and only where a script can uncover it; the theme
             # has filters of its own, hence !important
-            rule = f'[id="{hides}"] :is(img, svg) {{ filter: blur(1.2rem) !important; }}'
+            rule = (
+                f'[id="{hides}"] :is(img, svg, figcaption) {{ filter: blur(1.2rem) !important; }}'
+                f'[id="{hides}"]::before {{ content: "{COVERED}"; display: block; }}'
+            )
             cover = [
                 _html(
                     f'<style class="cover" data-of="{hides}">'
