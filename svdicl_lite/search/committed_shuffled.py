@@ -27,7 +27,7 @@ from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.cells import Cell, judged
 from svdicl_lite.search.committed import SAID, Kept, about, outcomes_path
-from svdicl_lite.search.computed import check_same, described, write
+from svdicl_lite.search.computed import check_same, described, the_same, write
 from svdicl_lite.search.results import SearchResult
 from svdicl_lite.search.verdict import sentence
 from svdicl_lite.stats import SETS_NEEDED, Interval, cluster_interval, wilson_interval
@@ -263,13 +263,7 @@ def check_searches(kept: Kept, n_searches: int = 1, seed: int | None = None) -> 
         check_same(kept, f"prompts of draw {draw}", before["prompts"], prompts)
         again = _row((draw, choice), prompts, searched(judgements, choice, draw))
         rows.append({"draw": draw, "choice": choice, "largest": _largest(before, again)})
-    found = pd.DataFrame(rows)
-    if (worst := found["largest"].max()) > TOLERANCE:
-        raise ValueError(
-            f"{kept.path.stem}: a search made again differs by {worst:.2g}, more than"
-            f" {TOLERANCE:g}; the code gives other numbers now: `make experiments` computes it anew"
-        )
-    return found
+    return the_same(kept, pd.DataFrame(rows), TOLERANCE, "a search made again")
 
 
 def _largest(before: pd.Series, again: dict[str, Any]) -> float:

@@ -29,7 +29,7 @@ from svdicl_lite.models.quantisation import (
     tensors_of,
 )
 from svdicl_lite.search.committed import Kept, about, outcomes_path
-from svdicl_lite.search.computed import check_same, described, write
+from svdicl_lite.search.computed import OTHER, check_same, described, the_same, write
 from svdicl_lite.tasks.real import is_real, texts_are_here
 
 TOLERANCE = 1e-4  # of each singular value; float32 keeps 6e-8, LAPACKs agree to 1e-13 σ_max
@@ -114,7 +114,7 @@ def check_spectra(kept: Kept, n_matrices: int = 2, seed: int | None = None) -> p
     file = _gguf_file(kept)
     table, noise, stored = spectra(kept.path), rounding_noise(file), tensors_of(file)
     if not np.allclose(table["noise"], noise["noise"]):
-        raise ValueError(f"{kept.path.stem}: the file's rounding is another; {_ANEW}")
+        raise ValueError(f"{kept.path.stem}: the file's rounding is another; {OTHER}")
     rows = []
     for i in rng.sample(range(len(table)), min(n_matrices, len(table))):
         row = table.iloc[i]
@@ -125,15 +125,7 @@ def check_spectra(kept: Kept, n_matrices: int = 2, seed: int | None = None) -> p
         largest = max(share.max(), abs(redrawn[0] / row["redrawn"][0] - 1))
         rows.append({"layer": row["layer"], "role": row["role"], "largest": largest})
     found = pd.DataFrame(rows)
-    if (worst := found["largest"].max()) > TOLERANCE:
-        raise ValueError(
-            f"{kept.path.stem}: a singular value computed again differs by {worst:.2g} of itself,"
-            f" more than {TOLERANCE:g}; {_ANEW}"
-        )
-    return found
-
-
-_ANEW = "the code gives other numbers now: `make experiments` computes it anew"
+    return the_same(kept, found, TOLERANCE, "a singular value computed again", " of itself")
 
 
 def is_here(kept: Kept) -> bool:

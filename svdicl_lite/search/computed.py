@@ -127,11 +127,25 @@ def spot_check(
         before = table[same]["evaluation"].iloc[0]
         of_set = before.scores[before.demonstration_sets == number][index]
         rows.append({**run.place, **asdict(cell), "largest": np.abs(of_set - again).max()})
-    found = pd.DataFrame(rows)
-    if (worst := found["largest"].max()) > TOLERANCE:
+    return the_same(kept, pd.DataFrame(rows))
+
+
+OTHER = "the code gives other numbers now: `make experiments` computes it anew"
+
+
+def the_same(
+    kept: Kept,
+    found: pd.DataFrame,
+    tolerance: float = TOLERANCE,
+    what: str = "a score computed again",
+    of: str = "",
+) -> pd.DataFrame:
+    """`found`, a row for each thing that was computed again, if none of its `largest` differences
+    is more than `tolerance`, which another machine may give. Raises ValueError otherwise.
+    """
+    if (worst := found["largest"].max()) > tolerance:
         raise ValueError(
-            f"{kept.path.stem}: a score computed again differs by {worst:.2g}, more than"
-            f" {TOLERANCE:g}; the code gives other numbers now: `make experiments` computes it anew"
+            f"{kept.path.stem}: {what} differs by {worst:.2g}{of}, more than {tolerance:g}; {OTHER}"
         )
     return found
 
