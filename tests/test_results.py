@@ -244,3 +244,16 @@ def test_a_change_of_which_neither_part_is_shown_is_unclear():
     assert result.gain_over_sets.low > 0
     assert result.reading_over_sets.low < 0 and result.lean_over_sets.low < 0
     assert result.kind == "unclear" and "whether by reading or by lean" in str(result)
+
+
+def test_no_interval_of_a_change_leaves_what_a_change_can_be():
+    labels, sets = np.tile([0, 1], 70), np.repeat(np.arange(7), 20)
+    wrong = np.eye(2)[1 - labels]
+    right_in_six = np.where((sets < 6)[:, None], np.eye(2)[labels], wrong)
+    before, after = (Evaluation(scores, labels, sets) for scores in (wrong, right_in_six))
+    result = comparison(before, after)
+    free = interval_over_sets((sets < 6).astype(float), sets)
+    assert free.high > 1, "nothing is cut off, so nothing is tested"
+    assert result.gain_over_sets == (free.low, 1)
+    assert -1 <= result.reading_over_sets.low and result.reading_over_sets.high <= 1
+    assert result.discrimination_gain_over_sets.high == 1

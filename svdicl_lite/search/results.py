@@ -102,12 +102,12 @@ class Comparison:
     @cached_property
     def gain_over_sets(self) -> Interval | None:
         """`stats.interval_over_sets`: *the* interval of the test gain."""
-        return self._over_sets(self.parts[0] + self.parts[1])
+        return self._over_sets(self.parts[0] + self.parts[1], within=(-1, 1))
 
     @cached_property
     def reading_over_sets(self) -> Interval | None:
         """Of `reading`."""
-        return self._over_sets(self.parts[0])
+        return self._over_sets(self.parts[0], within=(-1, 1))
 
     @cached_property
     def lean_over_sets(self) -> Interval | None:
@@ -126,8 +126,11 @@ class Comparison:
         """Of `lean`, for the demonstrations as they are."""
         return mean_interval(self.parts[1])
 
-    def _over_sets(self, outcomes: np.ndarray) -> Interval | None:
-        return interval_over_sets(outcomes, self.test_before.demonstration_sets)
+    def _over_sets(
+        self, outcomes: np.ndarray, within: tuple[float, float] | None = None
+    ) -> Interval | None:
+        sets = self.test_before.demonstration_sets
+        return interval_over_sets(outcomes, sets, within=within)
 
     @property
     def discrimination_gain(self) -> float:
@@ -139,7 +142,7 @@ class Comparison:
         """`stats.interval_over_sets` of the change, paired."""
         before, after = self.test_before, self.test_after
         change = after.discrimination_by_set - before.discrimination_by_set
-        return interval_over_sets(change, np.arange(len(change)))
+        return interval_over_sets(change, np.arange(len(change)), within=(-1, 1))
 
     @cached_property
     def smallest_gain_seen(self) -> float | None:
