@@ -9,6 +9,7 @@ import pytest
 from svdicl_lite.clipping.clip import clip_
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.search.cells import Cell, judged
 from svdicl_lite.search.experiment import Experiment
 from svdicl_lite.search.greedy import greedy_search
 from svdicl_lite.search.journal import Journal
@@ -85,6 +86,11 @@ def test_greedy_search_is_what_clipping_by_hand_finds(
         result.test_after.scores, plainly(test, clipped).scores, rtol=0, atol=ATOL
     )
     assert result.n_tried == len(layers) * len(modules) * 3 and fingerprint(model) == before
+    assert guard or not result.n_refused
+    if max_loss == -1.0:  # nothing rises by a point in one, so all that is better is refused
+        first = [Cell(layer, m, rate) for layer in (3, 2) for m in modules for rate in RATES[1:]]
+        better = sum(o.accuracy > validation().accuracy for _, o in judged(validation, first))
+        assert result.n_refused == better > 0 and f"{better} refused by the guard" in str(result)
 
 
 def test_modules_that_share_a_matrix_are_refused(judges):

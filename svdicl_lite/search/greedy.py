@@ -32,10 +32,12 @@ class GreedyResult(Comparison):
 
     steps: tuple[KeptClip, ...]
     n_tried: int  # clips judged on validation
+    n_refused: int = 0  # of them better on validation, and refused by the guard
 
     def __str__(self) -> str:
         kept = [str(step) for step in self.steps] or ["no clip kept"]
-        return "\n".join([*kept, f"of {self.n_tried} clips tried", self.verdict()])
+        refused = f", {self.n_refused} refused by the guard" if self.n_refused else ""
+        return "\n".join([*kept, f"of {self.n_tried} clips tried{refused}", self.verdict()])
 
 
 def greedy_search(
@@ -82,7 +84,7 @@ def greedy_search(
                 kept.leave(layer)
         test_after, steps = kept.test(test), tuple(kept.clips)
     test_before = kept.test(test)
-    return GreedyResult(before, current, test_before, test_after, steps, n_tried)
+    return GreedyResult(before, current, test_before, test_after, steps, n_tried, veto.n_refused)
 
 
 class _Veto:
@@ -91,7 +93,7 @@ class _Veto:
     def __init__(
         self, kept: KeptClips, guard: ICLEvaluator | None, max_loss: float, unclipped: Cell
     ):
-        self.kept, self.guard, self.floor = kept, guard, -math.inf
+        self.kept, self.guard, self.floor, self.n_refused = kept, guard, -math.inf, 0
         if guard is not None:
             self.floor = kept.judge("guard", guard, unclipped).accuracy - max_loss
 
@@ -100,6 +102,7 @@ class _Veto:
         if self.guard is None:
             return None, True
         outcome = self.kept.judge("guard", self.guard, cell)
+        self.n_refused += outcome.accuracy < self.floor
         return outcome, outcome.accuracy >= self.floor
 
 
