@@ -42,8 +42,9 @@ def experiment(
     and fails if a singular value differs by more than 1e-4 of itself; of searches on shuffled
     labels it makes some again, and fails if a gain differs by more than 0.01; of rules it asks the
     gradient again about some layers, and fails beyond 0.002 of the largest score; of greedy
-    searches it judges examples again with all that was clipped, as of cells. JSON: experiments
-    (experiment, status, and of a check the largest difference), seconds.
+    searches it judges examples again with all that was clipped, as of cells; of perplexity it reads
+    some texts again, and fails beyond 1e-3 nats a token. JSON: experiments (experiment, status, and
+    of a check the largest difference), seconds.
     """
 
     def work(journal: Any, map: Any) -> "Report":
@@ -63,6 +64,7 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
 
     from svdicl_lite.search.committed import Kept, stale
     from svdicl_lite.search.committed_greedy import compute_greedy
+    from svdicl_lite.search.committed_perplexity import compute_perplexity
     from svdicl_lite.search.committed_rules import compute_rules
     from svdicl_lite.search.committed_shuffled import compute_searches
     from svdicl_lite.search.committed_spectra import compute_spectra
@@ -81,6 +83,8 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
         compute_rules(kept, say)
     elif kept.kind == "greedy":
         compute_greedy(kept, journals / kept.path.stem, say)
+    elif kept.kind == "perplexity":
+        compute_perplexity(kept, journals / kept.path.stem, say)
     else:
         compute(kept, journals / kept.path.stem, say)
     return {"experiment": kept.path.stem, "status": f"computed, for it was {why}"}
@@ -89,6 +93,7 @@ def _computed(file: Path, journals: Path) -> dict[str, Any]:
 def _checked(file: Path, n_cells: int, seed: int | None) -> dict[str, Any]:
     from svdicl_lite.search.committed import Kept, stale
     from svdicl_lite.search.committed_greedy import check_greedy
+    from svdicl_lite.search.committed_perplexity import check_perplexity
     from svdicl_lite.search.committed_rules import check_rules
     from svdicl_lite.search.committed_shuffled import check_searches
     from svdicl_lite.search.committed_spectra import check_spectra, is_here
@@ -105,6 +110,7 @@ def _checked(file: Path, n_cells: int, seed: int | None) -> dict[str, Any]:
         "shuffled": (check_searches, "searches"),
         "rules": (check_rules, "layers"),
         "greedy": (check_greedy, "clips"),
+        "perplexity": (check_perplexity, "changes"),
     }
     check, what = checks[kept.kind]
     found = check(kept, n_cells, seed=seed)

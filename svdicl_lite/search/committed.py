@@ -28,7 +28,11 @@ from svdicl_lite.tasks.real import is_real, texts_are_here
 
 SAID = ("title", "hypothesis", "analysis", "model")  # what every experiment must say
 # What one can be of; all but the first have a file of their own, such as `committed_spectra`.
-KINDS = ("cells", "spectra", "shuffled", "rules", "greedy")
+KINDS = ("cells", "spectra", "shuffled", "rules", "greedy", "perplexity")
+READERS = {  # of the kinds that hold no outcomes
+    "spectra": "spectra", "shuffled": "searches", "rules": "rule_scores",
+    "perplexity": "perplexities",
+}  # fmt: skip
 # Where an experiment is looked for by its name alone, whatever folder a notebook runs in.
 FOLDERS = (
     Path("experiments"),
@@ -101,7 +105,7 @@ class Kept:
             raise ValueError(f"{path.name} says kind {kind!r}, but it is one of {', '.join(KINDS)}")
         if kind == "spectra":
             return cls._of_spectra(path, said)
-        if kind in ("shuffled", "rules", "greedy"):
+        if kind in ("shuffled", "rules", "greedy", "perplexity"):
             return cls(path, said, ())
         shared = {key: value for key, value in said.items() if key not in (*SAID, "kind", "runs")}
         runs = tuple(_run(path, {**shared, **run}) for run in said.get("runs") or [{}])
@@ -201,7 +205,7 @@ def outcomes(path: str | Path, **wanted: object) -> pd.DataFrame:
 
     if "prompts" not in (said := about(path)):
         kind = said["said"].get("kind", "spectra")
-        reader = {"spectra": "spectra", "shuffled": "searches", "rules": "rule_scores"}[kind]
+        reader = READERS[kind]
         raise ValueError(f"{Path(path).stem} holds {reader}, not outcomes; `{reader}` reads it")
     known = {tuple(place.values())[:4]: place for place in said["prompts"]}
     table: pd.DataFrame = parquet.read_table(outcomes_path(path)).to_pandas()

@@ -4,18 +4,18 @@ A clip for one task stays in the model for all others. Taught in chapter 10.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
 import pandas as pd
-import torch
-from torch import nn
 from transformers import PreTrainedModel
 
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.scoring.rotary import as_never_read
+from svdicl_lite.scoring.plain_text import PlainTexts
 from svdicl_lite.search.results import Comparison
+from svdicl_lite.stats import mean_interval
 
 
 def price(
@@ -45,28 +45,29 @@ def price(
     return pd.DataFrame(rows)
 
 
-@torch.inference_mode()
 def perplexity(model: PreTrainedModel, tokenizer: Any, texts: Iterable[str]) -> float:
     """The exponential of the mean negative log-likelihood a token, over all texts and all their
     tokens but the first of each. A text is read up to the model's positions.
 
     Raises ValueError if no text has two tokens.
     """
-    positions = getattr(model.config, "max_position_embeddings", None)
-    total, n = 0.0, 0
-    for text in texts:
-        tokens = tokenizer(text, add_special_tokens=False)["input_ids"][:positions]
-        if len(tokens) > 1:
-            as_never_read(model)
-            total += _surprise(model, tokens)
-            n += len(tokens) - 1
-    if n == 0:
-        raise ValueError("no text has two tokens or more, so there is nothing to predict")
-    return math.exp(total / n)
+    read = PlainTexts(tokenizer, texts, getattr(model.config, "max_position_embeddings", None))
+    return math.exp(read.losses(model).sum() / read.n_predicted.sum())
 
 
-def _surprise(model: PreTrainedModel, tokens: Sequence[int]) -> float:
-    """The sum of −log p of each token after the first, in nats."""
-    ids = torch.tensor([list(tokens)], device=model.device)
-    logits = model(ids).logits[0, :-1].float()
-    return float(nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum"))
+def times_perplexity(
+    before: np.ndarray, after: np.ndarray, n_predicted: np.ndarray
+) -> tuple[float, float, float]:
+    """By what a change multiplies the perplexity of some texts, and the ends of a 95 % interval
+    over new texts of their kind: each text is paired with itself. `before` and `after` (N,) are the
+    losses of `PlainTexts`, in nats.
+
+    >>> times_perplexity(np.array([2.0, 4.0]), np.array([2.0, 4.0]), np.array([1, 2]))
+    (1.0, 1.0, 1.0)
+    """
+    change = after - before
+    each = change.sum() / n_predicted.sum()  # nats a token
+    # a text's share in the error of this ratio of two sums
+    spread = (change - each * n_predicted) / n_predicted.mean()
+    low, high = mean_interval(each + spread)
+    return math.exp(each), math.exp(low), math.exp(high)

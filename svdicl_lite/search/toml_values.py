@@ -42,11 +42,11 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("task", "labels", "split", "module", "kind"), TEXT),
     **dict.fromkeys(("modules", "methods"), TEXTS),
     **dict.fromkeys(("n", "batch_size", "searches", "labels_each"), COUNT),
-    **dict.fromkeys(("n_validation", "n_test", "n_sets"), COUNT),
+    **dict.fromkeys(("n_validation", "n_test", "n_sets", "max_tokens"), COUNT),
     **dict.fromkeys(("seeds", "layers"), WHOLES),
     **dict.fromkeys(("n_shots", "layer"), WHOLE),
     "clip_rates": SHARES,
-    "cells": LIST,
+    **dict.fromkeys(("cells", "changes"), LIST),
     "runs": TABLES,
     "larger_class": Kind("a number between 0 and 1", lambda value: _share(value) and 0 < value < 1),
 }
