@@ -7,7 +7,7 @@ through it as it is built, so a chapter may format with f-strings and still show
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MINUS = "−"
 UNDEFINED = "–"
@@ -18,7 +18,7 @@ a reader could use, and depends on approximations far out in the tails."""
 # A hyphen before a digit is a minus unless something stands before it that it joins: GPT-2, 10-20,
 # 2e-05, 10.1162/x-1.
 _HYPHEN = re.compile(r"(?<![\w.,;:/)\]%+−-])-(?=\.?\d)")
-# A sign before what is shown as zero, where no other digit and no word goes on behind it.
+# A sign before what is shown as zero, where no other digit and no word follows.
 _SIGNED_ZERO = re.compile(r"(?<![\w.+−-])[+−-](?=0?\.?0+(?![\w.,]*\d)(?!\w))")
 # As Python writes an exponent: 2.5e-05.
 _EXPONENT = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]\d{1,3})(?!\w|\.\d)")
@@ -26,7 +26,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: float, digits: int = 1, signed: bool = False) -> str:
-    """As in 1.7, −0.9, 0.0 and –; with `signed` +1.7. `digits` stand behind the point."""
+    """As in 1.7, −0.9, 0.0 and –; with `signed` +1.7. `digits` are those after the point."""
     if math.isnan(value):
         return UNDEFINED
     if math.isinf(value):
@@ -67,6 +67,17 @@ def estimate(value: float, ends: Sequence[float], digits: int = 3, signed: bool 
 def gain(share: float, ends: Sequence[float], digits: int = 1) -> str:
     """A difference of two shares with its interval, in points: +1.7 [−0.9, +4.3] for 0.017."""
     return estimate(100 * share, [100 * end for end in ends], digits, signed=True)
+
+
+def span(values: Iterable[float], digits: int = 1, signed: bool = False) -> str:
+    """The least and the largest of some values, as in 0.71 to 0.93."""
+    values = list(values)
+    return f"{number(min(values), digits, signed)} to {number(max(values), digits, signed)}"
+
+
+def power_of_ten(value: float) -> str:
+    """A magnitude of which one digit counts, as in 3 × 10⁻¹⁶; 0 is 0."""
+    return UNDEFINED if math.isnan(value) else tidy(f"{value:.0e}")
 
 
 def p_value(p: float, name: str = "p") -> str:
