@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import GPT2Model
 
 from svdicl_lite.models import loading
-from svdicl_lite.scoring.evaluation import Answers
+from svdicl_lite.scoring.evaluation import Answers, Evaluation
 from svdicl_lite.tasks.worlds.tables import (
     CLASSES,
     COLUMNS,
@@ -110,16 +110,34 @@ def in_context(model: TableClassifier) -> Predict:
     was not shown is never its answer.
     """
 
-    @torch.inference_mode()
     def predict(shots: np.ndarray, shot_labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
-        device = model.read_out.weight.device
-        rows = torch.from_numpy(np.concatenate((shots, queries)))[None].to(device)
-        known_labels = torch.from_numpy(shot_labels)[None].to(device)
-        scores = model(rows, known_labels)[0].cpu().numpy()  # (Q, classes)
         known = np.unique(shot_labels)
-        return known[scores[:, known].argmax(1)]
+        return known[_scores(model, shots, shot_labels, queries)[:, known].argmax(1)]
 
     return predict
+
+
+def evaluate(model: TableClassifier, asked: list[Prompt]) -> Evaluation:
+    """What the model answers on one table, with its scores, so that discrimination can be told; a
+    prompt is a set of demonstrations. Every prompt must show every class, as those of `prompts` do.
+    """
+    n_classes = 1 + max(int(prompt.labels.max()) for prompt in asked)
+    given = ((prompt.shots, prompt.shot_labels, prompt.queries) for prompt in asked)
+    scores = [_scores(model, *prompt)[:, :n_classes] for prompt in given]
+    labels = [prompt.labels for prompt in asked]
+    sets = np.repeat(range(len(asked)), [len(of_prompt) for of_prompt in labels])
+    return Evaluation(np.concatenate(scores), np.concatenate(labels), sets)
+
+
+@torch.inference_mode()
+def _scores(model, shots, shot_labels, queries) -> np.ndarray:
+    """(Q, CLASSES)"""
+    device = model.read_out.weight.device
+    rows = torch.from_numpy(np.concatenate((shots, queries)))[None].to(device)
+    scores: np.ndarray = (
+        model(rows, torch.from_numpy(shot_labels)[None].to(device))[0].cpu().numpy()
+    )
+    return scores
 
 
 def logistic_regression(
