@@ -127,11 +127,16 @@ lock: .venv/ready  # after an upgrade by hand in .venv: write down what is there
 	$(BIN)/python book/_ext/lock.py
 
 MATHJAX := book/_ext/vendor/mathjax
+# What the book's formulas need, in one file; `tex-chtml-full` beside it has every package, a menu and its dialogs, and weighs twice as much.
+MATHJAX_PARTS := core input/tex output/chtml output/chtml/fonts/tex a11y/assistive-mml
+comma := ,
 vendor:  # MathJax anew, from npm; then write its version into book/_ext/vendor/README.md
 	@rm -rf _build/npm && mkdir -p _build/npm && cd _build/npm && npm pack --silent mathjax@3 && tar xzf mathjax-*.tgz
-	@rm -rf $(MATHJAX)/output && mkdir -p $(MATHJAX)/output/chtml/fonts
-	@cp _build/npm/package/LICENSE _build/npm/package/es5/tex-chtml-full.js $(MATHJAX)/
+	@rm -rf $(MATHJAX)/* && mkdir -p $(MATHJAX)/output/chtml/fonts
+	@cp _build/npm/package/LICENSE $(MATHJAX)/
 	@cp -r _build/npm/package/es5/output/chtml/fonts/woff-v2 $(MATHJAX)/output/chtml/fonts/
+	@cd _build/npm/package/es5 && { cat startup.js; printf '\nMathJax.loader.preLoad(%s);\n' '$(subst $() ,$(comma),$(MATHJAX_PARTS:%="%"))'; \
+		for part in $(MATHJAX_PARTS); do cat $$part.js; echo; done; } > $(CURDIR)/$(MATHJAX)/tex-chtml.js
 
 include book/teaching/slides.mk
 include book/publish.mk

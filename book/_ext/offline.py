@@ -15,7 +15,7 @@ VENDOR = Path(__file__).parent / "vendor"
 
 
 def _use_local_scripts(app, config):
-    config.mathjax_path = "vendor/mathjax/tex-chtml-full.js"
+    config.mathjax_path = "vendor/mathjax/tex-chtml.js"
     config.mathjax_options = {"type": "text/after-paint"}
     config.nb_ipywidgets_js = {
         "widgets.js": {"type": "text/after-paint"}

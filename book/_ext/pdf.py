@@ -39,9 +39,7 @@ h1, h2, h3, summary { break-after: avoid; }
 .title-page p { font-size: 1.2rem; }
 """
 # The pages' own setting: in a text that has formulas elsewhere, too, only these are some.
-MATHJAX = (
-    "{enableMenu: false, processHtmlClass: 'tex2jax_process|mathjax_process|math|output_area'}"
-)
+MATHJAX = "{processHtmlClass: 'tex2jax_process|mathjax_process|math|output_area'}"
 FOOT = """<div style="width: 100%; font-size: 8pt; text-align: center; color: #555">
 <span class="pageNumber"></span></div>"""
 
@@ -107,7 +105,7 @@ def one_page(site: Path, shown: list[str]) -> str:
         f"<title>{config['title']}</title>"
         f'<link rel="stylesheet" href="{sheet.as_posix()}"><style>{STYLE}</style>'
         f"<script>window.MathJax = {{options: {MATHJAX}}}</script>"
-        '<script defer src="_static/vendor/mathjax/tex-chtml-full.js"></script></head>'
+        '<script defer src="_static/vendor/mathjax/tex-chtml.js"></script></head>'
         f'<body><main class="bd-content"><div class="title-page"><p><b>{config["title"]}</b></p>'
         f"<p>{config['author']}, {config['copyright']}</p></div>{''.join(articles)}"
         "</main></body></html>"

@@ -16,6 +16,32 @@
     box.addEventListener("scroll", () => look(box), { passive: true });
   }
 
+  // A formula that is wider than its page is reached from the keyboard, too; formulas come with MathJax, behind this script.
+  const formulas = new ResizeObserver((entries) => {
+    for (const { target } of entries)
+      if (target.scrollWidth - target.clientWidth > 2) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+  });
+  document.querySelector('script[src*="tex-chtml"]')?.addEventListener("load", async () => {
+    await MathJax.startup.promise;
+    for (const formula of document.querySelectorAll('mjx-container[display="true"]')) formulas.observe(formula);
+  });
+
+  // A displayed formula that is too wide for its page is set smaller, down to two thirds; what is wider still scrolls, and says so.
+  const displayed = [...document.querySelectorAll(".bd-article div.math")];
+  const fit = (place) => {
+    const formula = place.querySelector("mjx-container");
+    if (!formula) return;
+    formula.style.zoom = "";
+    const share = formula.clientWidth / formula.scrollWidth;
+    if (share < 1) formula.style.zoom = Math.max(0.66, Math.floor(100 * share) / 100);
+  };
+  for (const place of displayed) {
+    new MutationObserver(() => fit(place)).observe(place, { childList: true, subtree: true }); // when MathJax has set it
+    fit(place);
+  }
+  addEventListener("resize", () => displayed.forEach(fit));
+
   // What a button for copying shows under the pointer is also its name.
   for (const button of document.querySelectorAll("button.copybtn")) button.ariaLabel ??= button.dataset.tooltip;
 
