@@ -127,6 +127,8 @@ def test_all_rules_side_by_side_on_recall_the_last_row_being_calibration():
         "block-influence",
         "gradient",
         "oracle",
+        "random",
+        "calibration",
     ]
     found = choice_table(both.choices("mlp", "accuracy"), 90).set_index("rule")
     assert found.index[-1] == "calibration" and found.loc["calibration", "lean"] > 80
@@ -134,3 +136,4 @@ def test_all_rules_side_by_side_on_recall_the_last_row_being_calibration():
     assert found.loc["oracle", "lean"] > 50 and (found["reading"].abs() < 5).all()
     # a sampled prompt costs the gradient three forwards, and the search of its layer comes on top
     assert found.loc["gradient, unsearched", "forwards"] == 3 * 60
+    assert found.loc["condition", "times_seconds"] == 1 and (found["seconds"] > 0).all()

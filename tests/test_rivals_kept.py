@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 from test_rivals import SETS, TEST, VALIDATION, outcome, rule
 
-from svdicl_lite.search.cross_fitted import among
+from svdicl_lite.search.budget import anytime, by_lot, reading_at
+from svdicl_lite.search.cross_fitted import (
+    among,
+    anytime_of_halves,
+    both_ways,
+    halves_agree,
+    of_sets,
+)
 from svdicl_lite.search.results import Comparison
 from svdicl_lite.search.rivals import agreement, chosen
 from svdicl_lite.search.side_by_side import as_choice, choice_table
@@ -57,3 +64,43 @@ def test_without_sets_of_demonstrations_all_examples_are_one_set():
     plain = [type(one)(one.scores, one.labels) for one in (outcome(10), outcome(4))]
     change = as_choice("mine", Comparison(*plain, *plain))
     assert set(change.sets) == {0} and len(change.separated) == 1
+
+
+# A search with a budget, on halves of the sets.
+
+
+def test_an_order_drawn_by_lot_holds_every_clip_and_changes_with_the_seed():
+    orders = [by_lot(TEST, "mlp", seed).table for seed in range(8)]
+    for order in orders:
+        clips = set(zip(order["layer"], order["clip_rate"]))
+        assert clips == {(0, 0.5), (0, 0.9), (1, 0.5), (1, 0.9)}
+    best = {int(order["score"].argmax()) for order in orders}
+    assert len(best) > 1 and by_lot(TEST, "mlp", 0).table.equals(orders[0])
+
+
+def test_the_reading_reached_is_that_of_the_last_clip_paid_for():
+    curve = pd.DataFrame({"forwards": [10, 30], "reading": [0.1, 0.4]})
+    assert reading_at(curve, np.array([0, 9, 10, 29, 30, 99])).tolist() == [
+        0,
+        0,
+        0.1,
+        0.1,
+        0.4,
+        0.4,
+    ]
+
+
+def test_each_half_judges_what_the_other_has_found_so_far():
+    halves, scored = both_ways(TEST), rule([1, 4, 2, 3], 0)
+    assert [len(set(part["evaluation"][0].demonstration_sets)) for part in halves[0]] == [2, 3]
+    curve = anytime_of_halves(halves, scored, "accuracy")
+    one, other = (anytime(scored, *pair, "accuracy") for pair in halves)
+    assert curve["forwards"].tolist() == one["forwards"].tolist() == other["forwards"].tolist()
+    assert np.allclose(curve["reading"], (one["reading"] + other["reading"]) / 2)
+    assert not np.allclose(one["reading"], other["reading"]) and len(curve) == 4
+
+
+def test_halves_that_order_the_clips_alike_agree_fully():
+    assert halves_agree(both_ways(TEST), "mlp", "accuracy") == pytest.approx(1)
+    with pytest.raises(ValueError, match="takes two sets or more"):
+        both_ways(of_sets(TEST, [0]))

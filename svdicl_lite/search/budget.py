@@ -43,6 +43,25 @@ def anytime(
     return pd.DataFrame(rows)
 
 
+def by_lot(table: pd.DataFrame, module: str, seed: int) -> Asked:
+    """An order of the module's clips that the seed draws, as if a rule had said so, and for
+    nothing. `table` is one of `rivals.measured`.
+    """
+    clips = table[(table["module"] == module) & (table["clip_rate"] > 0)][ON_CELL]
+    scored = clips.assign(score=np.random.default_rng(seed).random(len(clips)))
+    first = int(scored.loc[scored["score"].idxmax(), "layer"])
+    return Asked("random", scored.reset_index(drop=True), first, True, 0.0, 0.0)
+
+
+def reading_at(curve: pd.DataFrame, spent: np.ndarray) -> np.ndarray:
+    """The reading that an `anytime` curve has reached when so many forwards are spent (n,), 0
+    before its first clip.
+    """
+    steps = np.r_[0.0, curve["reading"]]
+    reached: np.ndarray = steps[np.searchsorted(curve["forwards"], spent, side="right")]
+    return reached
+
+
 def spent_until(curve: pd.DataFrame, share: float, of: float) -> float:
     """The forwards after which the reading of an `anytime` curve has reached this share of `of` for
     good; infinity if it never does.

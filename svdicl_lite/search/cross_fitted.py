@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 
 from svdicl_lite.scoring.evaluation import Evaluation
+from svdicl_lite.search.budget import anytime
 from svdicl_lite.search.rivals import (
     ON_CELL,
     Asked,
     Choice,
+    agreement,
     as_predicted,
     blind,
     chosen,
@@ -63,15 +65,49 @@ def cross_fitted(
     differently. `table` is that of `rivals.with_forwards`, and may hold some of the layers only:
     the oracle and chance then know no others. A rule whose layer was not measured is left out.
     """
+    found = [
+        _one_way(choosing, judging, rules, module, choose_by)
+        for choosing, judging in both_ways(table)
+    ]
+    return {name: _joined(found[0][name], found[1][name]) for name in found[0]}
+
+
+def both_ways(table: pd.DataFrame) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The half of the sets that chooses and the half that judges, and the other way round.
+
+    Raises ValueError for a table of one set.
+    """
     names = np.unique(_sets(table)).tolist()
     if len(names) < 2:
         raise ValueError("to choose on one half and judge on the other takes two sets or more")
-    halves = names[: len(names) // 2], names[len(names) // 2 :]
-    found = []
-    for choosing, judging in (halves, halves[::-1]):
-        pair = of_sets(table, choosing), of_sets(table, judging)
-        found.append(_one_way(*pair, rules, module, choose_by))
-    return {name: _joined(found[0][name], found[1][name]) for name in found[0]}
+    first, second = (
+        of_sets(table, part) for part in (names[: len(names) // 2], names[len(names) // 2 :])
+    )
+    return [(first, second), (second, first)]
+
+
+def anytime_of_halves(
+    halves: Sequence[tuple[pd.DataFrame, pd.DataFrame]],
+    asked: Asked,
+    choose_by: str = "discrimination",
+) -> pd.DataFrame:
+    """`budget.anytime` in the rule's order, the clips chosen on each half of `both_ways` and judged
+    on the other: the mean of the two curves, whose clips come in one order.
+    """
+    curves = [anytime(asked, *pair, choose_by) for pair in halves]
+    means = {
+        part: np.mean([curve[part] for curve in curves], axis=0) for part in ("reading", "lean")
+    }
+    return curves[0].assign(**means)
+
+
+def halves_agree(
+    halves: Sequence[tuple[pd.DataFrame, pd.DataFrame]], module: str, by: str
+) -> float:
+    """Spearman's correlation of a module's clips on one half of the sets and on the other: as much
+    as any rule can hope for, with half of the examples.
+    """
+    return agreement(oracle(halves[0][0], module, by), halves[0][1], by)
 
 
 def _one_way(

@@ -41,12 +41,14 @@ class SideBySide:
 
     def rankings(self, by: str, choose_by: str = "discrimination") -> pd.DataFrame:
         """Spearman's correlation of each rule's scores with the measure `by` on test, a column a
-        module. The oracle's is what validation knows of test.
+        module. The oracle's is what validation knows of test; that of random is 0, the mean over
+        all orders; calibration orders nothing, NaN.
         """
         columns = {}
         for module, rules in self.rules.items():
             everyone = [*rules, oracle(self.validation, module, choose_by)]
-            columns[module] = {rule.rule: agreement(rule, self.test, by) for rule in everyone}
+            found = {rule.rule: agreement(rule, self.test, by) for rule in everyone}
+            columns[module] = {**found, "random": 0.0, "calibration": np.nan}
         return pd.DataFrame(columns)
 
     def choices(self, module: str, choose_by: str) -> dict[str, Choice]:
@@ -83,7 +85,8 @@ def side_by_side(
     without = calibration(validation, test)
     free = as_choice("calibration", without, float(without.validation_before.n))
     # a threshold separates nothing, and rounding is no reason to say otherwise
-    free = replace(free, separated=np.zeros(len(free.separated)), seconds=0.0)
+    one_pass = float(tables[0]["seconds"].iloc[0])
+    free = replace(free, separated=np.zeros(len(free.separated)), seconds=one_pass)
     return SideBySide(tables[0], tables[1], rules, free)
 
 
@@ -100,10 +103,12 @@ def as_choice(name: str, found: Comparison, forwards: float = np.nan) -> Choice:
 def choice_table(choices: dict[str, Choice], sweep: float) -> pd.DataFrame:
     """A row a choice: layer, clip_rate (NaN where they are not one); reading and lean, in points,
     with the ends of their 95 % intervals; separated, the gain in discrimination, with its ends over
-    sets; forwards, seconds, share of the `sweep`'s forwards and times those of Algorithm 1 (the
-    choice called "condition", NaN without one); p of the reading, after Holm, and p_alone, without.
+    sets; forwards, seconds, share of the `sweep`'s forwards, times and times_seconds those of
+    Algorithm 1 (the choice called "condition", NaN without one); p of the reading, after Holm, and
+    p_alone, without.
     """
-    paper = choices["condition"].forwards if "condition" in choices else np.nan
+    paper = choices.get("condition")
+    costs = (paper.forwards, paper.seconds) if paper else (np.nan, np.nan)
     rows = []
     for choice in choices.values():
         place = [np.nan if at is None else float(at) for at in (choice.layer, choice.clip_rate)]
@@ -116,7 +121,8 @@ def choice_table(choices: dict[str, Choice], sweep: float) -> pd.DataFrame:
         row |= {"separated": choice.discrimination_gain}
         row |= {"separated_low": low, "separated_high": high}
         row |= {"forwards": choice.forwards, "seconds": choice.seconds}
-        row |= {"share": choice.forwards / sweep, "times": choice.forwards / paper}
+        row |= {"share": choice.forwards / sweep, "times": choice.forwards / costs[0]}
+        row |= {"times_seconds": choice.seconds / costs[1] if costs[1] else np.nan}
         rows.append(row)
     table = pd.DataFrame(rows)
     # nothing moved, nothing to test
