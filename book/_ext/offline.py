@@ -8,6 +8,7 @@ MathJax comes from `vendor/`, scripts that point outside are left out, and pages
 import json
 from pathlib import Path
 
+import parts
 from myst_nb.core.render import WIDGET_STATE_MIMETYPE, WIDGET_VIEW_MIMETYPE
 from sphinx.util.fileutil import copy_asset
 
@@ -40,7 +41,7 @@ def _show_widget_and_stand_in(app, doctree):
 def _set_widget_state_aside(app, pagename, templatename, context, doctree):
     """The data of a page's widgets, some MB at most, as a script beside the page, begun behind its
     first picture. It puts them back where myst-nb had them, for a page opened from a folder cannot
-    fetch a file in any other way."""
+    fetch a file in any other way. What is large in them goes into files of its own (`parts.py`)."""
     scripts = context.get("script_files", [])
     states = [
         i for i, js in enumerate(scripts) if js.attributes.get("type") == WIDGET_STATE_MIMETYPE
@@ -48,7 +49,8 @@ def _set_widget_state_aside(app, pagename, templatename, context, doctree):
     for number, i in enumerate(states, start=1):
         file = Path(app.outdir, f"{pagename}.state-{number}.js")
         file.parent.mkdir(parents=True, exist_ok=True)
-        element = {"type": WIDGET_STATE_MIMETYPE, "textContent": scripts[i].attributes["body"]}
+        state = parts.set_aside(scripts[i].attributes["body"], Path(app.outdir))
+        element = {"type": WIDGET_STATE_MIMETYPE, "textContent": state}
         file.write_text(
             'document.currentScript.before(Object.assign(document.createElement("script"),'
             f" {json.dumps(element)}));\n"

@@ -7,12 +7,42 @@ files. (Loaded by offline.py, on pages that have such a state alone, behind thei
   const found = (kind) => [...document.querySelectorAll(`script[type="application/vnd.jupyter.widget-${kind}+json"]`)];
   const states = Object.assign({}, ...found("state").map((script) => JSON.parse(script.textContent).state));
 
+  const bytesOf = (data) => Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+
+  // Large data lie beside the pages in parts (parts.py), each a script that calls svdiclPart. All are asked for at once.
+  const here = document.currentScript.src, asked = {};
+  window.svdiclPart = (file, data) => asked[file].resolve(bytesOf(data));
+  function part(file) {
+    if (!asked[file]) {
+      asked[file] = {};
+      asked[file].promise = new Promise((resolve, reject) => Object.assign(asked[file], { resolve, reject }));
+      const onerror = () => asked[file].reject(new Error(`${file} did not come`));
+      document.head.append(Object.assign(document.createElement("script"), { src: new URL(file, here), onerror }));
+    }
+    return asked[file].promise;
+  }
+
+  // Their bytes, as they come, in order; `tell` hears which share of the parts is here.
+  function streamOf(files, tell) {
+    let read = 0, arrived = 0;
+    const all = files.map((file) => part(file).then((bytes) => (tell(++arrived / files.length), bytes)));
+    for (const one of all) one.catch(() => {}); // the reader of the stream hears of it
+    return new ReadableStream({
+      async pull(controller) {
+        if (read === all.length) controller.close();
+        else controller.enqueue(await all[read++]);
+      },
+    });
+  }
+
   // What anywidget calls a model: the traits, and who wants to know of their changes. There is nobody to save to.
   function makeModel({ state, buffers = [] }) {
-    const traits = structuredClone(state);
-    for (const { path, data } of buffers) {
-      const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-      path.slice(0, -1).reduce((inner, key) => inner[key], traits)[path.at(-1)] = new DataView(bytes.buffer);
+    const traits = structuredClone(state), coming = {};
+    for (const { path, data, parts } of buffers) {
+      if (parts) {
+        coming[path[0]] = parts;
+        parts.forEach(part);
+      } else path.slice(0, -1).reduce((inner, key) => inner[key], traits)[path.at(-1)] = new DataView(bytesOf(data).buffer);
     }
     const listeners = new Map();
     const of = (event) => listeners.get(event) ?? listeners.set(event, new Set()).get(event);
@@ -20,6 +50,7 @@ files. (Loaded by offline.py, on pages that have such a state alone, behind thei
     return {
       inPage: true, // the address is this page's own: kept.js may write into it
       get: (name) => traits[name],
+      coming: (name, tell) => coming[name] && streamOf(coming[name], tell), // of bytes, for a trait that is not here yet
       set(name, value) {
         if (traits[name] === value) return;
         traits[name] = value;

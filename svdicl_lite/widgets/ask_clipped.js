@@ -6,10 +6,10 @@ import { exchanged, knownAndUnknown, promptOf, startOf, wordsOf } from "./prompt
 import { choice, drawn, frame, h, newId, percent, rankAt, says, slider } from "./base.js";
 import { among, kept, textOf, whole, within } from "./kept.js";
 
-// name → numbers (matrices in a Float64Array, vectors in a Float32Array), from the bytes that ask_clipped.py packed.
-export async function unpacked(view, shapes) {
-  const deflated = new Blob([view]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = await new Response(deflated).arrayBuffer();
+// name → numbers (matrices in a Float64Array, vectors in a Float32Array), from the bytes that ask_clipped.py packed, or a stream of them.
+export async function unpacked(packed, shapes) {
+  const stream = packed instanceof ReadableStream ? packed : new Blob([packed]).stream();
+  const bytes = await new Response(stream.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
   const matrices = shapes.filter((shape) => shape.length === 3), vectors = shapes.filter((shape) => shape.length === 2);
   const total = (list, size) => list.reduce((sum, shape) => sum + size(shape), 0);
   const entries = total(matrices, ([, m, n]) => m * n), floats = total(shapes, ([, m]) => m);
@@ -108,11 +108,21 @@ export default {
     state.bar(node, () => data);
     // the answer has its rows before it comes, and what stands below comes with the first one: it would be pushed down by it
     for (const below of [panels, reads, node.lastChild]) below.classList.add("later");
-    rows.replaceChildren(...[...wordsOf(model.get("label_words")), "any other token"].map((word) =>
-      h("tr", {}, h("th", { scope: "row" }, word), h("td", {}, "…"), h("td", {}, "…"))));
-    result.say("Unpacking the model …");
+    const told = model.get("told") ?? {}, early = ["layer", "module", "clip_rate", "demonstrations", "query", "label_words"];
+    const asked = () => Boolean(told.of) && early.every((name) => model.get(name) === told.of[name]);
+    const first = () => rows.replaceChildren(...[...wordsOf(model.get("label_words")), "any other token"].map((word, i) => {
+      const shares = asked() && told.shares.map((all) => all[i]);
+      return h("tr", {}, h("th", { scope: "row" }, word), ...(shares ? [bar(shares[0], "second"), bar(shares[1], "first")] : [h("td", {}, "…"), h("td", {}, "…")]));
+    }));
+    for (const name of early) model.on(`change:${name}`, first);
+    first();
+    const wait = (share) => result.say(`The model is on its way: ${percent(share, 0)} is here.${asked() ? " What you see is what it says to this prompt." : ""}`);
+    const coming = model.coming?.("weights", wait); // in the book; in a notebook it is here
+    if (coming) wait(0);
+    else result.say("Unpacking the model …");
     await pause(); // let the page show itself first
-    const gpt2 = new GPT2(config, await unpacked(model.get("weights"), config.shapes));
+    const gpt2 = new GPT2(config, await unpacked(coming ?? model.get("weights"), config.shapes));
+    for (const name of early) model.off(`change:${name}`, first);
     const tokenizer = new Tokenizer(model.get("vocabulary"));
     const known = new Map(); // factors by layer and role, a promise each
     const factorsOf = async (layer, module) => {

@@ -4,6 +4,7 @@ there.
 
 import json
 import zlib
+from collections.abc import Sequence
 from functools import cached_property
 
 import matplotlib.pyplot as plt
@@ -60,6 +61,9 @@ class AskClippedModel(Widget):
     config = traitlets.Dict().tag(sync=True)
     vocabulary = traitlets.Dict().tag(sync=True)
     weights = traitlets.Bytes().tag(sync=True)
+    # what the model says where the page begins, shown until it is there itself: `of`, the traits'
+    # values, and `shares`, without a clip and clipped, of the label words and all other tokens
+    told = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -87,6 +91,12 @@ class AskClippedModel(Widget):
             label_words=", ".join(starts[0]["words"]),
         )
         self.query = starts[0]["queries"][self.turned][0]
+        asked = ("layer", "module", "clip_rate", "demonstrations", "query", "label_words")
+        shares = self.shares_at((0, self.clip_rate)).iloc[:, 1:]
+        self.told = {
+            "of": {name: getattr(self, name) for name in asked},
+            "shares": shares.to_numpy().tolist(),
+        }
 
     @cached_property
     def turned(self) -> int:
@@ -107,7 +117,11 @@ class AskClippedModel(Widget):
 
     @cached_property
     def probabilities(self) -> pd.DataFrame:
-        """What the real model says to the first prompt, clipped where the widget was made: a row a
+        """`shares_at` all candidate rates, clipped where the widget was made."""
+        return self.shares_at(CLIP_RATES)
+
+    def shares_at(self, rates: Sequence[float]) -> pd.DataFrame:
+        """What the real model says to the first prompt, clipped at `layer` and `module`: a row a
         clip rate, a column a label word, and all other tokens.
         """
         task = load_task(*STARTS[0])
@@ -116,7 +130,7 @@ class AskClippedModel(Widget):
             self.tokenizer, task, words, self.first, [task.splits["test"][self.turned]]
         )
         clip, rows = Clip(self.model, self.layer, self.module), []
-        for rate in CLIP_RATES:
+        for rate in rates:
             with clip.at(rate), torch.inference_mode():
                 tokens = torch.tensor(prompts.contexts, device=self.model.device)
                 logits = self.model(tokens).logits[0, -1]
