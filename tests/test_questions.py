@@ -31,10 +31,19 @@ Two and four are.
 
 :::{guess} gain
 :unit: points
-:hides: fig-one
+:hides: fig-one said-below printed
 How large is the gain?
 :::
 """
+COVERED = "#fig-one svg", "#fig-one figcaption a", "#said-below", ".tag_printed .stream pre"
+SHOWN = "node => getComputedStyle(node).visibility"
+
+
+def seen(page):
+    """Which of what answers the guess can be seen, read aloud and reached."""
+    places = [page.locator(place) for place in COVERED]
+    assert all(place.count() == 1 for place in places)
+    return {place.evaluate(SHOWN) for place in places}
 
 
 def glued(name, text):
@@ -54,8 +63,13 @@ def built(tmp_path_factory):
         source = home / "source"
         source.mkdir()
         cells = [glued(*each) for each in ({"gain": "−9.4", "auc": "0.95"} | values).items()]
-        picture = '<figure id="fig-one"><svg width="200" height="50"></svg></figure>'
-        cells += [nbformat.v4.new_markdown_cell(part) for part in (text, picture)]
+        picture = '<figure id="fig-one"><svg width="200" height="50"></svg>'
+        picture += '<figcaption>It <a href="#">falls</a>.</figcaption></figure>'
+        said = "(said-below)=\nIt falls by 9.4 points."
+        cells += [nbformat.v4.new_markdown_cell(part) for part in (text, picture, said)]
+        shown = [nbformat.v4.new_output("stream", text="−9.4")]
+        cells.append(nbformat.v4.new_code_cell("gain", outputs=shown, execution_count=2))
+        cells[-1].metadata["tags"] = ["printed"]
         told = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}}
         notebook = nbformat.v4.new_notebook(cells=cells, metadata=told)
         nbformat.write(notebook, source / "index.ipynb")
@@ -126,34 +140,34 @@ def test_of_several_right_answers_all_are_needed(page):
     ],
 )
 def test_a_guess_is_compared_before_the_figure_shows(page, guess, told):
-    svg, blur = page.locator("#fig-one svg"), "s => getComputedStyle(s).filter"
-    assert svg.evaluate(blur).startswith("blur")
+    size = page.evaluate("document.documentElement.scrollHeight")
+    assert seen(page) == {"hidden"} and not page.get_by_role("link", name="falls").count()
     page.get_by_role("button", name="Compare").press("Enter")
     assert page.locator("form.guess [role=status]").inner_text() == "Type a number first."
-    assert svg.evaluate(blur).startswith("blur")
+    assert seen(page) == {"hidden"}
     page.get_by_label("Your guess").fill(guess)
     page.keyboard.press("Enter")
     assert page.locator("form.guess [role=status]").inner_text() == told
-    assert svg.evaluate(blur) == "none"
+    assert seen(page) == {"visible"} and page.get_by_role("link", name="falls").count() == 1
+    assert page.evaluate("document.documentElement.scrollHeight") - size < 120, "it lost its place"
 
 
 def test_nobody_has_to_guess_and_a_link_to_the_figure_shows_it(browser, page, url):
     page.get_by_role("button", name="Show it without a guess").press("Enter")
-    blur = "s => getComputedStyle(s).filter"
-    assert page.locator("#fig-one svg").evaluate(blur) == "none"
-    page.goto(f"{url}#fig-one")
-    page.reload()
-    assert page.locator("#fig-one svg").evaluate(blur) == "none"
+    assert seen(page) == {"visible"}
+    for place in ("fig-one", "said-below"):
+        page.goto(f"{url}#{place}")
+        page.reload()
+        assert seen(page) == {"visible"}
 
 
 def test_without_scripts_and_in_print_nothing_is_covered(browser, page, url):
     page.emulate_media(media="print")
-    blur = "s => getComputedStyle(s).filter"
-    assert page.locator("#fig-one svg").evaluate(blur) == "none"
+    assert seen(page) == {"visible"}
     context = browser.new_context(java_script_enabled=False)
     bare = context.new_page()
     bare.goto(url)
-    assert bare.locator("#fig-one svg").is_visible()
+    assert bare.locator("#fig-one svg").is_visible() and seen(bare) == {"visible"}
     assert "Right: answer 1, 3." in bare.locator("#question-2").text_content()
     assert not bare.get_by_role("button", name="Check").count()
     context.close()
@@ -176,3 +190,26 @@ def test_a_screen_reader_is_told_all(page):
 def test_a_question_without_a_right_or_a_wrong_answer_or_a_reason_is_refused(built, wrong, says):
     _, warnings = built(f"# A page\n\n```{{question}} Which?\n{wrong}\n```\n")
     assert says in warnings
+
+
+def test_a_guess_that_hides_what_is_not_there_is_told(built):
+    _, warnings = built(PAGE.replace("said-below", "said-above"))
+    assert "hides 'said-above', but no figure, paragraph or tagged cell" in warnings
+
+
+def test_a_choice_uncovers_too(browser, built):
+    page, warnings = built(
+        "# A page\n\n:::{guess} way\n:choices: up | down\n:hides: fig-one said-below printed\n"
+        "Which way?\n:::\n",
+        way="down",
+    )
+    opened = browser.new_page()
+    opened.goto(page.as_uri())
+    assert warnings == "" and seen(opened) == {"hidden"}
+    opened.get_by_role("button", name="Compare").press("Enter")
+    assert seen(opened) == {"hidden"}, "nothing was chosen"
+    opened.get_by_label("up").press("Space")
+    opened.get_by_role("button", name="Compare").press("Enter")
+    assert seen(opened) == {"visible"}
+    assert opened.locator("form [role=status]").inner_text() == "You said up; it is down."
+    opened.close()

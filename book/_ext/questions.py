@@ -4,27 +4,49 @@
 order, and then why.
 
 `{guess} name` asks for what was glued under this name, and `{curve} name` has it drawn. Its text is
-the question, and `:hides: fig-name` covers a figure until the reader has guessed, or does not want
-to. A guess is a number, and `:unit:` what follows it, or one of the `:choices: this | that`. A
-curve has a point at each of the places `:at: 0 1 2`, which `:x:` names; `:y:` names what is drawn,
-between the two numbers of `:between:`; glued is "0: 0.52; 1: 0.87; 2: 0.88".
+the question, and `:hides: fig-name` covers a figure with its caption until the reader has guessed,
+or does not want to; several names cover all that answers it: figures, paragraphs by their label,
+and what a cell with this tag shows. What is covered keeps its place, and is not there for a screen
+reader or the keyboard either. A guess is a number, and `:unit:` what follows it, or one of the
+`:choices: this | that`. A curve has a point at each of the places `:at: 0 1 2`, which `:x:` names;
+`:y:` names what is drawn, between the two numbers of `:between:`; glued is
+"0: 0.52; 1: 0.87; 2: 0.88".
 
 Everything is glued, as in the text. Without a script, and in print, the question stands there with
 its answers, or with empty axes, and, folded, the why. `book/assets/questions.js` does the rest.
 """
 
+import re
 from html import escape
 
 from curves import axes
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
+from sphinx.util.logging import getLogger
 
 SCRIPT = "questions.js"
 COVERED = "Covered until you have made your guess above, or ask to be shown it without one."
+LOOK = (
+    f'content: "{COVERED}"; visibility: visible; position: absolute; inset: 0; display: grid;'
+    " place-content: center; padding: 0 1rem; text-align: center;"
+    " border: 1.5px dashed currentColor; border-radius: 6px"
+)
 
 
 def _html(text: str) -> nodes.raw:
     return nodes.raw("", text, format="html")
+
+
+def covering(names: str) -> str:
+    """A style element that covers what has one of these names: from the first picture on, and only
+    where a script can uncover it.
+    """
+    places = [f'[id="{name}"], .tag_{name} > .cell_output' for name in names.split()]
+    covered = f":is({', '.join(places)})"
+    rules = f"{covered} {{ visibility: hidden; position: relative; min-height: 3.5rem }}"
+    rules += f" {covered}::before {{ {LOOK} }}"
+    media = "@media screen and (scripting: enabled)"
+    return f'<style class="cover" data-of="{names}">{media} {{ {rules} }}</style>'
 
 
 class _Asked(Directive):
@@ -108,20 +130,10 @@ class Guess(_Asked):
 
     def run(self):
         name, unit = self.begin(), self.options.get("unit", "")
-        hides, cover = self.options.get("hides", ""), []
-        if hides:
-            # covered from the first picture on, and only where a script can uncover it; the theme
-            # has filters of its own, hence !important
-            rule = (
-                f'[id="{hides}"] :is(img, svg, figcaption) {{ filter: blur(1.2rem) !important; }}'
-                f'[id="{hides}"]::before {{ content: "{COVERED}"; display: block; }}'
-            )
-            cover = [
-                _html(
-                    f'<style class="cover" data-of="{hides}">'
-                    f"@media screen and (scripting: enabled) {{ {rule} }}</style>"
-                )
-            ]
+        hides = self.options.get("hides", "")
+        cover = [_html(covering(hides))] if hides else []
+        environment = self.state.document.settings.env
+        environment.metadata[environment.docname].setdefault("covered", []).extend(hides.split())
         skip = '<button type="button" class="skip">Show it without a guess</button>'
         buttons = f'<button type="submit">Compare</button> {skip if hides else ""}'
         return [
@@ -167,8 +179,17 @@ class Curve(Guess):
 
 
 def _load_script(app, pagename, templatename, context, doctree):
-    if app.env.metadata.get(pagename, {}).get("questions"):
+    told = app.env.metadata.get(pagename, {})
+    if told.get("questions"):
         app.add_js_file(SCRIPT, type="text/after-paint")
+    for name in told.get("covered", []):
+        place = rf'\sid="{re.escape(name)}"|class="[^"]*\btag_{re.escape(name)}[\s"]'
+        if not re.search(place, context["body"]):
+            getLogger(__name__).warning(
+                f"a guess hides {name!r}, but no figure, paragraph or tagged cell of this page has"
+                " that name",
+                location=pagename,
+            )
 
 
 def setup(app):

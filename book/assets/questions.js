@@ -22,8 +22,8 @@
     form.addEventListener("change", () => (told.textContent = ""));
   }
 
-  // A guess is compared before the figure that it is about is uncovered. Returns what uncovers it and shows the answer; a wish to
-  // see the figure, a click on the button or a link to it, uncovers it, too.
+  // A guess is compared before what answers it is uncovered. Returns what uncovers it and shows the answer; a wish to see it, a click
+  // on the button or a link to one of the covered places, uncovers all, too.
   function covered(form) {
     const { hides } = form.dataset, why = form.querySelector("details"), skip = form.querySelector(".skip");
     const uncover = () => {
@@ -32,7 +32,7 @@
       why.open = true;
     };
     skip?.addEventListener("click", uncover);
-    const arrived = () => hides && location.hash === `#${hides}` && uncover();
+    const arrived = () => hides?.split(" ").includes(location.hash.slice(1)) && uncover();
     addEventListener("hashchange", arrived);
     arrived();
     return uncover;
