@@ -91,16 +91,16 @@ def test_the_best_clip_is_tried_on_fifty_others_without_being_chosen_by_them(pag
     page.wait_for_timeout(2000)  # the slider rests, and the fifty are read: long on a busy machine
     page.wait_for_function("!document.querySelector('.held').innerText.includes('Reading')")
     page.wait_for_function(
-        "/best of \\d+ tr(y|ies)/.test(document.querySelector('.held').innerText)"
+        "/best of \\d+ tr(y|ies)/.test(document.querySelector('.challenge').innerText)"
     )
-    assert re.search(r"best of \d+ tr(y|ies)", page.locator(".held").inner_text())
-    best = re.search(r"layer (\d) (\w+), ξ = ([\d.]+)", page.locator(".held").inner_text())
+    assert re.search(r"best of \d+ tr(y|ies)", page.locator(".challenge").inner_text())
+    best = re.search(r"Layer (\d), (\w+), ξ = ([\d.]+)", page.locator(".challenge").inner_text())
     page.get_by_role("button", name="Go to my best").press("Enter")
     page.get_by_role("button", name="Try it on 50 others").press("Enter")
-    page.wait_for_function("document.querySelector('.held').innerText.includes('On 50 other')")
-    with clipped(model, int(best[1]), best[2], float(best[3])):
+    page.wait_for_function("document.querySelector('.challenge').innerText.includes('On 50 other')")
+    with clipped(model, int(best[1]), best[2].lower(), float(best[3])):
         right, *_ = of_fifty(model, tokenizer, widget.starts[0], 50)
-    assert f"your best gets {right} right" in page.locator(".held").inner_text()
+    assert f"your best gets {right} right" in page.locator(".challenge").inner_text()
 
 
 def test_attention_to_the_demonstrations_is_the_model_s_in_each_layer(page, widget, shipped):

@@ -22,7 +22,7 @@ def assert_shown(page, model, tokenizer, layer, module, rate):
     words = [word.strip() for word in page.get_by_label("Label words").input_value().split(",")]
     answers = [tokenizer(f"{text} {word}")["input_ids"][-1] for word in words]
     page.wait_for_function(
-        f"document.querySelector('.says').textContent.startsWith('Layer {layer} {module}, ξ"
+        f"document.querySelector('.says').textContent.startsWith('Layer {layer}, {module.upper()}, ξ"
         f" = {rate}')"
     )
     told = (

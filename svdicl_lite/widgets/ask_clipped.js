@@ -2,7 +2,7 @@ import { Tokenizer } from "./bpe.js";
 import { factors, thinned } from "./factors.js";
 import { GPT2, ROLES } from "./gpt2.js";
 import { heldPrompts } from "./held_prompts.js";
-import { exchanged, knownAndUnknown, promptOf, startOf, wordsOf } from "./prompts.js";
+import { MODULE_NAMES, exchanged, knownAndUnknown, placeOf, promptOf, startOf, wordsOf } from "./prompts.js";
 import { choice, drawn, frame, h, newId, percent, rankAt, says, slider } from "./base.js";
 import { among, kept, textOf, whole, within } from "./kept.js";
 
@@ -39,18 +39,29 @@ function typed(model, name, label, tag, attributes) {
   const id = newId(), field = h(tag, { id, spellcheck: "false", ...attributes });
   const update = () => field.value !== model.get(name) && (field.value = model.get(name));
   field.addEventListener("input", () => {
-    model.set(name, field.value);
+    model.set(name, attributes.rows === 1 ? field.value.replace(/\s*\n\s*/g, " ") : field.value);
     model.save_changes();
   });
   model.on(`change:${name}`, update);
   update();
+  // a field of one line grows where its text needs more, as on a phone; what it holds stays one line
+  if (attributes.rows === 1) {
+    const fit = () => {
+      field.style.height = "auto";
+      field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
+    };
+    field.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
+    model.on(`change:${name}`, fit);
+    new ResizeObserver(() => requestAnimationFrame(fit)).observe(field.ownerDocument.documentElement);
+    requestAnimationFrame(fit);
+  }
   return h("div", { class: "field" }, h("label", { for: id }, label), field);
 }
 
 const bar = (share, look) =>
   h("td", { "data-share": share }, h("span", { class: `bar ${look}`, style: `--share: ${share.toFixed(4)}` }), percent(share));
 const heads = (...texts) => h("thead", {}, h("tr", {}, ...texts.map((text) => h("th", { scope: "col" }, text))));
-const MODULES = [["mlp", "MLP"], ["attn", "ATTN"], ["all", "both"], "q", "k", "v", "o", "fc_in", "fc_out"];
+const MODULES = [...Object.entries(MODULE_NAMES), "q", "k", "v", "o", "fc_in", "fc_out"];
 const TOP = 4; // tokens shown beside the labels
 
 // The controls, each tied to a trait; what is typed by the reader is replaced when another prompt is chosen.
@@ -77,7 +88,7 @@ function controls(model, config, starts) {
     h("div", { class: "controls" }, h("div", { class: "control" }, h("label", { for: from.id }, "Start from"), from),
       button("Another query", next), button("Exchange the labels", exchange)),
     typed(model, "demonstrations", "Demonstrations", "textarea", { rows: 8 }),
-    typed(model, "query", "Query", "input", { type: "text" }),
+    typed(model, "query", "Query", "textarea", { rows: 1 }),
     typed(model, "label_words", "Label words", "input", { type: "text" }),
     h("div", { class: "controls" },
       choice(model, "layer", { label: "Layer", options: Array.from({ length: config.layers }, (_, l) => l) }),
@@ -91,23 +102,23 @@ export default {
   async render({ model, el }) {
     const config = model.get("config"), starts = model.get("starts");
     const state = kept(model, "ask-clipped", {
-      layer: whole(0, config.layers - 1), module: among(MODULES.flat()), clip_rate: within(0, 1),
+      layer: whole(0, config.layers - 1), module: among(MODULES.map((one) => [one].flat()[0])), clip_rate: within(0, 1),
       demonstrations: textOf(4000), query: textOf(1000), label_words: textOf(200),
     });
     const { above, go, current } = controls(model, config, starts);
     const result = says(), rows = h("tbody"), unknown = h("p", { class: "unknown" }), likely = h("p", { class: "likely" });
     const counted = h("summary", {}, "What the model reads"), tokensSeen = h("p", { class: "tokens" });
-    const looked = h("tbody"), panels = h("div", { class: "panels" }), reads = h("details", {}, counted, tokensSeen);
+    const looked = h("tbody"), panels = h("div", { class: "panels" }), challenge = h("div"), reads = h("details", {}, counted, tokensSeen);
     const node = frame(
       el, "Ask the clipped model: a GPT-2 that runs in this page",
       ...above, unknown,
       h("table", { class: "told" }, heads("next token", "no clip", "clipped"), rows),
-      result, likely, panels, reads,
+      result, likely, panels, challenge, reads,
     );
     let data = [["token", "no_clip", "clipped"]];
     state.bar(node, () => data);
     // the answer has its rows before it comes, and what stands below comes with the first one: it would be pushed down by it
-    for (const below of [panels, reads, node.lastChild]) below.classList.add("later");
+    for (const below of [panels, challenge, reads, node.lastChild]) below.classList.add("later");
     const told = model.get("told") ?? {}, early = ["layer", "module", "clip_rate", "demonstrations", "query", "label_words"];
     const asked = () => Boolean(told.of) && early.every((name) => model.get(name) === told.of[name]);
     const first = () => rows.replaceChildren(...[...wordsOf(model.get("label_words")), "any other token"].map((word, i) => {
@@ -137,6 +148,7 @@ export default {
     const thinAt = (found, rate) => Object.fromEntries(Object.entries(found).map(([role, one]) => [role, thinned(one, rankAt(one.k, rate))]));
     const held = heldPrompts({
       gpt2, tokenizer, pause, go, thinFor: async ({ layer, module, clip_rate }) => thinAt(await factorsOf(layer, module), clip_rate) });
+    challenge.append(held.challenge);
     panels.append(held.node, h("div", {}, h("p", {}, h("strong", {}, "Attention to the demonstrations"), ", from the last token, by layer."),
       h("table", { class: "looked" }, heads("layer", "no clip", "clipped"), looked)));
 
@@ -228,5 +240,5 @@ function sentence({ ready: { layer, module, factors: found }, rate, prompt, befo
   const moved = prompt.words.map((word, i) => `${word} ${percent(before[i])} → ${percent(after[i])}`).join(", ");
   const told = best(before) === best(after) ? `of the label words ${best(after)} stays first` : `the first label word goes from ${best(before)} to ${best(after)}`;
   const left = named ? "" : ` It would not name a label: its own next word is “${top}”.`;
-  return `Layer ${layer} ${module}, ${cut}: ${moved}; ${told}.${right ? ` By these demonstrations ${right} is right.` : ""}${left}`;
+  return `${placeOf(layer, module)}, ${cut}: ${moved}; ${told}.${right ? ` By these demonstrations ${right} is right.` : ""}${left}`;
 }

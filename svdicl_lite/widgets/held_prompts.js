@@ -1,6 +1,6 @@
 import { fixed, h, rateText } from "./base.js";
 import { againMany, readMany } from "./gpt2_many.js";
-import { discrimination } from "./prompts.js";
+import { discrimination, placeOf } from "./prompts.js";
 
 const N = 50; // prompts that are always asked; as many others wait until the reader has chosen a clip by these
 const STALE = new Error("another question has come");
@@ -9,14 +9,17 @@ const STALE = new Error("another question has come");
 // find the smallest clip with most of them right, which is then tried on fifty others, since the best of many tries owes something to luck.
 // `go({ layer, module, clip_rate })` moves the widget there; `thinFor` of the same promises the thin matrices of that clip.
 export function heldPrompts({ gpt2, tokenizer, pause, go, thinFor }) {
-  const body = h("tbody"), status = h("p"), score = h("p"), tried = new Map();
+  const body = h("tbody"), status = h("p"), score = h("p", { class: "score" }), tried = new Map();
   const button = (text, onclick) => h("button", { type: "button", disabled: true, onclick }, text);
   const best = button("Go to my best", () => go(top()));
   const others = button("Try it on 50 others", () => check());
   const node = h("div", { class: "held" },
     h("p", {}, h("strong", {}, "Fifty prompts instead of one"), ": the same demonstrations, other queries."),
     h("table", {}, h("thead", {}, h("tr", {}, ...["", "no clip", "clipped"].map((text) => h("th", { scope: "col" }, text)))), body),
-    status, h("p", {}, h("strong", {}, "Challenge"), ": get as many of the fifty right as you can, and of such clips find the one with the smallest ξ."), score, h("div", { class: "controls" }, best, others));
+    status);
+  const challenge = h("div", { class: "challenge" },
+    h("p", {}, h("strong", {}, "Challenge"), ": get as many of the fifty right as you can, and of such clips find the one with the smallest ξ."),
+    score, h("div", { class: "controls" }, best, others));
   let turn = 0, asked = null, read = {}, waiting;
 
   const better = (b, a) => b.right > a.right || (b.right === a.right && b.clip_rate < a.clip_rate);
@@ -44,7 +47,7 @@ export function heldPrompts({ gpt2, tokenizer, pause, go, thinFor }) {
       row("would name a label", ({ named }) => String(named)));
     tried.set(`${layer} ${module} ${clip_rate}`, { layer, module, clip_rate, right: after.right });
     const { right, ...clip } = top();
-    const place = clip.clip_rate ? `layer ${clip.layer} ${clip.module}, ξ = ${rateText(clip.clip_rate)}` : "no clip at all";
+    const place = clip.clip_rate ? `${placeOf(clip.layer, clip.module)}, ξ = ${rateText(clip.clip_rate)}` : "no clip at all";
     score.textContent = `Your best of ${tried.size} ${tried.size === 1 ? "try" : "tries"}: ${right} of ${N} (${place}); no clip: ${before.right}.`;
     best.disabled = others.disabled = false;
     status.textContent = "Discrimination: the share of pairs that the scores put in the right order, wherever the threshold stands.";
@@ -92,5 +95,5 @@ export function heldPrompts({ gpt2, tokenizer, pause, go, thinFor }) {
     }
     waiting = setTimeout(run, 300); // when the slider rests
   };
-  return { node, ask };
+  return { node, challenge, ask };
 }

@@ -1,5 +1,9 @@
 // What is asked of the model in the page, and by whose demonstrations an answer is right.
 
+// Modules as figures and text name them; a role (q, fc_in, …) is its own name.
+export const MODULE_NAMES = { mlp: "MLP", attn: "ATTN", all: "both" };
+export const placeOf = (layer, module) => `Layer ${layer}, ${MODULE_NAMES[module] ?? module}`;
+
 // The prompt, its label words and their tokens as the tokenizer cuts them; throws a sentence where the library would.
 export function promptOf(tokenizer, positions, demonstrations, query, labelWords) {
   const shown = demonstrations.trimEnd(), head = shown ? `${shown}\n` : "";
