@@ -1,48 +1,51 @@
 """A table of sentences is read row by row on a phone, and nothing of it scrolls out of sight."""
 
 import sys
-from types import SimpleNamespace
 
 import pytest
 from browsers import opened
-from docutils import nodes
-from docutils.core import publish_doctree
+from bs4 import BeautifulSoup
 from test_browser import overflow, sites  # noqa: F401
 from test_chapters import ROOT
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
-import prose_tables
+import tables
 
-HEAD = "claim, here, there"
-ROW = f"one claim of several, {'found on every model ' * 3}, not shown"
+HEAD = ("claim", "here", "there")
+ROW = ("one claim of several", "found on every model " * 3, "not shown")
 
 
 def table(*rows, head=HEAD):
-    lines = "\n".join(f"   {row}" for row in rows)
-    doctree = publish_doctree(f".. csv-table::\n   :header: {head}\n\n{lines}\n")
-    prose_tables.name_cells(
-        SimpleNamespace(builder=SimpleNamespace(format="html")), doctree, "page"
-    )
-    return next(iter(doctree.findall(nodes.table)))
+    """The table as it stands on a page."""
+    line = lambda kind, cells: "".join(f"<{kind}><p>{cell}</p></{kind}>" for cell in cells)
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    html = f"<table><thead><tr>{line('th', head)}</tr></thead><tbody>{body}</tbody></table>"
+    return BeautifulSoup(tables.one_style(html), "html.parser").table
 
 
 def test_each_cell_but_the_first_says_its_column():
     told = table(ROW, ROW)
-    assert "prose" in told["classes"]
-    labels = [node.astext() for node in told.findall(nodes.raw)]
-    assert labels == [f'<span class="column-name">{name}</span>' for name in ("here", "there")] * 2
+    assert "prose" in told["class"]
+    assert [node.text for node in told.select("td > .column-name")] == ["here", "there"] * 2
+    assert not told.select("td:first-child .column-name")
+
+
+def test_a_short_value_stands_beside_the_name_of_its_column():
+    told = table(ROW)
+    assert [cell.get("class") for cell in told.select("td")] == [None, None, "short".split()]
 
 
 @pytest.mark.parametrize(
     "rows, head",
     [
-        (("a, 0.91, 0.95", "b, 0.87, 0.9"), HEAD),
-        ((f"a, {'word ' * 30}",), "claim, here"),
+        ([("a", "0.91", "0.95"), ("b", "0.87", "0.9")], HEAD),
+        ([("a", "word " * 30)], HEAD[:2]),
+        ([("a", *["0.692 [0.605, 0.766]"] * 6)], ("task", *"uvwxyz")),
     ],
 )
 def test_a_table_of_numbers_or_of_two_columns_stays_a_table(rows, head):
     told = table(*rows, head=head)
-    assert "prose" not in told["classes"] and not list(told.findall(nodes.raw))
+    assert "prose" not in told["class"] and not told.select(".column-name")
 
 
 @pytest.mark.built

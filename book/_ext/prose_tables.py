@@ -5,39 +5,36 @@ Side by side they would be a few letters wide, or scroll out of sight. The names
 the cells, and shown there only (`book/assets/book.css`, *Tables*).
 """
 
-from html import escape
+from table_grid import Grid
 
-from docutils import nodes
-
-LONG = 80  # letters in one row
-
-
-def columns(table: nodes.table) -> list[str]:
-    """The names of a table's columns, if it has one row of them and no cell that spans others."""
-    heads = [row for head in table.findall(nodes.thead) for row in head]
-    spans = any(cell.get("morecols") or cell.get("morerows") for cell in table.findall(nodes.entry))
-    return [cell.astext() for cell in heads[0]] if len(heads) == 1 and not spans else []
+LONG = 40  # letters in one cell
+SHORT = 24  # letters that fit beside the name of their column
+ALL = 56  # letters of a row that are no numbers
 
 
-def is_prose(table: nodes.table) -> bool:
-    """Whether a table has three columns or more and a row of sentences."""
-    rows = [row for body in table.findall(nodes.tbody) for row in body]
-    return len(columns(table)) > 2 and max((len(row.astext()) for row in rows), default=0) > LONG
+def is_prose(grid: Grid, numbers: list[int]) -> bool:
+    """Whether a table has three columns or more, one row of names for them, no cell that spans
+    others, and a sentence in a cell, or words enough in a row for one.
+    """
+    cells = [cell for row in [*grid.heads, *grid.rows] for _, cell in row]
+    spans = any(cell.get("colspan") or cell.get("rowspan") for cell in cells)
+    if grid.width < 3 or len(grid.heads) != 1 or spans:
+        return False
+    texts = [
+        [len(cell.get_text(" ", strip=True)) for at, cell in row if at not in numbers]
+        for row in grid.rows
+    ]
+    return any(max(row, default=0) > LONG or sum(row) > ALL for row in texts)
 
 
-def name_cells(app, doctree, docname):
-    if app.builder.format != "html":
-        return
-    for table in filter(is_prose, list(doctree.findall(nodes.table))):
-        table["classes"].append("prose")
-        names = columns(table)
-        for row in (row for body in table.findall(nodes.tbody) for row in body):
-            for name, cell in list(zip(names, row))[1:]:
-                label = f'<span class="column-name">{escape(name)}</span>'
-                place = cell[0] if len(cell) and isinstance(cell[0], nodes.paragraph) else cell
-                place.insert(0, nodes.raw("", label, format="html"))
-
-
-def setup(app):
-    app.connect("doctree-resolved", name_cells)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def as_rows(grid: Grid) -> None:
+    """Writes the name of its column into each cell but the first of a row."""
+    grid.table["class"] = [*grid.table["class"], "prose"]
+    names = grid.names()
+    for row in grid.rows:
+        for at, cell in row[1:]:
+            label = grid.tag("span", names[at], "column-name")
+            value = cell.get_text(strip=True)
+            if value and len(names[at]) + len(value) < SHORT + LONG / 2 and len(value) < SHORT:
+                cell["class"] = [*cell.get("class", "").split(), "short"]
+            cell.insert(0, label)
