@@ -153,12 +153,12 @@ def test_only_tables_of_html_are_tidied_and_code_in_them_stays():
     )
 
 
-def test_small_p_values_of_a_table_are_bounds():
+def test_p_values_of_a_table_are_written_in_one_way_and_small_ones_are_bounds():
     head = "<tr><th></th><th>gain</th><th>p (Holm)</th></tr>"
     row = "<tr><th>{}</th><td>{}</td><td class='a'>{}</td></tr>"
     rows = [("a", "1e-5", "2e-267"), ("b", "0.0000", "0.0000"), ("c", "1", "0.004"), ("d", "1", "")]
     html = f"<table><thead>{head}</thead>{''.join(row.format(*cells) for cells in rows)}</table>"
-    tidied = [("a", "10⁻⁵", "&lt; .001"), ("b", "0.0000", "&lt; .001"), *rows[2:]]
+    tidied = [("a", "10⁻⁵", "&lt; .001"), ("b", "0.0000", "&lt; .001"), ("c", "1", ".004"), rows[3]]
     wanted = (
         f"<table><thead>{head}</thead>{''.join(row.format(*cells) for cells in tidied)}</table>"
     )

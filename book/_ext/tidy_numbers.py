@@ -1,5 +1,5 @@
 """Passes the numbers of every page through `svdicl_lite.numbers.tidy`: minus signs for hyphens, no
-sign before a zero, powers of ten, and in tables – for nan and < .001 for smaller p-values. Code,
+sign before a zero, powers of ten, and in tables – for nan and one way of writing p-values. Code,
 what programs print and formulas stay as they are.
 
 So whatever a chapter glues or a table holds is written alike, however it was formatted.
@@ -9,13 +9,16 @@ import re
 
 from docutils import nodes
 
-from svdicl_lite.numbers import LEAST_P, UNDEFINED, p_value, tidy
+from svdicl_lite.numbers import UNDEFINED, p_value, tidy
 
 AS_THEY_ARE = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.math_block, nodes.raw)
 SCRIPT_OR_TABLE = re.compile(r"<(script|table)\b.*?</\1>", re.DOTALL)
 ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
 CELL = re.compile(r"(<t[hd]\b[^>]*>)(.*?)(</t[hd]>)", re.DOTALL)
-SMALL_P = re.compile(r"\s*(\d(\.\d+)?e-\d+|0\.000+)\s*")
+P_VALUE = re.compile(r"\s*(?:(?:&lt;|<)\s*)?((?:\d|\d?\.\d+)(?:e-\d+)?)\s*")
+SHORT_EXPONENT = re.compile(
+    r"(?<![\w.])(\d+(?:\.\d+)?)e(\d{1,2})(?![\w.])"
+)  # as JavaScript writes it
 TAG_OR_CODE = re.compile(r"(<(code|pre|svg|script)\b.*?</\2>|<[^>]*>)", re.DOTALL)
 
 
@@ -24,25 +27,28 @@ def tidy_html(html: str) -> str:
 
     def tidied(found):
         table = found[1] == "table"  # one within a script is data
-        return _tidy_table(_bounded_p_values(found[0])) if table else found[0]
+        return _tidy_table(_p_values(found[0])) if table else found[0]
 
     return SCRIPT_OR_TABLE.sub(tidied, html)
 
 
-def _bounded_p_values(html):
-    """A table in which columns headed by p, as in "p (Holm)", hold no value below LEAST_P."""
+def _p_values(html):
+    """A table in which columns headed by p, as in "p (Holm)", say .03, < .001 and 1."""
     head, tag, body = html.partition("</thead>")
     columns = {
         at
         for row in ROW.findall(head)
         for at, (_, heading, _) in enumerate(CELL.findall(row))
-        if re.search(r"\bp\b", re.sub(r"<[^>]*>", "", heading))
+        if re.match(r"\s*p\b(?!\s*&lt;)", re.sub(r"<[^>]*>", "", heading))
     }
 
     def cell(at, found):
         start, value, end = found
-        small = at in columns and SMALL_P.fullmatch(value) and float(value) < LEAST_P
-        return start + (p_value(0, "").replace("<", "&lt;") if small else value) + end
+        probability = at in columns and P_VALUE.fullmatch(value)
+        if not probability or float(probability[1]) > 1:
+            return start + value + end
+        least = "0" if "<" in value or "&lt;" in value else probability[1]
+        return start + p_value(float(least), "").replace("<", "&lt;") + end
 
     def row(found):
         numbers = iter(range(1000))
@@ -55,7 +61,7 @@ def _tidy_table(html):
     parts = TAG_OR_CODE.split(html)  # text, tag, name of code or None, text, …
     for at in range(0, len(parts), 3):
         nan = parts[at].strip().lower() in ("nan", "<na>", "&lt;na&gt;")
-        parts[at] = UNDEFINED if nan else tidy(parts[at])
+        parts[at] = UNDEFINED if nan else tidy(SHORT_EXPONENT.sub(r"\1e+\2", parts[at]))
         if at + 2 < len(parts):
             parts[at + 2] = ""
     return "".join(parts)
