@@ -1,10 +1,9 @@
-"""The book on paper, its pictures in other people's pages, its search, and the workflows."""
+"""The book on paper, its pictures in other people's pages, and its search."""
 
 import re
 import sys
 
 import pytest
-import yaml
 from browsers import opened
 from bs4 import BeautifulSoup
 from test_browser import HTML, sites  # noqa: F401
@@ -95,26 +94,3 @@ def test_a_page_named_by_the_query_is_found_first(browser, sites, query, first):
         page.wait_for_timeout(1000)
         link = page.locator("#search-results li a").first.get_attribute("href")
         assert first in link
-
-
-def test_a_workflow_for_each_of_test_deploy_preview_and_newest():
-    jobs = {
-        path.stem: yaml.safe_load(path.read_text())
-        for path in (ROOT / ".github/workflows").glob("*.yml")
-    }
-    assert jobs.keys() == {"ci", "deploy", "newest"}
-    when = {name: set(job[True]) for name, job in jobs.items()}  # YAML reads "on" as true
-    assert {"push", "pull_request"} <= when["ci"] & when["deploy"]
-    assert "schedule" in when["newest"]
-    steps = jobs["deploy"]["jobs"]["book"]["steps"]
-    kept = next(step for step in steps if "upload-artifact" in step.get("uses", ""))
-    assert kept["with"]["path"] == "_build/book/_build/html" and "pull_request" in kept["if"]
-    commands = [
-        step.get("run", "")
-        for job in jobs.values()
-        for part in job["jobs"].values()
-        for step in part["steps"]
-    ]
-    named = set(re.findall(r"\bmake ([\w-]+)", " ".join(commands)))
-    makefiles = (ROOT / "Makefile").read_text() + (ROOT / "book/publish.mk").read_text()
-    assert named and all(re.search(rf"^{target}:", makefiles, re.MULTILINE) for target in named)
