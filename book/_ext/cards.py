@@ -2,7 +2,8 @@
 long it takes.
 
 All of it is read from the chapters themselves, the first lines of *What you will be able to do* and
-of *It takes*, so a card cannot say what its chapter does not.
+of *It takes*, so a card cannot say what its chapter does not. The chapter itself says its part and
+its minutes below its title.
 """
 
 import re
@@ -86,6 +87,16 @@ class ChapterCards(SphinxDirective):
         return made
 
 
+def _title_block(app, pagename, templatename, context, doctree):
+    """Below a chapter's title: its part, and how long it takes to read."""
+    for part, cards in parts(ROOT / "_toc.yml"):
+        for card in cards:
+            if pagename == f"chapters/{card.name}" and "body" in context:
+                facts = f'<p class="chapter-facts">{part} · {card.minutes} minutes to read</p>'
+                context["body"] = context["body"].replace("</h1>", f"</h1>\n{facts}", 1)
+
+
 def setup(app):
     app.add_directive("chapter-cards", ChapterCards)
+    app.connect("html-page-context", _title_block)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

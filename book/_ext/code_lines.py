@@ -1,0 +1,71 @@
+"""Wraps each line of code in an element that knows its indentation.
+
+On a phone, and on paper, a line that is too long goes on below, indented further than it begins
+(`book/assets/page.css`, *Code*): nothing of it scrolls out of sight, and one still sees where each
+line of the code begins. It is broken at spaces, and in what has none for long behind a bracket or
+before a dot, but not within `--option`. What is copied stays as it was.
+"""
+
+import html
+import re
+
+BLOCK = re.compile(r'(<div class="highlight"><pre>)(.*?)(</pre>)', re.DOTALL)
+PIECE = re.compile(r"<span[^>]*>[^<]*</span>|[^<\s]+|\s+")
+TAG = re.compile(r"<[^>]+>")
+LONG = 24  # letters without a space that may be broken elsewhere
+OPTION = re.compile(r"(?<!\S)-+\w[\w-]*")
+
+
+def in_lines(code: str) -> str:
+    """Highlighted code, each of its lines in a `span.code-line`, with its indentation as `--in`.
+
+    Code that is not a row of tokens, as Pygments writes it, comes back as it is.
+    """
+    lines = code.replace("<span></span>", "").splitlines(keepends=True)
+    if any(PIECE.sub("", line) for line in lines):
+        return code
+    return "".join(map(_wrapped, lines))
+
+
+def _wrapped(line: str) -> str:
+    text = html.unescape(TAG.sub("", line))
+    indent = re.match(" *", text)[0] if text.strip() else ""
+    left = len(indent)
+    while left:  # its spaces may stand in several tokens: a docstring's are its own
+        found = re.match(rf"((?:<[^>]+>)*)( {{1,{left}}})", line)
+        line, left = found[1] + line[found.end() :], left - len(found[2])
+    runs, run = [f'<span class="code-indent">{indent}</span>' if indent else ""], []
+    for piece in PIECE.findall(line):
+        if re.search(r"\s", TAG.sub("", piece)):
+            runs += [_broken(run), OPTION.sub(r'<span class="code-word">\g<0></span>', piece)]
+            run = []
+        else:
+            run.append(piece)
+    style = f' style="--in: {len(indent)}"' if indent else ""
+    return f'<span class="code-line"{style}>{"".join(runs)}{_broken(run)}</span>'
+
+
+def _broken(run: list[str]) -> str:
+    """Tokens without a space between them, with the places where they may be broken."""
+    texts = [html.unescape(TAG.sub("", piece)) for piece in run]
+    if OPTION.fullmatch("".join(texts)):
+        return f'<span class="code-word">{"".join(run)}</span>'
+    if sum(map(len, texts)) <= LONG:
+        return "".join(run)
+    made = [
+        ("<wbr>" if text == "." else "") + piece + ("<wbr>" if text[-1:] in tuple("([{") else "")
+        for piece, text in zip(run, texts)
+    ]
+    return "".join(made)
+
+
+def _wrap(app, pagename, templatename, context, doctree):
+    if "body" in context:
+        context["body"] = BLOCK.sub(
+            lambda found: found[1] + in_lines(found[2]) + found[3], context["body"]
+        )
+
+
+def setup(app):
+    app.connect("html-page-context", _wrap)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

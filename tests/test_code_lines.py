@@ -1,0 +1,91 @@
+"""Code is set in lines that can go on below, indented, where a page is narrow; nothing of it is
+changed for who copies it, and nothing of it scrolls on a phone.
+"""
+
+import re
+import sys
+
+import pytest
+from browsers import opened
+from bs4 import BeautifulSoup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from test_browser import sites  # noqa: F401
+from test_chapters import CHAPTERS, ROOT
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+import code_lines
+
+CODE = '''def f(x):
+    """Two
+      lines."""
+
+    return some.module.with_names.which_go_on(and_more[0.95], deep.er(x - 1))  # a-b --flag
+'''
+COMMAND = "svdicl search --model MODEL --choose-by discrimination\n"
+
+
+def marked(code, language="python"):
+    made = highlight(code, get_lexer_by_name(language), HtmlFormatter())
+    return re.search(r"<pre>(.*)</pre>", made, re.DOTALL)[1]
+
+
+@pytest.mark.parametrize(
+    "code, language", [(CODE, "python"), (COMMAND, "python"), (COMMAND, "text"), ("", "text")]
+)
+def test_what_is_copied_is_the_code(code, language):
+    made = f"<pre>{code_lines.in_lines(marked(code, language))}</pre>"
+    parsed = BeautifulSoup(made, "html.parser")
+    assert parsed.get_text().strip("\n") == code.strip("\n")
+    assert len(parsed.select(".code-line")) == max(1, len(code.splitlines()))
+
+
+def test_a_line_knows_its_indentation_and_breaks_at_brackets_and_dots():
+    lines = BeautifulSoup(code_lines.in_lines(marked(CODE)), "html.parser").select(".code-line")
+    assert [line.get("style") for line in lines] == [None, "--in: 4", "--in: 6", None, "--in: 4"]
+    assert not lines[0].select("wbr")
+    with_breaks = "".join("|" if part.name == "wbr" else part for part in _texts(lines[4]))
+    assert "some|.module|.with_names|.which_go_on(|and_more[|0.95]" in with_breaks
+
+
+def _texts(node):
+    for part in node.descendants:
+        if part.name == "wbr" or isinstance(part, str):
+            yield part
+
+
+@pytest.mark.parametrize("language", ["python", "text"])
+def test_an_option_is_one_word(language):
+    made = BeautifulSoup(code_lines.in_lines(marked(COMMAND, language)), "html.parser")
+    words = [word.get_text() for word in made.select(".code-word")]
+    assert words == ["--model", "--choose-by"]
+
+
+def test_what_is_no_row_of_tokens_stays_as_it_is():
+    nested = '<span class="a"><span class="b">x</span>\n</span>y'
+    assert code_lines.in_lines(nested) == nested
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("name", ["book/should_i", *(f"chapters/{name}" for name in CHAPTERS)])
+def test_on_a_phone_no_code_scrolls_and_nothing_wraps_on_a_desk(browser, sites, name):  # noqa: F811
+    hidden = """() => [...document.querySelectorAll(".bd-article .highlight pre")]
+      .filter((pre) => pre.clientWidth && pre.scrollWidth > pre.clientWidth + 1)
+      .map((pre) => pre.innerText.slice(0, 80))"""
+    with opened(browser, f"{sites['file']}/{name}.html", width=390) as page:
+        page.evaluate("document.querySelectorAll('article details').forEach((d) => d.open = true)")
+        assert page.evaluate(hidden) == []
+        indents = page.eval_on_selector_all(
+            ".cell_input .code-line:has(> .code-indent)",
+            """lines => lines.slice(0, 9).map((line) => {
+              const range = new Range();
+              range.setStartAfter(line.firstChild), range.setEndAfter(line.lastChild);
+              const first = range.getClientRects()[0].left - line.getBoundingClientRect().left;
+              return [first, line.style.getPropertyValue("--in")];
+            })""",
+        )
+        for left, spaces in indents:
+            assert left / 7.2 == pytest.approx(float(spaces), abs=0.3), "not where the code begins"
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert page.evaluate(hidden) == []
