@@ -102,7 +102,7 @@ export const rankAt = (k, rate) => (rate === 1 ? 0 : Math.max(1, Math.floor((1 -
 
 // Round numbers between low and high as ticks: three to eight of them, all with as many digits.
 export function ticksIn([low, high]) {
-  const power = 10 ** Math.floor(Math.log10((high - low) / 3)), step = power * [5, 2, 1].find((part) => part * power <= (high - low) / 3);
+  const power = 10 ** Math.floor(Math.log10((high - low) / 3)), step = power * ([5, 2].find((part) => part * power <= (high - low) / 3) ?? 1); // 1 without a look: 10 ** k may lie an ulp above
   const first = Math.ceil(low / step), digits = Math.max(0, -Math.floor(Math.log10(step)));
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step).map((value) => [value, fixed(value, digits)]);
 }
