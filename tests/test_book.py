@@ -2,8 +2,9 @@
 
 import json
 import re
+import sys
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -11,6 +12,9 @@ from bs4 import BeautifulSoup
 from test_chapters import CHAPTERS, ROOT, built_book
 
 from svdicl_lite import widgets
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+import links
 
 HTML = ROOT / "_build/ci/_build/html"
 
@@ -181,14 +185,18 @@ def test_a_picture_has_its_place_before_it_comes(pages):
     assert seen > 10
 
 
-def test_every_internal_link_leads_somewhere(pages):
-    for name, page in pages.items():
-        for link in page.select("a[href]"):
-            url = urlsplit(link["href"])
-            if url.scheme or url.netloc or not url.path:
-                continue
-            target = (HTML / name).parent / unquote(url.path)
-            assert target.resolve().exists(), f"{name} links to {link['href']}"
+def test_every_internal_link_leads_to_a_place_that_is_there(pages):
+    addresses = {name: links.links_of(page) for name, page in pages.items()}
+    places = {name: links.places_of(page) for name, page in pages.items()}
+    assert sum(map(len, addresses.values())) > 3000
+    assert links.dead(addresses, places, HTML) == []
+
+
+def test_links_to_other_sites_are_well_formed_and_their_papers_are_in_the_references(pages):
+    others = links.outside({name: links.links_of(page) for name, page in pages.items()})
+    known, _ = links.contradicting(links.REFERENCES.read_text())
+    assert len(others) > 30
+    assert links.malformed(others, known) == []
 
 
 def test_source_pages_do_not_leak_this_machine(pages):

@@ -39,12 +39,12 @@ def pages_of(site: Path) -> dict[str, BeautifulSoup]:
 
 def links_of(page: BeautifulSoup) -> set[str]:
     """All that a page leads to or shows."""
-    return {node.get("href") or node.get("src") for node in page.select("[href], [src]")} - {None}
+    return {str(node.get("href", node.get("src", ""))) for node in page.select("[href], [src]")}
 
 
 def places_of(page: BeautifulSoup) -> set[str]:
     """What a link to a place on the page may name."""
-    return {node.get("id") or node.get("name") for node in page.select("[id], a[name]")}
+    return {str(node.get("id", node.get("name", ""))) for node in page.select("[id], a[name]")}
 
 
 def dead(links: Links, places: dict[str, set[str]], site: Path) -> list[str]:
@@ -109,7 +109,7 @@ def contradicting(references: str) -> tuple[set[tuple[str, str]], list[str]]:
         name, fields = entry.partition("{")[2].partition(",")[0], dict(FIELD.findall(entry))
         said = {f"https://doi.org/{fields['doi']}"} if "doi" in fields else set()
         said |= {fields["url"]} if "url" in fields else set()
-        numbers = {numbers_of(address) for address in said} - {None}
+        numbers = {one for address in said if (one := numbers_of(address))}
         noted = {
             ("arxiv", n) for n in re.findall(r"arXiv:(\S+?)(?:[;,.]?\s|$)", fields.get("note", ""))
         }
