@@ -5,7 +5,6 @@ Each function draws on axes it makes itself and returns the figure. Used from ch
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import seaborn as sns
 
 from svdicl_lite import figures
@@ -36,62 +35,6 @@ def rate_axis(ax, clip_rates) -> None:
     """
     ax.set_xticks(range(len(clip_rates)), [f"{rate:g}" for rate in clip_rates])
     ax.set_xlabel("clip rate ξ")
-
-
-def accuracy_by_rate(table: pd.DataFrame, baseline: float, chance: float) -> plt.Figure:
-    """A panel a module, a line a layer, accuracy against clip rate with 95 % intervals; `table` as
-    `sweep` returns it.
-    """
-    modules, layers = table["module"].unique(), sorted(table["layer"].unique())
-    rates = sorted(table["clip_rate"].unique())
-    fig, axes = plt.subplots(
-        1,
-        len(modules),
-        figsize=(4.8 * len(modules), 3.8),
-        sharey=True,
-        layout="constrained",
-        squeeze=False,
-    )
-    colours = sns.color_palette("viridis", len(layers))
-    for ax, module in zip(axes[0], modules):
-        for layer, colour in zip(layers, colours):
-            chosen = (table["module"] == module) & (table["layer"] == layer)
-            # beside each other, so that no interval hides another
-            shift = 0.06 * (layer - (len(layers) - 1) / 2)
-            _line(ax, table[chosen].sort_values("clip_rate"), shift, layer, colour)
-        ax.axhline(baseline, color="0.2", ls="--", lw=1)
-        ax.axhline(chance, color="0.6", ls=":", lw=1)
-        ax.set_title(module.upper(), loc="left", fontsize="medium")
-        rate_axis(ax, rates)
-    axes[0, 0].set_ylabel("accuracy")
-    axes[0, 0].legend(frameon=False, fontsize="small")
-    for name, height in (("no clip", baseline), ("chance", chance)):
-        axes[0, -1].annotate(
-            name,
-            (1, height),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize="small",
-        )
-    return fig
-
-
-def _line(ax, line: pd.DataFrame, shift: float, layer: int, colour) -> None:
-    """One layer's accuracies, a row a clip rate, with their intervals."""
-    markers = "osD^vP*X"
-    ax.errorbar(
-        np.arange(len(line)) + shift,
-        line["accuracy"],
-        [line["accuracy"] - line["low"], line["high"] - line["accuracy"]],
-        color=colour,
-        marker=markers[layer % len(markers)],
-        ms=5,
-        lw=1.5,
-        capsize=2,
-        label=f"layer {layer}",
-    )
 
 
 def search_path(result: SearchResult) -> plt.Figure:

@@ -128,7 +128,8 @@ def cluster_interval(
     `outcomes`: (n,) right or wrong for an accuracy, `after - before` for a gain. For clusters of
     one size this is the t interval of the cluster means; otherwise the standard error is the
     cluster-robust one, √(G/(G−1) Σ_g (total_g − size_g mean)²) / n. Sound from a handful of
-    clusters on, where the bootstrap below is too short. Raises ValueError for fewer than two.
+    clusters on, where a bootstrap of clusters is too short (Cameron, Gelbach & Miller 2008). Raises
+    ValueError for fewer than two.
     """
     from scipy.stats import t
 
@@ -202,40 +203,6 @@ def interval_over_sets(
     if within is None:
         return Interval(low, high)
     return Interval(max(within[0], low), min(within[1], high))
-
-
-def cluster_bootstrap(
-    before: ArrayLike,
-    after: ArrayLike,
-    clusters: ArrayLike,
-    confidence: float = 0.95,
-    n_resamples: int = 9999,
-    seed: int = 0,
-) -> Interval:
-    """A percentile bootstrap interval for the gain that resamples whole clusters, never the
-    examples within them.
-
-    A cluster's mean already holds the noise of its examples; drawing those anew would count it
-    twice (Davison & Hinkley 1997, section 3.8), and resampling clusters alone is consistent (Field
-    & Welsh 2007). It assumes *many* clusters: its half-width is about 1.96 √((G−1)/G) standard
-    errors where Student's t asks for 3.18 (G = 4) or 2.20 (G = 12). Below some thirty take
-    `cluster_interval` (Cameron, Gelbach & Miller 2008).
-    """
-    from scipy.stats import bootstrap
-
-    before, after = _paired(before, after)
-    result = bootstrap(
-        _by_cluster(after.astype(float) - before, clusters),
-        lambda totals, sizes, axis: totals.sum(axis) / sizes.sum(axis),
-        paired=True,
-        vectorized=True,
-        confidence_level=confidence,
-        n_resamples=n_resamples,
-        method="percentile",
-        batch=100,
-        rng=np.random.default_rng(seed),
-    )
-    return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
 
 
 def sign_flip_test(gains_by_cluster: ArrayLike, n_resamples: int = 65536, seed: int = 0) -> float:

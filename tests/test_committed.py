@@ -89,7 +89,8 @@ def test_the_model_without_a_clip_is_there_whatever_layer_is_wanted(kept):
 
 def test_what_is_computed_says_of_what_it_is(kept):
     said = about(kept.path)
-    assert said["said"] == kept.said and len(said["weights"]) == 16 and said["seconds"] >= 0
+    assert said["said"] == kept.said and len(said["weights"]) == 16
+    assert type(said["seconds"]) is int and said["seconds"] < 600, "whole ones, of a tiny model"
     assert {"torch", "transformers", "svdicl-lite"} <= said["versions"].keys()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGUFReader, dequantize
+from noise_cases import noise_table
 from test_gguf import tiny_llama, write_gguf
 from typer.testing import CliRunner
 
@@ -17,7 +18,6 @@ from svdicl_lite.models import smollm2
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.models.quantisation import (
     drawn_top,
-    noise_table,
     redrawn_conditions,
     tensors_of,
 )

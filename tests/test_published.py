@@ -78,7 +78,8 @@ def test_the_independent_pairing_has_the_noise_of_two_binomials():
     [(0.5818, 0.6727, 55), (0.5688, 0.5797, 276), (0.57, 0.62, 100), (0.6649, 0.6754, 1725)],
 )
 def test_published_accuracies_name_their_denominator(before, after, n):
-    gain_noise(before, after, n)
+    won_more = gain_noise(before, after, n).gain * n
+    assert won_more == pytest.approx(round((after - before) * n), abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import permutation_test, t, ttest_1samp
 
 from svdicl_lite.stats import (
-    cluster_bootstrap,
     cluster_interval,
     cluster_means,
     mcnemar,
-    paired_bootstrap,
     sign_flip_test,
     wilson_interval,
 )
@@ -95,77 +93,7 @@ def test_one_example_a_cluster_is_the_ordinary_t_interval():
     )
 
 
-def test_cluster_bootstrap_does_not_hear_the_spread_within_clusters():
-    # Gains of ½ in every cluster: examples differ, clusters do not, and nothing is left to
-    # resample.
-    before, after, clusters = [False] * 8, [True, False] * 4, np.repeat([0, 1, 2, 3], 2)
-    assert cluster_bootstrap(before, after, clusters) == (0.5, 0.5)
-    assert paired_bootstrap(before, after).low < 0.5
-
-
-def test_cluster_bootstrap_goes_through_the_means_of_all_resamples():
-    # Clusters gain 0 or 1: of the four equally likely resamples of two, one has gain 0, two ½, one
-    # 1.
-    before, after, clusters = (
-        [False] * 6,
-        [False, False, False, True, True, True],
-        [0, 0, 0, 1, 1, 1],
-    )
-    assert cluster_bootstrap(before, after, clusters, 0.95) == (0, 1)
-    assert cluster_bootstrap(before, after, clusters, 0.3) == (
-        0.5,
-        0.5,
-    )  # the middle 30 % lie within the middle half
-
-
-def test_cluster_bootstrap_keeps_big_clusters_big():
-    before, after, clusters = [False] * 10, [True] + [False] * 9, [0] + [1] * 9
-    # resamples of two: (0, 0) gains 1, (0, 1) gains 1/10 and (1, 1) nothing
-    assert cluster_bootstrap(before, after, clusters, 0.3) == pytest.approx((0.1, 0.1), rel=1e-12)
-
-
-def test_cluster_bootstrap_of_twelve_sets_is_six_sevenths_of_what_it_should_be():
-    rng, ratios = np.random.default_rng(0), []
-    for seed in range(40):
-        after, clusters = clustered_accuracies(rng, 12, 50)
-        low, high = cluster_bootstrap(
-            np.zeros_like(after), after, clusters, n_resamples=999, seed=seed
-        )
-        wide = cluster_interval(after, clusters)
-        ratios.append((high - low) / (wide.high - wide.low))
-    expected = 1.96 * math.sqrt(11 / 12) / t.ppf(0.975, 11)
-    assert expected == pytest.approx(6 / 7, abs=0.01)
-    # each width is good to some 5 % (999 resamples, tails lighter than the normal's), forty of them
-    # to 2 %
-    assert np.mean(ratios) == pytest.approx(expected, rel=0.03)
-
-
-def test_cluster_bootstrap_is_decided_by_its_seed():
-    after, clusters = clustered_accuracies(np.random.default_rng(0), 9, 7)
-    before = np.zeros_like(after)
-    np.random.seed(1)
-    one = cluster_bootstrap(before, after, clusters, n_resamples=199, seed=3)
-    np.random.seed(2)
-    assert cluster_bootstrap(before, after, clusters, n_resamples=199, seed=3) == one
-    assert (
-        len(
-            {
-                cluster_bootstrap(before, after, clusters, n_resamples=199, seed=seed)
-                for seed in range(10)
-            }
-        )
-        > 1
-    )
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        cluster_interval,
-        cluster_means,
-        lambda after, clusters: cluster_bootstrap(after, after, clusters),
-    ],
-)
+@pytest.mark.parametrize("function", [cluster_interval, cluster_means])
 def test_one_cluster_or_a_missing_name_is_refused(function):
     with pytest.raises(ValueError, match="at least two of them, got 1"):
         function([True, False], [0, 0])
