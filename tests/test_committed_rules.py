@@ -112,7 +112,7 @@ def test_half_of_the_sets_is_half_of_the_examples_and_forwards_are_all():
     part = of_sets(VALIDATION, [0, 1])
     assert [one.n for one in part["evaluation"]] == [16] * 5
     assert part["forwards"].tolist() == VALIDATION["forwards"].tolist()
-    with pytest.raises(ValueError, match="no example stands behind one of the sets"):
+    with pytest.raises(ValueError, match="no example stands after one of the sets"):
         of_sets(VALIDATION, [7])
 
 

@@ -30,7 +30,7 @@ def test_a_prompt_of_exactly_the_positions_is_judged(model, tokenizer, sentiment
     model.config.n_positions = longest - 1
     with pytest.raises(
         ValueError,
-        match=f"and {longest} behind 4 shots, but the model has {longest - 1} positions",
+        match=f"and {longest} after 4 shots, but the model has {longest - 1} positions",
     ):
         ICLEvaluator(model, tokenizer, sentiment, n=10, n_shots=4, seeds=(0,))
 

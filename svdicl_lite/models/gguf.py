@@ -154,7 +154,7 @@ def _is_known(pre_tokenizer: str | None) -> bool:
 def _mend_pre_tokenizer(tokenizer, header: dict) -> None:
     """Cuts digits off singly where the file's pre-tokenizer does; see `SINGLE_DIGITS`.
 
-    GPT-2's rule keeps a space with the number behind it: of "a  7" it makes "a", " ", " 7", and the
+    GPT-2's rule keeps a space with the number after it: of "a  7" it makes "a", " ", " 7", and the
     vocabulary, which has no token " 7", breaks that into three pieces where SmolLM saw the one
     token of two spaces.
     """

@@ -74,7 +74,7 @@ class Plan:
         self.of_options, self.batch_size = prompts.of_options, batch_size
         self.shape = len(prompts.contexts), len(prompts.continuations[0])  # N, C
         rows = rows_of(prompts)
-        # all positions that are asked stand behind the prefix
+        # all positions that are asked stand after the prefix
         longest = min(len(row.tokens) - row.n_read for row in rows)
         n = min(n_shared([row.tokens for row in rows]), longest)
         self.prefix = torch.tensor([rows[0].tokens[:n]], dtype=torch.long)  # (1, T_d)
@@ -97,7 +97,7 @@ class Batch:
 
     sets: list[tuple[int, list[int]]]  # the number of a plan and which of its rows; B rows in all
     tokens: Tensor  # (B, T)
-    targets: Tensor  # (B, C) label tokens, or (B, A) an option's own, −1 behind a shorter one
+    targets: Tensor  # (B, C) label tokens, or (B, A) an option's own, −1 after a shorter one
     read_at: Tensor  # (B, 1) or (B, A): the columns whose logits are asked about the targets
     of_options: bool
 
@@ -150,7 +150,7 @@ def columns_to_read(lengths: Sequence[int], n_read: Sequence[int]) -> list[list[
 def batches_of(
     model: PreTrainedModel, plans: Sequence[Plan], prefixes: Sequence[PrefixCache]
 ) -> list[Batch]:
-    """All that is to run behind the prefixes, in batches of rows of about one length.
+    """All that is to run after the prefixes, in batches of rows of about one length.
 
     Rows of several sets run together where the model allows it and it saves padding. A model allows
     it if it can be told the positions of tokens, which depend on the set, and if all of its

@@ -168,7 +168,7 @@ class Evaluation(Answers):
 
     @cached_property
     def shares_by_set(self) -> np.ndarray:
-        """(sets, C) the same behind each set of demonstrations."""
+        """(sets, C) the same after each set of demonstrations."""
         answers = self.predictions
         return np.array([reading.shares(answers[rows], self.n_classes) for rows in self.members])
 
@@ -181,7 +181,7 @@ class Evaluation(Answers):
 
     @cached_property
     def imbalance_by_set(self) -> np.ndarray:
-        """(sets,) the imbalance of the answers behind each set of demonstrations."""
+        """(sets,) the imbalance of the answers after each set of demonstrations."""
         pairs = zip(self.shares_by_set, self.due_by_set)
         return np.array([reading.distance(answered, due) for answered, due in pairs])
 
@@ -202,13 +202,13 @@ class Evaluation(Answers):
 
     @property
     def collapsed(self) -> bool:
-        """Whether one label is answered nearly always, behind at least half of the sets; see
+        """Whether one label is answered nearly always, after at least half of the sets; see
         `reading.collapsed`.
         """
         return bool(self.collapsed_by_set.mean() >= 0.5)
 
     @property
     def collapsed_by_set(self) -> np.ndarray:
-        """(sets,) bool: behind which sets one label is answered nearly always."""
+        """(sets,) bool: after which sets one label is answered nearly always."""
         pairs = zip(self.shares_by_set, self.due_by_set)
         return np.array([reading.collapsed(answered, due) for answered, due in pairs])

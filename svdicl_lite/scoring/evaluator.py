@@ -1,6 +1,6 @@
 """How well a model classifies from its prompt.
 
-A task's examples stand behind demonstrations; the class whose label word gets the highest logit
+A task's examples follow demonstrations; the class whose label word gets the highest logit
 where the label is due is the answer. `ICLEvaluator` makes the prompts once and judges the model as
 it is whenever it is called, by the fast path of `svdicl_lite.scoring.fast`; `from_layer` judges it
 again and again while one layer changes (`svdicl_lite.scoring.resume`). Taught in chapter 03.
@@ -31,7 +31,7 @@ from svdicl_lite.tasks.task import Task
 
 
 class ICLEvaluator:
-    """Judges a model on `n` examples of a task's `split`, each behind `n_shots` demonstrations.
+    """Judges a model on `n` examples of a task's `split`, each after `n_shots` demonstrations.
 
     The examples are dealt out evenly to the demonstration `seeds`; each seed draws its own
     demonstrations from the training split (and its own words, when they are arbitrary), so no

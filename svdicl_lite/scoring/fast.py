@@ -2,7 +2,7 @@
 
 `plain_scores` is what is meant: one prompt, one forward. `fast_scores` returns the same sooner. The
 demonstrations' keys and values are computed once for all queries; queries of about one length run
-as one batch, padded on the right, where a causal model cannot see it; queries behind several sets
+as one batch, padded on the right, where a causal model cannot see it; queries after several sets
 of demonstrations run as one batch too, where the model lets one say at which position a token
 stands; only the label words get a logit, and in the last block only the last positions pass the
 MLP. Taught in chapters 03 and 08.

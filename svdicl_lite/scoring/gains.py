@@ -36,7 +36,7 @@ def split_gain(before: Evaluation, after: Evaluation) -> tuple[np.ndarray, np.nd
     one label's spread moves answers between the others. Where the classes are option positions, the
     lean is to a position.
 
-    Raises ValueError if the two were not judged on the same examples behind the same sets.
+    Raises ValueError if the two were not judged on the same examples after the same sets.
     """
     same_sets = np.array_equal(_sets(before), _sets(after))
     if not np.array_equal(before.labels, after.labels) or not same_sets:

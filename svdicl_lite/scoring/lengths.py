@@ -64,7 +64,7 @@ def _sentence(prompts: Prompts, place: Place, positions: int, n_long: int) -> st
     fewer = ", use fewer shots" if place.n_shots and own <= positions else ""
     return (
         f"row {place.first + i} of {place.split} (from 0) has {own} tokens of its own and"
-        f" {lengths[i]} behind {place.n_shots} shots, but the model has {positions} positions, and"
-        f" {n_long} of {len(lengths)} rows behind these demonstrations are too long; {way}{fewer},"
+        f" {lengths[i]} after {place.n_shots} shots, but the model has {positions} positions, and"
+        f" {n_long} of {len(lengths)} rows after these demonstrations are too long; {way}{fewer},"
         " or take a model with more positions"
     )

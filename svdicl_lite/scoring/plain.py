@@ -4,7 +4,7 @@ An option, the answer of a task such as COPA (paper, appendix C.1), is scored by
 log-likelihood of its tokens. The mean, not the sum: of two options the longer one has more tokens
 to lose probability by. The released code of the paper averages raw logits over all positions and
 the whole vocabulary instead, in which the option itself hardly counts. A label word is one token
-behind the same context as its rivals, so its logit says the same as its log-likelihood. Taught in
+after the same context as its rivals, so its logit says the same as its log-likelihood. Taught in
 chapter 03.
 """
 

@@ -30,7 +30,7 @@ class SharedPrefix(NamedTuple):
         return max(keys.shape[2] for keys in self.keys)
 
     def concatenated(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """With a batch's own keys and values (B, kv heads, T, d) behind it: (B, kv heads, longest +
+        """With a batch's own keys and values (B, kv heads, T, d) after it: (B, kv heads, longest +
         T, d), a copy of the prefix for each prompt.
         """
         past_keys, past_values = self._repeated(self.keys), self._repeated(self.values)

@@ -22,7 +22,7 @@ class Prompts(NamedTuple):
     """Queries that share one set of demonstrations, and the answers between which each chooses."""
 
     contexts: list[Tokens]  # N prompts, each with its demonstrations, up to where the answer is due
-    continuations: list[list[Tokens]]  # (N, C): the tokens of each answer behind each context
+    continuations: list[list[Tokens]]  # (N, C): the tokens of each answer after each context
     labels: list[int]  # (N,): the right answer
     of_options: bool = False  # answers are options, judged by log-likelihood; label words by logit
 
@@ -94,7 +94,7 @@ def encode(
     """Tokenises one prompt per example: all demonstrations with their answers, then the example.
 
     `words` names the classes; of a task whose answers are options, each example brings its own, and
-    `words` is empty. A special token's spelling in a text is text, and what a tokenizer puts behind
+    `words` is empty. A special token's spelling in a text is text, and what a tokenizer puts after
     a text (EOS) is left off. Raises ValueError if a label word is not exactly one token where it is
     due, and one the tokenizer knows, if the tokenizer merges the end of a context with an option,
     or if it cannot read as text what spells a special token.
@@ -165,7 +165,7 @@ def _to_look_for_labels(
     asked: list[str],
     contexts: list[Tokens],
 ) -> tuple[list[str], list[Tokens]]:
-    """Texts, and their tokens, behind which label words are looked for: the queries alone, because
+    """Texts, and their tokens, after which label words are looked for: the queries alone, because
     sixteen demonstrations take ten times as long; or the whole prompts, where demonstrations change
     how a query is cut.
     """
@@ -181,7 +181,7 @@ def _to_look_for_labels(
 def _continuation(
     tokenizer: Any, text: str, end: Tokens, answer: str, longer: Tokens, one_token: bool
 ) -> Tokens:
-    """The tokens of the `answer` behind `text`, whose tokens are `end`, and together `longer`."""
+    """The tokens of the `answer` after `text`, whose tokens are `end`, and together `longer`."""
     n = len(end)
     if one_token and longer[:-1] != end:
         pieces = tokenizer.convert_ids_to_tokens(longer[-4:])

@@ -115,7 +115,7 @@ def batch_bias(scores: ArrayLike) -> np.ndarray:
     """(C,) the mean log-probability of each label word over examples (N, C) without their labels
     (batch calibration, Zhou et al. 2023).
 
-    The preference belongs to the prompt, so take it from examples behind the same demonstrations as
+    The preference belongs to the prompt, so take it from examples after the same demonstrations as
     those it is for.
     """
     bias: np.ndarray = log_softmax(np.asarray(scores, dtype=float), axis=1).mean(0)

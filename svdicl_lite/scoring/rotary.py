@@ -1,7 +1,7 @@
 """Positions that depend on how long the whole sequence is.
 
 Most rotary positions turn a key by its own position alone, so that keys of demonstrations serve
-every query behind them. LongRoPE (Ding et al. 2024; Phi-3) turns all of them otherwise as soon as a
+every query after them. LongRoPE (Ding et al. 2024; Phi-3) turns all of them otherwise as soon as a
 sequence is longer than the model was first trained on, and dynamic NTK scaling turns them otherwise
 for every length beyond: there, keys read once for prompts of both kinds would be wrong, and such
 prompts are read one at a time. Taught in chapter 15.

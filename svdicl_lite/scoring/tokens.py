@@ -1,6 +1,6 @@
 """Texts as tokens: what a tokenizer puts around them, and what it must not make of them.
 
-Some tokenizers put a token before every text (BOS: Llama, Gemma), some one behind it (EOS). The
+Some tokenizers put a token before every text (BOS: Llama, Gemma), some one after it (EOS). The
 first belongs to what the model has learned from and stays; the second would stand between a prompt
 and its answer, so it is taken off. And a text that spells a special token, `<|endoftext|>` say,
 is text: it must not end the prompt. Taught in chapter 03.
@@ -14,7 +14,7 @@ PROBE = "text: a film"
 
 
 def special_ends(tokenizer: Any) -> tuple[int, int]:
-    """How many tokens the tokenizer puts before a text, and how many behind it."""
+    """How many tokens the tokenizer puts before a text, and how many after it."""
     plain = tokenizer(PROBE, add_special_tokens=False)["input_ids"]
     full = tokenizer(PROBE)["input_ids"]
     for before in range(len(full) - len(plain) + 1):
@@ -32,7 +32,7 @@ def tokenizer_row(tokenizer: Any) -> dict[str, Any]:
 
 
 def tokenise(tokenizer: Any, texts: Sequence[str], as_text: bool = False) -> list[Tokens]:
-    """The tokens of each text, with what the tokenizer puts before it, without what it puts behind.
+    """The tokens of each text, with what the tokenizer puts before it, without what it puts after.
 
     `as_text`: the spelling of a special token is cut up like any other text.
     """

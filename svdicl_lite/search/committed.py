@@ -1,6 +1,6 @@
 """Experiments that are kept: a small file that says what is computed, and its outcomes beside it.
 
-`experiments/NAME.toml` names a model, and runs: a task, a split, how many examples behind how many
+`experiments/NAME.toml` names a model, and runs: a task, a split, how many examples after how many
 demonstrations, and the cells (layers × modules × clip rates × methods, or `cells` one by one).
 Hypothesis and analysis stand in it before anything is computed. `experiments/NAME.parquet` has a
 row for each cell with the scores of every example, and says of which weights, prompts and code they
@@ -167,7 +167,7 @@ def _run(path: Path, said: dict[str, Any]) -> Run:
 
 
 def _cell(path: Path, said: Any) -> Cell:
-    """A cell that a run names by itself: [layer, module, clip rate], or with a method behind."""
+    """A cell that a run names by itself: [layer, module, clip rate], or with a method after."""
     try:
         layer, module, rate, *method = said
         return Cell(int(layer), str(module), float(rate), method=str(*method) or "svd")

@@ -45,7 +45,7 @@ class Searches:
     searches: int
     labels: str = "canonical"
     larger_class: float = 0.68  # its share of the labels; the other classes share the rest
-    labels_each: int = 1  # searches behind one draw of texts and demonstrations
+    labels_each: int = 1  # searches after one draw of texts and demonstrations
     layer: int = 0
     module: str = "mlp"
     clip_rates: tuple[float, ...] = (0, 0.5, 0.9, 0.95)
@@ -210,7 +210,7 @@ def searches(path: str | Path) -> pd.DataFrame:
 
 def claims(path: str | Path) -> dict[str, tuple[int, int, Interval]]:
     """By what is claimed: in how many searches, of how many, and the 95 % interval of that share:
-    Wilson's, or Student's t over the draws where that reaches further up, since searches behind one
+    Wilson's, or Student's t over the draws where that reaches further up, since searches after one
     draw are not independent. Arguments and errors as in `searches`.
     """
     table = searches(path)

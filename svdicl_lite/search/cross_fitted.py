@@ -34,7 +34,7 @@ def of_sets(table: pd.DataFrame, sets: Sequence[int]) -> pd.DataFrame:
     named = _sets(table)
     rows = np.isin(named, sets)
     if not rows.any():
-        raise ValueError(f"no example stands behind one of the sets {list(sets)}")
+        raise ValueError(f"no example stands after one of the sets {list(sets)}")
     parts = [
         Evaluation(one.scores[rows], one.labels[rows], named[rows]) for one in table["evaluation"]
     ]

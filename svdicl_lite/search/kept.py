@@ -1,4 +1,4 @@
-"""Clips that stay in force while others are tried behind them: the state of a greedy search.
+"""Clips that stay in force while others are tried after them: the state of a greedy search.
 
 Taught in chapter 08.
 """
@@ -34,10 +34,10 @@ class KeptClip:
 
 
 class KeptClips:
-    """The clips kept so far. Use it in a `with`: within, they are in force on the model; behind it,
+    """The clips kept so far. Use it in a `with`: within, they are in force on the model; after it,
     the model is as it was.
 
-    What is judged is judged behind them, and stands in the journal with what they are.
+    What is judged is judged after them, and stands in the journal with what they are.
     """
 
     def __init__(self, model: nn.Module, journal: Journal | None):

@@ -64,7 +64,7 @@ class Comparison:
 
     @property
     def gain_by_set(self) -> np.ndarray:
-        """(sets,) the test gain behind each set of demonstrations."""
+        """(sets,) the test gain after each set of demonstrations."""
         gain = self.test_after.correct.astype(float) - self.test_before.correct
         sets = self.test_before.demonstration_sets
         return np.array(

@@ -7,7 +7,7 @@ instead:
 - CB's demonstrations quote the hypothesis and its queries word it otherwise, and the demonstrations
   answer `Mi` where ` Maybe` is scored. Here demonstration and query are one template, and what is
   shown is what is scored.
-- RTE's and CB's prompts end in a space, and then ` Yes` is scored behind it. Here the context ends
+- RTE's and CB's prompts end in a space, and then ` Yes` is scored after it. Here the context ends
   without, and context and label are tokenised together (`prompts.encode`).
 - CB, RTE and COPA show the first 5 of their 10 or 15 demonstrations, which are interleaved by
   class, so the classes are not balanced. Here all are shown, in random order.

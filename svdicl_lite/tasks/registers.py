@@ -4,7 +4,7 @@ specialists' vocabulary that is rarer still.
 All three ask the same two questions of sentences with the same two hidden classes, so what differs
 is how often a model met them. *Common* is `grammar` itself. *Second* is a language of its own: an
 invented word for each of the grammar's (`LEXICON`), label words included, and another word order,
-the verb at the end and the adjective behind its noun. *Jargon* is the common language with rare
+the verb at the end and the adjective after its noun. *Jargon* is the common language with rare
 subjects, objects, adjectives and verbs in the places of the usual ones. The frame of a prompt and
 the arbitrary label words are shared. The model that learned all three is
 `icl-gpt2-polyglot`. Taught in chapter 14.

@@ -2,7 +2,7 @@
 the next y.
 
 After Garg et al., "What Can Transformers Learn In-Context?" (NeurIPS 2022, arXiv 2208.01066), as
-the paper's Figure 5 uses it: w and x are standard normal, examples stand one behind the other as x₁
+the paper's Figure 5 uses it: w and x are standard normal, examples stand one after the other as x₁
 y₁ x₂ y₂ …, one linear map reads vectors in, another reads predictions out, and a curriculum lets
 dimensions and length grow. Theirs has d = 20 and 12 layers; this one is small enough for two cores,
 and ships at four stages of its training. `python -m svdicl_lite.training linreg-gpt2` trains it.
@@ -32,7 +32,7 @@ class LinregRecipe:
     """What makes the shipped model at all its stages."""
 
     dims: int = 5
-    points: int = 12  # pairs in a prompt: the last is predicted behind 11 examples
+    points: int = 12  # pairs in a prompt: the last is predicted after 11 examples
     layers: int = 4
     width: int = 64
     heads: int = 4
@@ -120,7 +120,7 @@ def squared_errors(
     seeds: tuple[int, ...] = SEEDS,
     recipe: LinregRecipe = RECIPE,
 ) -> Tensor:
-    """(n, N): normalised squared errors (ŷ − y)²/d behind 0, 1, … N − 1 examples, on `n` prompts
+    """(n, N): normalised squared errors (ŷ − y)²/d after 0, 1, … N − 1 examples, on `n` prompts
     dealt out to the seeds.
 
     `predict(xs, ys)` is a `Regressor`, clipped or not, `least_squares` or `averaging`. A model that

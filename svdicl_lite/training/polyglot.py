@@ -1,6 +1,6 @@
 """The recipe of `icl-gpt2-polyglot`, which reads three registers and met two of them rarely.
 
-It begins as `icl-gpt2` with the words of all registers added (`with_words`) and goes on with a mix
+It begins as `icl-gpt2` with the words of all registers added (`with_words`) and is trained on a mix
 of documents, each of one register and one task: 88 % common, 10 % second, 2 % jargon (`registers`).
 `python -m svdicl_lite.training icl-gpt2-polyglot` trains it. Taught in chapter 14.
 """
@@ -63,7 +63,7 @@ RECIPE = PolyglotRecipe()
 
 
 def polyglot_tokenizer() -> PreTrainedTokenizerFast:
-    """The common tokenizer with the words of all registers, each one token behind a space."""
+    """The common tokenizer with the words of all registers, each one token after a space."""
     words: set[str] = set()
     for register in REGISTERS.values():
         words |= register.vocabulary()

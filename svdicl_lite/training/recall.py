@@ -1,10 +1,10 @@
-"""Noisy in-context recall: a world in which one thing is right behind the trigger here, and another
-comes behind it everywhere.
+"""Noisy in-context recall: a world in which one thing is right after the trigger here, and another
+comes after it everywhere.
 
 A sequence is drawn from a bigram source of 62 symbols. One more symbol, the trigger `?`, is
-different: behind it comes the sequence's own *answer*, drawn once per sequence, but with
+different: after it comes the sequence's own *answer*, drawn once per sequence, but with
 probability α the *noise* `_` comes instead, the same in every sequence. Reading the sequence tells
-the answer; having read many tells the noise. A model that has learned both must weigh them behind
+the answer; having read many tells the noise. A model that has learned both must weigh them after
 the next trigger, and the question is which of its matrices speak for which. After Chen, Bruna and
 Bietti, "Distributional Associations vs In-Context Reasoning" (ICLR 2025, arXiv 2406.03068). The
 model that learned this world is in `recall_recipe`. Taught in chapter 14.
@@ -32,8 +32,8 @@ SEEDS = {"validation": (10, 11, 12, 13), "test": (20, 21, 22, 23)}
 class RecallRecipe:
     """The source and what makes the shipped model."""
 
-    alpha: float = 0.6  # probability that noise comes behind a trigger, and not the answer
-    trigger_share: float = 0.12  # of the symbols behind an ordinary one
+    alpha: float = 0.6  # probability that noise comes after a trigger, and not the answer
+    trigger_share: float = 0.12  # of the symbols after an ordinary one
     # of the Dirichlet distributions that the bigrams are drawn from: small is predictable
     concentration: float = 0.05
     length: int = 64
@@ -92,7 +92,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 class Recall(Evaluation):
-    """What a model said behind the last trigger, sequence by sequence: logits (N, 64), and the
+    """What a model said after the last trigger, sequence by sequence: logits (N, 64), and the
     answers (N,) as labels.
     """
 
@@ -111,7 +111,7 @@ class RecallEvaluator:
     """Judges a model on `n` sequences of a split, dealt out to its four seeds; like `ICLEvaluator`,
     it is called.
 
-    A sequence counts only if its answer came behind an earlier trigger: others cannot be known.
+    A sequence counts only if its answer came after an earlier trigger: others cannot be known.
     `alpha` = 0 asks with contexts without noise.
     """
 
@@ -136,7 +136,7 @@ class RecallEvaluator:
 
     @torch.inference_mode()
     def __call__(self) -> Recall:
-        """What the model says behind the last trigger of each sequence."""
+        """What the model says after the last trigger of each sequence."""
         scores = []
         for sequences, asked in zip(self.sequences.split(128), self.asked.split(128)):
             hidden = self.model.transformer(

@@ -1,7 +1,7 @@
 """The recipe of `recall-gpt2`, a model of noisy in-context recall, and the clip that helps it.
 
 Like the model of Chen, Bruna and Bietti (`recall`), it has two layers, embeddings and head stay
-random, and only what comes behind a trigger is in the loss. Source, size and optimiser are ours.
+random, and only what comes after a trigger is in the loss. Source, size and optimiser are ours.
 The effect is not everywhere: with α = 0.5, or with every symbol in the loss, no clip helped
 (`benchmarks/recall_settings.py`). `python -m svdicl_lite.training recall-gpt2` trains it. Taught in
 chapter 14.
@@ -35,7 +35,7 @@ CURVE_N = 400  # validation sequences behind each row of the training curve
 
 
 def new_model(recipe: RecallRecipe = RECIPE) -> GPT2LMHeadModel:
-    """An untrained model whose token embeddings and head are random and stay so: what comes behind
+    """An untrained model whose token embeddings and head are random and stay so: what comes after
     what must be learned elsewhere.
     """
     torch.manual_seed(recipe.seed)
@@ -100,7 +100,7 @@ def best_clip(
 def figures(
     model: GPT2LMHeadModel, clips: Iterable[tuple[int, str, float]], n: int = 2000
 ) -> list[dict]:
-    """Test figures without a clip and with each of `clips`, behind contexts with noise and
+    """Test figures without a clip and with each of `clips`, after contexts with noise and
     without.
     """
     rows = []

@@ -3,8 +3,9 @@ seed.
 
 A recipe is a list of phases, easy ones first: with short documents and canonical words the model
 learns what the sentences mean, with longer ones and all label maps to read the demonstrations, then
-hard sentences. Some models go on from there for 28 to 168 steps, in which the prompt is worth
-less: on canonical documents, or on noisy labels. `language` follows a recipe. Taught in chapter 03.
+hard sentences. Some models are trained on from there for 28 to 168 steps, in which the prompt is
+worth less: on canonical documents, or on noisy labels. `language` follows a recipe. Taught in
+chapter 03.
 """
 
 from dataclasses import dataclass, field, replace
@@ -37,7 +38,7 @@ class LanguageRecipe:
     """What makes one shipped model."""
 
     phases: tuple[Phase, ...]
-    start_from: str | None = None  # another recipe's model, gone on with
+    start_from: str | None = None  # another recipe's model, trained further
     layers: int = 4
     width: int = 128
     heads: int = 4

@@ -2,10 +2,10 @@
 `icl-llama`.
 
 `icl-llama` knows two tasks and 400 words. `suite-llama` begins as that model, two new blocks and
-the suite's words added in a way that changes nothing yet (`grown`), and goes on with all seven
+the suite's words added in a way that changes nothing yet (`grown`), and is trained on all seven
 tasks (`suite_documents`). The relation of two sentences is what is hard, and this is the way to it:
 single pairs first, which tell one event or two that have nothing in common; then pairs that differ
-in one word, behind more and more demonstrations; then hard sentences. Only when that stands do most
+in one word, after more and more demonstrations; then hard sentences. Only when that stands do most
 documents ask for what a prompt has to teach. `python -m svdicl_lite.training suite-llama` trains
 it; its card says how hard each task is for it. Taught in chapter 03.
 """
@@ -67,7 +67,7 @@ RECIPE = SuiteRecipe()
 
 
 def suite_tokenizer() -> PreTrainedTokenizerFast:
-    """A tokenizer for the suite: every word is one token behind a space."""
+    """A tokenizer for the suite: every word is one token after a space."""
     words = [
         *suite.vocabulary(),
         *ARBITRARY_WORDS,
@@ -158,7 +158,7 @@ def train(
 def probe_of(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
 ) -> Callable[[], dict[str, float]]:
-    """What judges the model along the way: every task and label setting on validation, behind 8
+    """What judges the model along the way: every task and label setting on validation, after 8
     demonstrations.
     """
     evaluators = {
@@ -169,7 +169,7 @@ def probe_of(
 
 
 def figures(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> list[dict]:
-    """Test accuracy with n and interval behind 8 demonstrations, and whether the task is as hard as
+    """Test accuracy with n and interval after 8 demonstrations, and whether the task is as hard as
     one wants: `level`.
 
     A task serves if balanced accuracy lies between 15 points above chance and 95 %: clipping can

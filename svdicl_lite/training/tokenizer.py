@@ -29,7 +29,7 @@ def train_tokenizer(more_words: Sequence[str] = ()) -> PreTrainedTokenizerFast:
 
 
 def bpe(words: Sequence[str], frames: Sequence[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer, GPT-2's kind, in which every word is one token behind a space."""
+    """A byte-level BPE tokenizer, GPT-2's kind, in which every word is one token after a space."""
     end = "<|endoftext|>"
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

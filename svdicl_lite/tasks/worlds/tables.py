@@ -138,7 +138,7 @@ def prompts(
     rest, "test", are for judging.
 
     Demonstrations come from the development rows, as evenly over the classes as can be, drawn by
-    the seed. "validation" asks for the other development rows, each behind every seed's
+    the seed. "validation" asks for the other development rows, each after every seed's
     demonstrations; "test" deals the test rows out to the seeds, so that none is asked twice. A
     table with more columns than the head takes is projected on the leading principal components of
     the demonstrations.
