@@ -16,11 +16,13 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
 NARROW = 4.4  # inches: on a phone 390 pixels wide, 342 without margins, a point is 1.08 pixels
 SMALLEST = 10.5  # points, of any letter
 TALLEST = 3.2  # inches, of a panel on the phone that is no list
+APART = 0.1  # inches above and below a panel on the phone: a title stands off what is above it
 LETTERS = """text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue",
 "DejaVu Sans", sans-serif; }"""  # those of the page
 FAMILY = re.compile(r" font-family: [^;\"]*'DejaVu Sans'[^;\"]*;?")
@@ -99,6 +101,10 @@ def narrow(fig: Figure) -> None:
         height *= min(1.0, NARROW / fig.get_figwidth()) if columns > 1 else 1.0
     if not any(_is_list(ax) for ax in panels):
         height = min(height, TALLEST / (1 if columns == 1 else 1.25))
+    engine = fig.get_layout_engine()
+    if rows > 1 and isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(h_pad=APART)
+        height += APART
     fig.set_size_inches(NARROW, height * rows)
     for legend in [*fig.legends]:
         _anew(fig, legend)

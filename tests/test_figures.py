@@ -49,6 +49,15 @@ def narrowed(fig):
     return [ax.get_subplotspec() for ax in fig.axes]
 
 
+def test_on_a_phone_a_title_stands_off_the_axis_of_the_panel_above():
+    fig = grid(1, 2)
+    figures.narrow(fig)
+    fig.canvas.draw()
+    above, below = fig.axes
+    gap = above.xaxis.label.get_window_extent().y0 - below._left_title.get_window_extent().y1
+    assert gap / fig.dpi * 72 > 10, "points"
+
+
 def test_a_figure_is_kept_once_with_the_one_for_a_phone_inside():
     fig = grid(1, 2)
     pictures = page_figures.parted(figures.both(fig))
@@ -150,10 +159,6 @@ def test_a_figure_that_cannot_be_copied_is_shown_as_it_is():
     fig, ax = plt.subplots()
     ax.xaxis.set_major_formatter(lambda value, place: f"{value:g} %")
     assert page_figures.parted(figures.both(fig)).keys() == {"wide"}
-
-
-def test_without_a_notebook_nothing_is_registered():
-    figures.offer()
 
 
 @pytest.mark.built
