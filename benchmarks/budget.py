@@ -11,6 +11,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book/_ext"))
+from resources import named  # noqa: E402
+
+LONGEST_BUILD = 720  # seconds, of fifteen chapters
 
 
 def seconds(*command: str) -> tuple[float, str]:
@@ -42,14 +46,16 @@ for weights in sorted((ROOT / "svdicl_lite/models/checkpoints").glob("*/*.safete
         size <= 8e6 / 2**20,
     )
 
-for profile, limit in (("ci", 60), ("book", 360)):
+for profile in ("ci", "book"):
     subprocess.run(["rm", "-rf", f"_build/{profile}"], cwd=ROOT, check=True)
     total, said = seconds("make", "book", f"PROFILE={profile}")
     for chapter, took, megabytes in re.findall(r"(chapters/\S+): (\d+) s, (\d+) MB", said):
-        if profile == "ci":
-            row(f"{chapter} ({profile})", f"{took} s", "60 s", int(took) <= limit)
-        row(f"{chapter} ({profile}), peak", f"{megabytes} MB", "3000 MB", int(megabytes) <= 3000)
+        named_seconds, most = named((ROOT / chapter).read_text())  # what readers are told
+        longest = 60 if profile == "ci" else named_seconds
+        row(f"{chapter} ({profile})", f"{took} s", f"{longest} s", int(took) <= longest)
+        row(f"{chapter} ({profile}), peak", f"{megabytes} MB", f"{most} MB", int(megabytes) <= most)
     if profile == "book":
-        row("make book, environment standing", f"{total:.0f} s", "360 s", total <= limit)
+        kept = total <= LONGEST_BUILD
+        row("make book, environment standing", f"{total:.0f} s", f"{LONGEST_BUILD} s", kept)
         again, _ = seconds("make", "book")
         row("make book again, nothing touched", f"{again:.1f} s", "5 s", again <= 5)
