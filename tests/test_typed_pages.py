@@ -16,7 +16,8 @@ PAGES = [
     *(f"book/teaching/{name}.md" for name in "index faq running assignments slides".split()),
 ]
 NAMED = re.compile(  # what is counted off, or a size that the text sets
-    r"[Ll]ayers?\ \d+(?:\ to\ \d+)?|[Aa]ssignments?\ \d|Python\ 3\.\d+|\b\d+\ [GM]B\b|\b\d+\ shots\b"
+    r"[Ll]ayers?\ \d+(?:\ to\ \d+)?|[Aa]ssignments?\ \d|Python\ 3\.\d+"
+    r"|\b\d+\ [GM]B\b|\b\d+\ shots\b"
 )
 
 
