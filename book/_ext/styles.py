@@ -91,7 +91,8 @@ def join(app, exception):
     style = f"/* joined from {' '.join(files)} */\n" + "".join(
         sheet(folder, file, names) for file in files
     )
-    style = with_cut_fonts(style, folder / "_static/vendor/fontawesome/webfonts")
+    fonts = folder / "_static/vendor/fontawesome/webfonts"
+    style = with_cut_fonts(style, fonts, pages.values())
     (folder / SHEET).write_text(style)
     version = hashlib.sha256(style.encode()).hexdigest()[:8]
     for page, text in pages.items():

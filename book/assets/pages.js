@@ -69,7 +69,8 @@
     pair.append(button);
   }
 
-  // Definitions: under the pointer, at focus, and gone with Escape; the pointer may move onto them.
+  // What a link leads to: a definition, a reference, or a figure or formula of the page. Under the pointer, at focus, and gone with
+  // Escape; the pointer may move onto it.
   const tip = Object.assign(document.createElement("div"), { id: "glossary-tip", popover: "manual" });
   tip.setAttribute("role", "tooltip");
   let link = null, leaving = 0;
@@ -79,25 +80,33 @@
     link = null;
     tip.hidePopover();
   };
+  const led = (link) => document.getElementById(decodeURIComponent(link.hash.slice(1)))?.closest("figure, div.math");
+  const copied = (node) => {
+    const image = [...node.querySelectorAll("img")].find((one) => one.checkVisibility()), caption = node.querySelector("figcaption p");
+    const copy = image && Object.assign(new Image(), { src: image.currentSrc || image.src, alt: image.alt, width: image.clientWidth, height: image.clientHeight });
+    return [...(copy ? [copy] : []), (caption ?? node).cloneNode(true)];
+  };
   const show = (wanted) => {
     clearTimeout(leaving);
     if (link === wanted) return;
     hide();
+    if (!wanted.dataset.tip && getComputedStyle(led(wanted)).visibility === "hidden") return; // covered until it has been guessed
     if (!tip.isConnected) document.body.append(tip);
     link = wanted;
-    tip.textContent = link.dataset.tip;
+    tip.replaceChildren(...(link.dataset.tip ? [link.dataset.tip] : copied(led(link))));
     link.setAttribute("aria-describedby", tip.id);
     tip.showPopover();
     const { left, top, bottom } = link.getBoundingClientRect(), room = document.documentElement.clientWidth;
     tip.style.left = `${Math.max(8, Math.min(left, room - tip.offsetWidth - 8))}px`;
-    tip.style.top = `${bottom + tip.offsetHeight + 12 < innerHeight ? bottom + 6 : top - tip.offsetHeight - 6}px`;
+    tip.style.top = `${bottom + tip.offsetHeight + 12 < innerHeight ? bottom + 6 : Math.max(8, top - tip.offsetHeight - 6)}px`;
   };
   const leave = () => {
     clearTimeout(leaving);
     leaving = setTimeout(hide, 200);
   };
   if ("popover" in HTMLElement.prototype) {
-    for (const term of document.querySelectorAll("a[data-tip]")) {
+    const here = [...document.querySelectorAll('.bd-article a.reference.internal[href^="#"]')].filter(led);
+    for (const term of [...document.querySelectorAll("a[data-tip]"), ...here]) {
       term.addEventListener("mouseenter", () => show(term));
       term.addEventListener("focus", () => show(term));
       term.addEventListener("mouseleave", leave);
