@@ -21,6 +21,7 @@ import verdicts
 
 from svdicl_lite.clipping.spectra import chosen_layer, condition_table
 from svdicl_lite.models.loading import load_model
+from svdicl_lite.numbers import number
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.search.committed import Kept, outcomes
 from svdicl_lite.search.committed_spectra import compute_spectra, spectra
@@ -87,7 +88,7 @@ def test_the_tables_hold_the_figures_of_the_outcomes(tmp_path):
         ):
             assert f"{figure:.3f}" in line, row.task
         assert line.endswith("| 2,400 |") and found.n == 2400
-    assert "| mrpc" not in text and "| MRPC | epistemic |" in text
+    assert "| mrpc" not in text and "| epistemic | MRPC |" in text
     assert REAL_TASKS["tweets"].differs in text and "close to it" in text
     assert "H1 holds.** Stated before: “On polarity" in text
 
@@ -203,7 +204,7 @@ def test_the_figures_of_the_rounding_are_those_of_the_file_with_their_verdicts()
     found = json.loads((ROOT / "experiments/quantised.json").read_text())
     for name, result in found["models"].items():
         both = result["effects"][-1]
-        assert f"{both['accuracy_difference']:+.3f}" in text
+        assert number(both["accuracy_difference"], 3, signed=True) in text
         for which, holds in result["verdicts"].items():
             word = "holds" if holds else "does not hold"
             assert f"**{which} of `{name}` {word}.**" in text

@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from api import chapter_labels
 
-from svdicl_lite import figures, plots
+from svdicl_lite import figures, numbers, plots
 from svdicl_lite.models.loading import model_card, shipped_models
 
 SHOWN = (
@@ -86,12 +86,16 @@ def _recipe(recipe: dict) -> list[str]:
     plain = {key: value for key, value in recipe.items() if key != "phases"}
     lines = ["", markdown_table([{"setting": key, "value": value} for key, value in plain.items()])]
     if phases := recipe.get("phases"):
-        lines += ["", "Phases, in order:", "", markdown_table(phases)]
+        upright = [
+            {"phase": key, **{str(i): phase[key] for i, phase in enumerate(phases, start=1)}}
+            for key in phases[0]
+        ]
+        lines += ["", "Phases, in order:", "", markdown_table(upright)]
     return [*lines, ""]
 
 
 def _tests(test) -> list[str]:
-    if isinstance(test, dict):  # by stage: what stands behind the most examples
+    if isinstance(test, dict):  # by stage: what follows the most examples
         rows = [{"who": who, **measured[-1]} for who, measured in test.items()]
         measure = "error"
     else:
@@ -100,8 +104,7 @@ def _tests(test) -> list[str]:
         {
             **{key: row[key] for key in ("who", *SHOWN) if key in row},
             "n": f"{row['n']:,}",
-            measure: f"{row[measure]:.3f}",
-            "95 %": f"{row['low']:.3f} to {row['high']:.3f}",
+            measure: numbers.estimate(row[measure], (row["low"], row["high"])),
         }
         for row in rows
     ]

@@ -17,7 +17,7 @@ from svdicl_lite.models.packages import SMOLLM2
 from svdicl_lite.models.smollm2 import FILE, NAME
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.search.committed import outcomes
-from svdicl_lite.stats import cluster_interval
+from svdicl_lite.stats import interval_over_sets
 from svdicl_lite.tasks.real_table import REAL_TASKS
 
 ROOT = Path(__file__).parents[2]
@@ -67,13 +67,14 @@ def baselines(experiments: Path) -> str:
     seven = twins()
     others = [task for task in judged if task not in seven.values()]
     shots, n_sets = table["n_shots"].iloc[0], len(table["evaluation"].iloc[0].members)
-    rows = [_figures(seven[paper], judged, {"the paper's": name}) for paper, name in PAPERS.items()]
+    rows = [_figures(seven[paper], judged) for paper in PAPERS]
     return "\n\n".join(
         [
-            f"Test split, {shots} demonstrations, {n_sets} sets of them, no clip.",
+            f"Test split, {shots} demonstrations, {n_sets} sets of them, no clip; one task for each"
+            " of the paper's seven, in its order:",
             markdown_table([row for row in rows if row]),
             "Further tasks, as near to one of the seven as the last table says:",
-            markdown_table([_figures(task, judged, {}) for task in others]),
+            markdown_table([_figures(task, judged) for task in others]),
             under_the_majority(judged),
             *(stated_and_found(path, verdicts(judged))),
             "How near each task is to the one that it stands for:",
@@ -82,13 +83,12 @@ def baselines(experiments: Path) -> str:
     )
 
 
-def _figures(task: str, judged: dict[str, Evaluation], first: dict[str, str]) -> dict[str, str]:
+def _figures(task: str, judged: dict[str, Evaluation]) -> dict[str, str]:
     """A row of the table; empty for a task that the experiment does not have."""
     if task not in judged:
         return {}
     found = judged[task]
     return {
-        **first,
         "task": task,
         "accuracy": interval_beside(found.accuracy, found.accuracy_over_sets),
         "discrimination": interval_beside(found.discrimination, found.discrimination_over_sets),
@@ -128,7 +128,7 @@ def verdicts(judged: dict[str, Evaluation]) -> dict[str, tuple[bool, str]]:
     gains = {task: found.calibrated.correct - 1.0 * found.correct for task, found in read.items()}
     gained = {
         task: interval_beside(
-            gain.mean(), cluster_interval(gain, read[task].demonstration_sets), "+.3f"
+            gain.mean(), interval_over_sets(gain, read[task].demonstration_sets), 3, True
         )
         for task, gain in gains.items()
     }

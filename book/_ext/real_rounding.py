@@ -68,7 +68,7 @@ def _cut(cut: dict) -> str:
     ]
     of = {
         what: interval_beside(
-            cut["effects"][f"{what}_difference"], cut["effects"][f"{what}_interval"], "+.3f"
+            cut["effects"][f"{what}_difference"], cut["effects"][f"{what}_interval"], 3, True
         )
         for what in ("accuracy", "discrimination")
     }
@@ -85,11 +85,11 @@ def _figures(result: dict) -> dict[str, str]:
     both, cut = result["effects"][-1], result["cut"]
     _, before, after, _ = cut["rows"]
     of = {
-        what: interval_beside(both[f"{what}_difference"], both[f"{what}_interval"], "+.3f")
+        what: interval_beside(both[f"{what}_difference"], both[f"{what}_interval"], 3, True)
         for what in ("accuracy", "discrimination")
     }
     low, high = cut["farther_interval"]
-    farther = interval_beside(cut["farther"], (low, high), "+.5f")
+    farther = interval_beside(cut["farther"], (low, high), 5, True)
     unclear = ", which cannot be told from 0" if low <= 0 <= high else ""
     return {
         "H1": f"Effect on four bits less effect on exact weights: accuracy {of['accuracy']},"

@@ -32,7 +32,7 @@ def four_bits(experiments: Path, folder: Path) -> str:
     _figure(table, folder / "smollm2_conditions.svg")
     parts = [
         "By type of matrix, the median over the layers, least to largest in brackets:",
-        markdown_table(by_role(table)),
+        *map(markdown_table, by_role(table)),
         lottery(table),
         ":::{admonition} Every layer\n:class: dropdown\n",
         markdown_table([_row(row) for row in table.itertuples()]),
@@ -47,27 +47,35 @@ def four_bits(experiments: Path, folder: Path) -> str:
     return "\n\n".join(parts)
 
 
-def by_role(table: pd.DataFrame) -> list[dict[str, str]]:
-    """A row for each type of matrix."""
-    rows = []
+def by_role(table: pd.DataFrame) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """A row for each type of matrix, twice: its own spectrum, and what the rounding has to do with
+    it.
+    """
+    spectra_of, noises = [], []
     for role in MODULES["all"]:
         of_role = table[table["role"] == role]
         if of_role.empty:
             continue
         m, n = of_role["m"].iloc[0], of_role["n"].iloc[0]
-        rows.append(
-            {
-                "matrix": f"{role} ({m} × {n})",
+        matrix = {"matrix": f"{role} ({m} × {n})"}
+        spectra_of.append(
+            matrix
+            | {
                 "σ_max": _range(of_role["sigma_max"], ".1f"),
                 "σ_min": _range(of_role["sigma_min"], ".2g"),
                 "condition number": _range(of_role["condition_number"], ",.0f"),
+            }
+        )
+        noises.append(
+            matrix
+            | {
                 "noise's top": _range(of_role["noise_high"], ".2f"),
                 "drawn top": _range(of_role["noise_drawn"], ".2f"),
                 "share of σ under the top": _range(of_role["below"], ".1%"),
                 "floored": _range(of_role["floored"], ",.0f"),
             }
         )
-    return rows
+    return spectra_of, noises
 
 
 def _range(values: pd.Series, form: str) -> str:
@@ -79,10 +87,7 @@ def _row(row) -> dict[str, str]:
         "layer": row.layer,
         "matrix": row.role,
         "σ_max": f"{row.sigma_max:.1f}",
-        "σ_min": f"{row.sigma_min:.2g}",
         "condition number": f"{row.condition_number:,.0f}",
-        "noise's top": f"{row.noise_high:.2f}",
-        "drawn top": f"{row.noise_drawn:.2f}",
         "under the top": f"{row.below:.1%}",
         "floored": f"{row.floored:,.1f}",
     }

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from svdicl_lite.numbers import estimate, number
 from svdicl_lite.search.committed import about
 
 
@@ -33,9 +34,10 @@ def paragraph(name: str, stated: str, holds: bool, figures: str) -> str:
     return f"**{name} {verdict}.** Stated before: “{' '.join(stated.split())}” {figures}"
 
 
-def interval_beside(value: float, interval: Sequence[float] | None, form: str = ".3f") -> str:
-    """A figure with its interval, if it has one; `form` "+.3f" shows the sign of a difference."""
+def interval_beside(
+    value: float, interval: Sequence[float] | None, digits: int = 3, signed: bool = False
+) -> str:
+    """A figure with its interval, if it has one."""
     if interval is None:
-        return f"{value:{form}}"
-    low, high = interval
-    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+        return number(value, digits, signed)
+    return estimate(value, interval, digits, signed)
