@@ -103,7 +103,7 @@ def test_help_tells_the_exit_codes():
         "0 every submission was graded",
         "1 nothing can be graded",
         "3 done, but a person must look",
-        "130 broken off",
+        "130 interrupted",
     ):
         assert code in text
 
@@ -180,7 +180,7 @@ def test_ctrl_c_says_how_to_go_on(batch, tmp_path, monkeypatch):
             str(batch.built),
         ],
     )
-    assert done.exit_code == 130 and "the same command goes on" in done.stderr
+    assert done.exit_code == 130 and "the same command resumes" in done.stderr
 
 
 def test_points_by_hand_outlive_a_submission_that_is_gone(tmp_path):

@@ -36,7 +36,7 @@ def test_ctrl_c_prints_what_is_finished_and_keeps_it(tiny, tmp_path, monkeypatch
     result = run("sweep", "--model", tiny, *SMALL)
     assert (
         result.exit_code == 130
-        and "broken off; 4 cells are finished" in result.stdout
+        and "interrupted; 4 cells are finished" in result.stdout
         and "0.9" in result.stdout
     )
 
@@ -70,13 +70,13 @@ def test_ctrl_c_where_there_is_nothing_to_show_ends_with_130_too(tiny, monkeypat
 
     monkeypatch.setattr("svdicl_lite.search.experiment.Experiment.evaluator", interrupted)
     result = run("sweep", "--model", tiny, *SMALL)
-    assert (result.exit_code, result.stdout) == (130, "broken off; 0 cells are finished\n")
+    assert (result.exit_code, result.stdout) == (130, "interrupted; 0 cells are finished\n")
     monkeypatch.setattr("svdicl_lite.cli.report.partial", interrupted)  # a second one
     result = run("sweep", "--model", tiny, *SMALL)
     assert (result.exit_code, result.stdout, result.stderr) == (
         130,
         "",
-        "svdicl sweep: broken off\n",
+        "svdicl sweep: interrupted\n",
     )
 
 
@@ -118,5 +118,5 @@ def test_a_real_ctrl_c_ends_with_130_and_a_partial_table(tiny, tmp_path):
     n = len((tmp_path / "j").read_text().splitlines()) - 1
     assert run.returncode == 130 and "Traceback" not in stderr
     assert any(
-        f"broken off; {finished} cells are finished" in stdout for finished in (n, n + 1)
+        f"interrupted; {finished} cells are finished" in stdout for finished in (n, n + 1)
     )  # it may fall between done and written

@@ -50,7 +50,7 @@ def _text(path):
 
 
 def write_table(path: Path, head: list[str], rows: list[dict]) -> None:
-    """Writes a CSV in one step: a run that is broken off leaves the old one."""
+    """Writes a CSV in one step: a run that is interrupted leaves the old one."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, head, extrasaction="ignore")
     writer.writeheader()

@@ -2,7 +2,7 @@
 
 Results go to stdout, a table or, with --json, one JSON object and nothing else; progress and
 complaints go to stderr. Exit codes: 0 done, 1 it cannot be done (one sentence says why), 2 the
-command line itself is wrong, 130 broken off by ctrl-C (after what was finished by then). Whatever
+command line itself is wrong, 130 interrupted by ctrl-C (after what was finished by then). Whatever
 takes long to import is imported by the commands. Taught in chapter 15.
 """
 

@@ -13,8 +13,8 @@ SANDBOX = ("processes", "files", "network")
 SHORT_HELP = "Grade what learners handed in."
 EPILOG = (
     "Exit codes: 0 every submission was graded, 1 nothing can be graded (one sentence says why), 2"
-    " wrong usage, 3 done, but a person must look at rows that could not be graded, 130 broken off"
-    " by ctrl-C (the same command goes on). Example: svdicl grade submissions --assignment 01 --out"
+    " wrong usage, 3 done, but a person must look at rows that could not be graded, 130 interrupted"
+    " by ctrl-C (the same command resumes). Example: svdicl grade submissions --assignment 01 --out"
     " grades"
 )
 
@@ -73,7 +73,7 @@ def grade(
         print(f"svdicl grade: {' '.join(str(error).split())}", file=sys.stderr)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        print("svdicl grade: broken off; the same command goes on from here", file=sys.stderr)
+        print("svdicl grade: interrupted; the same command resumes from here", file=sys.stderr)
         raise typer.Exit(130) from None
     _show(rows, out / SHEET)
     raise typer.Exit(3 * any(row["status"] != "graded" for row in rows))

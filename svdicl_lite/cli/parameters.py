@@ -136,7 +136,7 @@ JournalFile = Annotated[
     Path | None,
     Option(
         "--journal",
-        help="Keep finished cells in this file; the same command goes on from there.",
+        help="Keep finished cells in this file; the same command resumes from there.",
         show_default=False,
     ),
 ]

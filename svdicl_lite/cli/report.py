@@ -112,8 +112,8 @@ def _drawn(rows: Rows) -> Any:
 
 
 def partial(journal: Journal | None, judges: dict[str, Callable[[], ICLEvaluator]]) -> Report:
-    """What was finished when the search was broken off, as far as the evaluators that `judges` make
-    have judged it.
+    """What was finished when the search was interrupted, as far as the evaluators that `judges`
+    make have judged it.
 
     A journal may hold more: the test of a search that came before this sweep, on other prompts
     perhaps.
@@ -139,7 +139,7 @@ def partial(journal: Journal | None, judges: dict[str, Callable[[], ICLEvaluator
         }
         for cell in cells
     ]
-    note = f"broken off; {len(cells)} cells are finished"
+    note = f"interrupted; {len(cells)} cells are finished"
     return Report({"interrupted": True, "cells": cells}, rows, note, n_keys=len(names))
 
 

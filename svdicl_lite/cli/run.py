@@ -64,7 +64,7 @@ def run(
             report, code = _reported(work, out, identity, judges or {}, journal, workers)
         report.deliver(command, time.monotonic() - start, as_json, out)
     except KeyboardInterrupt:  # while torch was being imported, or a second one
-        print(f"svdicl {command}: broken off", file=sys.stderr)
+        print(f"svdicl {command}: interrupted", file=sys.stderr)
         code = 130
     except CANNOT_BE_DONE as error:
         print(f"svdicl {command}: {_sentence(error)}", file=sys.stderr)

@@ -75,7 +75,7 @@ def sweep(
 ) -> None:
     """Every layer × module × clip rate on validation, as in the paper's Figure 1.
 
-    A search of the same experiment can go on from the same journal.
+    A search of the same experiment can resume from the same journal.
     """
     rates, of_expert = rates_of(clip_rates), number(expert)
     sizes = shots, seed, sets, n_validation, n_test

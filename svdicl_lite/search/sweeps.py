@@ -65,7 +65,7 @@ def sweep_cells(
 
 
 def sweep_table(judged: Iterable[tuple[Cell, Evaluation]]) -> pd.DataFrame:
-    """The rows of a sweep, whole or broken off, from pairs of a cell and its outcome; module by
+    """The rows of a sweep, whole or interrupted, from pairs of a cell and its outcome; module by
     module, in the order in which they come.
     """
     by_module: dict[str, list[dict[str, object]]] = {}

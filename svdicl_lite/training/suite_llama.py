@@ -94,7 +94,7 @@ def grown(
     size = {"num_hidden_layers": recipe.layers, "vocab_size": len(tokenizer)}
     model = LlamaForCausalLM(LlamaConfig(**{**small.config.to_dict(), **size}))
     n_new = recipe.layers - small.config.num_hidden_layers
-    new_places = range(1, 2 * n_new, 2)  # 1 and 3
+    new_places = range(1, 2 * n_new, 2)  # between the first blocks of `small`
     old_places = [layer for layer in range(recipe.layers) if layer not in new_places]
     known, old = tokenizer.get_vocab(), small_tokenizer.get_vocab()
     with torch.no_grad():
