@@ -46,3 +46,14 @@ def test_layers_are_drawn_as_said_and_rates_chosen_on_validation(validation):
     assert cells == said
     assert all(run.split == "test" and run.n == 1000 for run in runs.values())
     assert all(cell.method == "svd" for run in runs.values() for cell in run.cells)
+
+
+def test_cells_that_algorithm1_holds_too_have_the_same_scores():
+    """Five clips were computed in both: what is kept does not depend on the run."""
+    place = ["task", "layer", "module", "clip_rate"]
+    before = outcomes(EXPERIMENTS / "algorithm1.toml", method="svd")
+    both = before.merge(outcomes(KEPT), on=place, suffixes=("", "_again"))
+    clips = both[both["clip_rate"] > 0]
+    assert len(clips) == 5
+    for row in clips.itertuples():
+        assert abs(row.evaluation.scores - row.evaluation_again.scores).max() < 1e-3
