@@ -10,6 +10,7 @@ import re
 import pytest
 from test_chapters import ROOT
 from test_lessons import ALLOWED, CLAIM, NUMBER
+from test_paper_map import glued_names
 
 PAGES = [
     *(f"book/{name}.md" for name in "findings should_i related intro glossary paper_map".split()),
@@ -54,6 +55,14 @@ def test_every_number_of_a_page_is_computed_or_cited(page):
     text = (ROOT / page).read_text()
     assert len(sentences(text)) > 10
     assert typed(text) == []
+
+
+@pytest.mark.parametrize("page", ["book/findings.md", "book/should_i.md"])
+def test_every_glued_number_of_a_page_is_glued_by_its_chapter(page):
+    glued = re.findall(r"/chapters/(\w+)\.ipynb::([\w-]+):s", (ROOT / page).read_text())
+    names = {chapter: glued_names(chapter) for chapter, _ in glued}
+    missing = [n for c, n in glued if not any(re.fullmatch(name, n) for name in names[c])]
+    assert len(glued) > 5 and missing == []
 
 
 def test_a_number_typed_into_a_table_is_seen():
