@@ -1,7 +1,8 @@
 """The pages of the module: one a room with every public file in it, so that none can be forgotten;
-and docstrings, which are plain text with `code` in it, made fit for Sphinx.
+and docstrings, which are plain text with `code` in it, made fit for Sphinx. How signatures are
+written stands in `signatures.py`.
 
-Each entry names the chapter that teaches it.
+Each file names the chapter that teaches it, and an entry only one that teaches it besides.
 """
 
 import ast
@@ -14,6 +15,13 @@ ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "svdicl_lite"
 MARK = re.compile(r"<!-- the room (\S+) -->")  # in book/api/NAME.md, where it goes
 LIST = "<!-- the list of rooms -->"  # in book/api.md
+TAUGHT = re.compile(r"\s*Taught in chapters? \d\d(?:(?:, | and )\d\d)*\.")
+ERRORS = re.compile(r"(?<=[.)])\s+(?=Raises `*[A-Z])")  # begin a paragraph of their own
+# What stands below or above a letter: W_Q, ΔW_icl, σ_max, ‖W‖_F, reading_i, W_{t−1}, 2^m.
+FORMULA = re.compile(
+    r"((?<![\w_])(?:[^\W\d_][\u0300-\u036f]?|[ΔŴ∇]\w|BI)|‖|(?<![\w_])[a-z]+(?=_[ig](?!\w))|(?<=[\w)])(?=\^))"
+    r"([_^])(\{[^}]+\}|[A-Za-z0-9]{1,3}(?![A-Za-z0-9_])|[a-zα](?!\w))"
+)
 ROOMS = (
     "clipping scoring search search/rules tasks tasks/worlds models training . widgets classroom"
     " cli"
@@ -92,15 +100,14 @@ def _reference(number: str, labels: dict[str, str]) -> str:
 def _fit(app, what, name, obj, options, lines) -> None:
     text = "\n".join(lines)
     labels = app.svdicl_chapters
-    number = None
-    if what in ("class", "function", "data") and not re.search(r"chapter \d\d", text):
-        of_module = re.search(r"chapter (\d\d)", sys.modules[_module(name)].__doc__ or "")
-        number = of_module and of_module[1]
+    if what != "module":
+        of_file = TAUGHT.search(sys.modules[_module(name)].__doc__ or "")
+        if of_file:  # the file has said so
+            same = lambda found: "" if found[0].split() == of_file[0].split() else found[0]
+            text = TAUGHT.sub(same, text)
     text = "\n\n".join(_paragraphs(text))
     text = re.sub(r"\b[Cc]hapter (\d\d)", lambda found: _reference(found[1], labels), text)
-    if number:
-        text += f"\n\nTaught in {_reference(number, labels)}.\n"
-    lines[:] = text.split("\n")
+    lines[:] = text.rstrip().split("\n")
 
 
 def _paragraphs(text: str) -> Iterator[str]:
@@ -111,15 +118,22 @@ def _paragraphs(text: str) -> Iterator[str]:
             yield paragraph if examples else f"::\n\n{paragraph}"
             examples = True
         else:
-            # signs that mean something to Sphinx
-            escaped = re.sub(r"[\\*|]|_(?=\W|$)", r"\\\g<0>", paragraph)
-            yield re.sub(r"(?<!`)`([^`]+)`(?!`)", _literal, escaped)
+            parts = re.split(r"(?<!`)`([^`]+)`(?!`)", paragraph)
+            parts[::2] = map(_text, parts[::2])
+            parts[1::2] = [f"``{code}``" for code in parts[1::2]]
+            yield ERRORS.sub("\n\n", "".join(parts))
             examples = False
 
 
-def _literal(code: re.Match) -> str:
-    """`code` as ``code``, in which no sign is escaped."""
-    return "``" + re.sub(r"\\([\\*|_])", r"\1", code[1]) + "``"
+def _text(text: str) -> str:
+    """Text between code: signs that mean something to Sphinx escaped, W_Q and 2^m set."""
+    found = re.split(FORMULA, text)
+    for at in range(0, len(found), 4):  # text, base, _ or ^, index, text, …
+        found[at] = re.sub(r"[\\*|]|_(?=\W|$)", r"\\\g<0>", found[at])
+        if at + 3 < len(found):
+            role, index = ("sub", "sup")[found[at + 2] == "^"], found[at + 3].strip("{}")
+            found[at + 2 : at + 4] = ["", f"\\ :{role}:`{index}`\\ "]
+    return "".join(found)
 
 
 def _module(name: str) -> str:
@@ -130,7 +144,7 @@ def _module(name: str) -> str:
 
 
 def setup(app):
-    app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("signatures")
     app.svdicl_chapters = chapter_labels()
     app.connect("source-read", _insert_rooms)
     app.connect("autodoc-process-docstring", _fit)
