@@ -101,7 +101,7 @@ def test_bibtex_keeps_a_groups_name_whole_and_turns_a_persons():
 def test_the_citation_is_on_the_page_with_a_button_that_copies_it(browser, sites):  # noqa: F811
     with opened(browser, f"{sites['http']}/book/references.html") as page:
         entry = page.locator(".highlight-bibtex")
-        assert entry.locator("pre").inner_text().strip() == cite_book.bibtex(cite_book.citation())
+        assert entry.locator("pre").text_content().strip() == cite_book.bibtex(cite_book.citation())
         assert entry.locator("button.copybtn").get_attribute("aria-label") or entry.locator(
             "button.copybtn"
         ).get_attribute("data-tooltip")
