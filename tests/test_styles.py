@@ -113,6 +113,9 @@ SWAP = """async (files) => {
   one.replaceWith(...links);
   await Promise.all(loaded);
 }"""
+# The model in the first page has read its fifty prompts: that takes longer than any rest.
+READ = """() => !document.querySelector("#widget-ask-clipped")
+  || document.querySelectorAll(".held td").length === 6"""
 AT_REST = """() => [
   document.querySelectorAll("*").length, document.documentElement.scrollHeight,
   document.documentElement.className, document.fonts.status].join(" ")"""
@@ -146,6 +149,7 @@ def test_no_element_of_a_page_looks_otherwise_than_with_all_the_sheets(
     ) as page:
         if page.locator(".widget").count():
             page.wait_for_selector(".widget .svdicl")
+            page.wait_for_function(READ)
         keep_style(page, "ours")
         _, files = joined()
         assert len(files) >= 8 and page.locator("link[rel=stylesheet]").count() == 1

@@ -44,16 +44,18 @@ function typed(model, name, label, tag, attributes) {
   });
   model.on(`change:${name}`, update);
   update();
-  // a field of one line grows where its text needs more, as on a phone; what it holds stays one line
+  // A field of one line grows where its text needs more, as on a phone (base.css); what it holds stays one line.
   if (attributes.rows === 1) {
+    field.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
     const fit = () => {
       field.style.height = "auto";
       field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
     };
-    field.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
-    model.on(`change:${name}`, fit);
-    new ResizeObserver(() => requestAnimationFrame(fit)).observe(field.ownerDocument.documentElement);
-    requestAnimationFrame(fit);
+    if (!CSS.supports("field-sizing", "content")) {
+      model.on(`change:${name}`, fit);
+      requestAnimationFrame(fit);
+      addEventListener("resize", fit);
+    }
   }
   return h("div", { class: "field" }, h("label", { for: id }, label), field);
 }
