@@ -142,18 +142,22 @@ def margin(evaluation: Evaluation) -> np.ndarray:
     return difference
 
 
-def completed(table: pd.DataFrame) -> tuple[Evaluation, dict[tuple, Evaluation]]:
+def completed(
+    table: pd.DataFrame, two_classes: bool = True
+) -> tuple[Evaluation, dict[tuple, Evaluation]]:
     """The outcome without a clip, and all outcomes by (module, layer, clip rate): rate 0 for every
-    layer, though a table may hold it once.
+    layer, though a table may hold it once. There must be two classes, unless it does not matter.
     """
     by_cell = dict(zip(zip(*(table[name] for name in CELL)), table["evaluation"]))
     whole = [evaluation for cell, evaluation in by_cell.items() if cell[2] == 0]
     if not whole:
         raise ValueError("the table has no row of clip_rate 0, but clips are compared with it")
+    classes = 2 if two_classes else whole[0].n_classes
     for evaluation in by_cell.values():
-        if evaluation.n_classes != 2 or not np.array_equal(evaluation.labels, whole[0].labels):
+        same = np.array_equal(evaluation.labels, whole[0].labels)
+        if evaluation.n_classes != classes or not same:
             raise ValueError(
-                f"margins need two classes and the same examples in every cell, but one has"
+                f"every cell needs {classes} classes and the same examples, but one has"
                 f" {evaluation.n_classes} classes and {evaluation.n:,} examples"
             )
     places = {cell[:2] for cell in by_cell if cell[2] > 0}
