@@ -52,7 +52,12 @@ Rate = Annotated[
 ]
 NewFolder = Annotated[Path, Option("--out", help="A folder that is empty or not there yet.")]
 Factored = Annotated[
-    bool, Option("--factored", help="Store two thin matrices wherever they are smaller.")
+    bool,
+    Option(
+        "--factored",
+        help="Store two thin matrices wherever they are smaller; by any method but scale and"
+        " magnitude, which leave no low rank.",
+    ),
 ]
 Guard = Annotated[
     str | None, Option(help="TASK or TASK:LABELS that must not suffer.", show_default=False)

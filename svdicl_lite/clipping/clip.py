@@ -116,7 +116,7 @@ class Clip:
         for matrix, factors, rank in zip(self.matrices, self.factors, self.ranks(clip_rate)):
             m, n = matrix.weight.shape
             if matrix.whole and clip_rate > 0 and rank * (m + n) < m * n:
-                thin[matrix] = _thin_layers(factors, rank, self._holders[matrix])
+                thin[matrix] = thin_layers(factors, rank, self._holders[matrix])
         return thin
 
     def _check(self, clip_rate: float) -> None:
@@ -149,8 +149,10 @@ def clip_(model: nn.Module, layer: int, module: str, clip_rate: float) -> nn.Mod
     return model
 
 
-def _thin_layers(factors: SVD, rank: int, holder: Any) -> ThinLinear:
-    """The two layers that stand in for `holder`, in its dtype, on its device, with its bias."""
+def thin_layers(factors: SVD, rank: int, holder: Any) -> ThinLinear:
+    """The two layers, V_rᵀ (r, n) and U_r S_r (m, r), that stand in for `holder`, in its dtype, on
+    its device, with its bias.
+    """
     thin = ThinLinear(len(factors.U), factors.Vh.shape[1], rank, bias=holder.bias is not None)
     weights = factors.Vh[:rank], factors.U[:, :rank] * factors.S[:rank]  # (r, n), (m, r)
     for layer, W in zip(thin, weights):

@@ -7,6 +7,7 @@ A dense matrix of rank r has mn numbers still; its two factors have r(m + n), fe
 
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,46 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from svdicl_lite.clipping.clip import Clip, ThinLinear
-from svdicl_lite.clipping.matrices import Expert
+from svdicl_lite.clipping.clip import Clip, ThinLinear, thin_layers
+from svdicl_lite.clipping.matrices import Expert, Matrix
+from svdicl_lite.clipping.methods import clip_by
+from svdicl_lite.clipping.svd import SVD, check_clip_rate
 
 KEY = "svd_factored"  # in the model's config: {name of the layer: rank}
+FULL_RANK = ("scale", "magnitude")
+"""The methods of which no low rank is left."""
+ROUNDING = 1e-9
+"""Singular values below this share of the largest are rounding, and far below float32's: a
+truncated W S costs a few digits more when S⁻¹ undoes S."""
 
 
 @torch.no_grad()
 def factorize_(
-    model: nn.Module, layer: int, module: str, clip_rate: float, expert: Expert = None
+    model: nn.Module,
+    layer: int,
+    module: str,
+    clip_rate: float,
+    expert: Expert = None,
+    method: str = "svd",
+    sequences: Sequence[Sequence[int]] = (),
+    seed: int = 0,
 ) -> nn.Module:
     """Clips `module` of `layer` for good, in thin layers wherever they are smaller; returns the
-    model.
+    model, whose `config.svd_factored` names those layers, with their ranks.
 
     Parts of a fused parameter, single experts among them, and matrices of which too much is left
-    are clipped as `clip_` does. Raises what `Clip` raises.
+    are clipped as `clip_` does. `method`, `sequences` and `seed` are those of `clip_by`. Raises
+    what that raises, and ValueError for a method of `FULL_RANK`.
     """
-    clip = Clip(model, layer, module, expert)
-    thin = clip.thin(clip_rate)
+    if method in FULL_RANK:
+        raise ValueError(
+            f"method {method!r} leaves matrices of full rank, which are no smaller as two thin"
+            " ones; save its model whole, by svdicl clip without --factored or by Clip.apply, or"
+            " take a method that leaves a low rank, such as 'svd'"
+        )
+    check_clip_rate(clip_rate)
+    clip = clip_by(method, model, layer, module, expert, sequences, seed)
+    thin = clip.thin(clip_rate) if method == "svd" else _thin(clip, clip_rate)
     clip.apply(clip_rate, skip=thin)
     config: Any = model.config
     ranks = dict(getattr(config, KEY, {}))
@@ -42,6 +65,25 @@ def factorize_(
     if ranks:
         setattr(config, KEY, ranks)
     return model
+
+
+def _thin(clip: Clip, clip_rate: float) -> dict[Matrix, ThinLinear]:
+    """What `Clip.thin` gives, by any method: the factors of the very matrices that the clip would
+    write, each of the rank that it turns out to have.
+
+    So the rows of the first factor are unit vectors, as truncation's are. Those of V_rᵀ S⁻¹ may be
+    as small, and U_r Σ_r as large, as the inputs are large, which half precision cannot hold.
+    """
+    thin = {}
+    for matrix, factors, rank in zip(clip.matrices, clip.factors, clip.ranks(clip_rate)):
+        if not matrix.whole or clip_rate == 0:
+            continue
+        left = SVD.of(clip.how(factors, rank))
+        kept = int((left.S[0] * ROUNDING < left.S).sum())
+        m, n = matrix.weight.shape
+        if kept * (m + n) < m * n:
+            thin[matrix] = thin_layers(left, kept, clip.model.get_submodule(matrix.name))
+    return thin
 
 
 def load_factored(folder: str | Path, **kwargs: Any) -> nn.Module:

@@ -16,10 +16,11 @@ from typing import Any
 from torch import nn
 
 from svdicl_lite.clipping.clip import Clip
-from svdicl_lite.clipping.controls import how_of
-from svdicl_lite.clipping.whitened import OF_INPUTS, factors_of_inputs
+from svdicl_lite.clipping.methods import clip_by
+from svdicl_lite.clipping.whitened import OF_INPUTS
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
+from svdicl_lite.scoring.tokens import Tokens
 from svdicl_lite.search.demonstrations import demonstration_tokens
 from svdicl_lite.search.experiment import Experiment, digests, evaluator_by
 from svdicl_lite.search.journal import Journal, Scores
@@ -48,12 +49,11 @@ class Cell:
         """The `Clip` of this place, factored once for all rates. A method that fits inputs reads
         the demonstrations of `evaluator`.
         """
-        factor = None
-        if self.method in OF_INPUTS:
-            shown = [] if evaluator is None else demonstration_tokens(evaluator)
-            factor = partial(factors_of_inputs, model, self.method, shown)
-        how = how_of(self.method, self.seed)
-        return Clip(model, self.layer, self.module, self.expert, how, factor)
+        shown: list[Tokens] = []
+        if self.method in OF_INPUTS and evaluator is not None:
+            shown = demonstration_tokens(evaluator)
+        place = self.layer, self.module, self.expert
+        return clip_by(self.method, model, *place, shown, self.seed)
 
 
 def judged(
