@@ -115,7 +115,7 @@ def test_factors_of_large_inputs_are_no_larger_than_the_matrix():
 def test_a_method_of_full_rank_is_refused_and_nothing_changes(method, fingerprint):
     model = build("llama")
     before = fingerprint(model)
-    with pytest.raises(ValueError, match=f"method '{method}' leaves matrices of full rank") as told:
+    with pytest.raises(ValueError, match=f"method '{method}' leaves no low rank") as told:
         factorize_(model, 1, "mlp", 0.75, method=method)
     assert "without --factored" in str(told.value) and fingerprint(model) == before
     (matrix,) = matrices(model, 1, "up")

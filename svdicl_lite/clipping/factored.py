@@ -49,9 +49,9 @@ def factorize_(
     """
     if method in FULL_RANK:
         raise ValueError(
-            f"method {method!r} leaves matrices of full rank, which are no smaller as two thin"
-            " ones; save its model whole, by svdicl clip without --factored or by Clip.apply, or"
-            " take a method that leaves a low rank, such as 'svd'"
+            f"method {method!r} leaves no low rank, which two thin matrices could hold; save its"
+            " model whole, by svdicl clip without --factored or by clip_by(…).apply, or take a"
+            " method that leaves one, such as 'svd'"
         )
     check_clip_rate(clip_rate)
     clip = clip_by(method, model, layer, module, expert, sequences, seed)
