@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from test_rivals import SETS, TEST, VALIDATION, outcome, rule
 
-from svdicl_lite.search.budget import anytime, by_lot, reading_at
+from svdicl_lite.search.budget import anytime, by_lot, reading_at, together
 from svdicl_lite.search.cross_fitted import (
     among,
     anytime_of_halves,
@@ -76,6 +76,24 @@ def test_an_order_drawn_by_lot_holds_every_clip_and_changes_with_the_seed():
         assert clips == {(0, 0.5), (0, 0.9), (1, 0.5), (1, 0.9)}
     best = {int(order["score"].argmax()) for order in orders}
     assert len(best) > 1 and by_lot(TEST, "mlp", 0).table.equals(orders[0])
+
+
+def test_an_order_over_both_modules_is_by_the_rules_own_scores_and_is_asked_for_once():
+    val, tst = (
+        pd.concat([one, one[one["clip_rate"] > 0].assign(module="attn")])
+        for one in (VALIDATION, TEST)
+    )
+    pair = [by_lot(tst, module, 3) for module in ("mlp", "attn")]
+    pair = [replace(one, forwards=cost) for one, cost in zip(pair, (7.0, 5.0))]
+    both = together(pair)
+    assert len(both.table) == sum(len(one.table) for one in pair) and both.forwards == 7
+    curve = anytime(both, val, tst)
+    scores = both.table.set_index(["layer", "module", "clip_rate"])["score"]
+    measured = [scores[tuple(place)] for place in curve[scores.index.names].to_numpy()]
+    assert measured == sorted(scores, reverse=True)
+    assert set(by_lot(tst, None, 3).table["module"]) == {"mlp", "attn"}
+    with pytest.raises(ValueError, match="last, random"):
+        together([pair[0], replace(pair[1], rule="last")])
 
 
 def test_the_reading_reached_is_that_of_the_last_clip_paid_for():

@@ -5,6 +5,8 @@ The curve of what has been found against what has been spent shows whether a rul
 good one finds early. Taught in chapter 10.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -43,14 +45,29 @@ def anytime(
     return pd.DataFrame(rows)
 
 
-def by_lot(table: pd.DataFrame, module: str, seed: int) -> Asked:
-    """An order of the module's clips that the seed draws, as if a rule had said so, and for
-    nothing. `table` is one of `rivals.measured`.
+def together(asked: Sequence[Asked]) -> Asked:
+    """One order over the clips of several modules: what one rule said of each, by its own scores.
+    What it takes to ask is spent once, since one pass serves all matrices.
+
+    Raises ValueError for what different rules said.
     """
-    clips = table[(table["module"] == module) & (table["clip_rate"] > 0)][ON_CELL]
+    if len(rules := {one.rule for one in asked}) != 1:
+        raise ValueError(f"an order is one rule's, but these are {', '.join(sorted(rules))}'s")
+    table = pd.concat([one.table for one in asked], ignore_index=True)
+    first = int(table.loc[table["score"].idxmax(), "layer"])
+    seconds, forwards = (max(getattr(one, of) for one in asked) for of in ("seconds", "forwards"))
+    return Asked(rules.pop(), table, first, asked[0].tells_rates, seconds, forwards)
+
+
+def by_lot(table: pd.DataFrame, module: str | None, seed: int) -> Asked:
+    """An order of the module's clips, of all clips if it is None, that the seed draws, as if a rule
+    had said so, and for nothing. `table` is one of `rivals.measured`.
+    """
+    of_module = table["module"].notna() if module is None else table["module"] == module
+    clips = table[of_module & (table["clip_rate"] > 0)][ON_CELL].reset_index(drop=True)
     scored = clips.assign(score=np.random.default_rng(seed).random(len(clips)))
     first = int(scored.loc[scored["score"].idxmax(), "layer"])
-    return Asked("random", scored.reset_index(drop=True), first, True, 0.0, 0.0)
+    return Asked("random", scored, first, True, 0.0, 0.0)
 
 
 def reading_at(curve: pd.DataFrame, spent: np.ndarray) -> np.ndarray:
