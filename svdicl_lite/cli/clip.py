@@ -68,14 +68,12 @@ def clip(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Clip for good and write the model, with its tokenizer and in its own dtype, for
-    from_pretrained to load.
+    """Clip for good and write the model for from_pretrained, with its tokenizer, in its dtype.
 
-    JSON: matrices (matrix, shape, rank, stored: whole or two thin; the rank of a whole one is null
-    where the method has others than the clip rate says), layer, module, expert, clip_rate, method,
-    seed, demonstrations (task, labels, shots, sets; null where the method reads none), factored
-    (the layers that became two thin ones), parameters_before, parameters, bytes, out, load (how to
-    load it), model, seconds.
+    JSON: matrices (matrix, shape, rank, null where the clip rate does not set it, stored: whole or
+    two thin), layer, module, expert, clip_rate, method, seed, demonstrations (task, labels, shots,
+    sets; null where the method reads none), factored (the layers that became two thin ones),
+    parameters_before, parameters, bytes, out, load (how to load it), model, seconds.
     """
     place = {"layer": layer, "module": module, "expert": number(expert)}
     sizes = shots, seed, sets, n_validation, None
