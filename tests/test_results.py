@@ -255,5 +255,6 @@ def test_no_interval_of_a_change_leaves_what_a_change_can_be():
     free = interval_over_sets((sets < 6).astype(float), sets)
     assert free.high > 1, "nothing is cut off, so nothing is tested"
     assert result.gain_over_sets == (free.low, 1)
-    assert -1 <= result.reading_over_sets.low and result.reading_over_sets.high <= 1
+    low, high = result.reading_over_sets
+    assert low >= -1 and high <= 1
     assert result.discrimination_gain_over_sets.high == 1

@@ -21,10 +21,8 @@ def assert_shown(page, model, tokenizer, layer, module, rate):
     text = (shown and f"{shown}\n") + page.get_by_label("Query").input_value()
     words = [word.strip() for word in page.get_by_label("Label words").input_value().split(",")]
     answers = [tokenizer(f"{text} {word}")["input_ids"][-1] for word in words]
-    page.wait_for_function(
-        f"document.querySelector('.says').textContent.startsWith('Layer {layer}, {module.upper()}, ξ"
-        f" = {rate}')"
-    )
+    said = f"Layer {layer}, {module.upper()}, ξ = {rate}"
+    page.wait_for_function(f"document.querySelector('.says').textContent.startsWith('{said}')")
     told = (
         np.array(
             page.eval_on_selector_all(
