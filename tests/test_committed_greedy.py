@@ -130,8 +130,8 @@ def test_the_command_knows_the_kind(kept):
 @pytest.mark.parametrize(
     "change, sentence",
     [
-        ("n_test = 24", "does not say 'n_test', which greedy searches need"),
-        ('tasks = ["sentiment"]', "does not say 'tasks', which"),
+        ("n_test = 24", "does not say 'n_test', needed for greedy searches"),
+        ('tasks = ["sentiment"]', "does not say 'tasks', needed"),
     ],
 )
 def test_what_is_missing_is_named(kept, tmp_path, change, sentence):

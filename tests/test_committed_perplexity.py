@@ -146,7 +146,7 @@ def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
 @pytest.mark.parametrize(
     "change, to, sentence",
     [
-        ("n = 12", "", "does not say 'n', which perplexity needs"),
+        ("n = 12", "", "does not say 'n', needed for perplexity"),
         ("n = 12", "n = 12\nguard = 1", "says 'guard', but of perplexity it may say tasks"),
         ("[[3, ", "[[", "has other changes than lists of"),
         ("max_tokens = 9", "max_tokens = 0", "max_tokens = 0, but it must be a whole number, 1"),

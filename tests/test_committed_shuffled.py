@@ -180,8 +180,8 @@ def test_a_tie_that_rounding_broke_the_other_way_is_no_other_search(kept):
 @pytest.mark.parametrize(
     "change, sentence",
     [
-        (("n_sets = 4", "colour = 4"), "says 'colour', but shuffled searches may say task, searc"),
-        (("searches = 4", ""), "does not say 'searches' of its searches"),
+        (("n_sets = 4", "colour = 4"), "says 'colour', but of shuffled searches it may say task"),
+        (("searches = 4", ""), "does not say 'searches', needed for shuffled"),
         (
             ("larger_class = 0.7", "larger_class = 1.5"),
             "larger_class = 1.5, but it must be a number be",

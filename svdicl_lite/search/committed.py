@@ -10,7 +10,8 @@ computes some cells again. Taught in chapter 15.
 
 import json
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,6 +85,22 @@ class Kept:
     path: Path
     said: dict[str, Any]
     runs: tuple[Run, ...]
+
+    def settings(self, wanted: type, needed: Sequence[str], what: str) -> dict[str, Any]:
+        """What the toml of one kind says besides what all of them say, lists as tuples: the fields
+        of the dataclass `wanted`. `what` names the kind.
+
+        Raises ValueError for what is no such field, or for a missing one that is `needed`.
+        """
+        known = [field.name for field in fields(wanted)]
+        said = {key: value for key, value in self.said.items() if key not in (*SAID, "kind")}
+        if unknown := [key for key in said if key not in known]:
+            raise ValueError(
+                f"{self.path.name} says {unknown[0]!r}, but of {what} it may say {', '.join(known)}"
+            )
+        if missing := [key for key in needed if not said.get(key)]:
+            raise ValueError(f"{self.path.name} does not say {missing[0]!r}, needed for {what}")
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in said.items()}
 
     @classmethod
     def read(cls, path: str | Path) -> "Kept":

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from svdicl_lite.models.digest import weights_digest
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.cells import Cell, judged
-from svdicl_lite.search.committed import SAID, Kept, about, outcomes
+from svdicl_lite.search.committed import Kept, about, outcomes
 from svdicl_lite.search.computed import check_same, described, some_again, the_same, write
 from svdicl_lite.search.greedy import greedy_search
 from svdicl_lite.search.journal import Journal
@@ -54,19 +54,8 @@ class GreedySearches:
     @classmethod
     def of(cls, kept: Kept) -> "GreedySearches":
         """As the toml says. Raises ValueError for what nobody understands, or what is missing."""
-        said = {key: value for key, value in kept.said.items() if key not in (*SAID, "kind")}
-        known = [field.name for field in fields(cls)]
-        if unknown := [key for key in said if key not in known]:
-            raise ValueError(
-                f"{kept.path.name} says {unknown[0]!r}, but of greedy searches it may say"
-                f" {', '.join(known)}"
-            )
-        if missing := [key for key in known[:5] if not said.get(key)]:
-            raise ValueError(
-                f"{kept.path.name} does not say {missing[0]!r}, which greedy searches need"
-            )
-        lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
-        return cls(**{**said, **lists})
+        needed = "tasks", "layers", "n_validation", "n_test", "seeds"
+        return cls(**kept.settings(cls, needed, "greedy searches"))
 
     def evaluator(
         self, model: PreTrainedModel, tokenizer: Any, task: str, split: str

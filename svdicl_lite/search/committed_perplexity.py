@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from svdicl_lite.models.digest import weights_digest
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.plain_text import PlainTexts
 from svdicl_lite.search.cells import Cell
-from svdicl_lite.search.committed import SAID, Kept, about, outcomes_path
+from svdicl_lite.search.committed import Kept, about, outcomes_path
 from svdicl_lite.search.computed import check_same, described, the_same, write
 from svdicl_lite.search.journal import Journal
 from svdicl_lite.search.price import times_perplexity
@@ -47,17 +47,8 @@ class PlainReading:
     @classmethod
     def of(cls, kept: Kept) -> "PlainReading":
         """As the toml says. Raises ValueError for what nobody understands, or what is missing."""
-        said = {key: value for key, value in kept.said.items() if key not in (*SAID, "kind")}
-        known = [field.name for field in fields(cls)]
-        if unknown := [key for key in said if key not in known]:
-            raise ValueError(
-                f"{kept.path.name} says {unknown[0]!r}, but of perplexity it may say"
-                f" {', '.join(known)}"
-            )
-        if missing := [key for key in known[:4] if not said.get(key)]:
-            raise ValueError(
-                f"{kept.path.name} does not say {missing[0]!r}, which perplexity needs"
-            )
+        needed = "tasks", "n", "changes", "max_tokens"
+        said = kept.settings(cls, needed, "perplexity")
         try:
             changes = tuple(
                 tuple(Cell(int(layer), str(module), float(rate)) for layer, module, rate in clips)
@@ -67,7 +58,7 @@ class PlainReading:
             raise ValueError(
                 f"{kept.path.name} has other changes than lists of [layer, module, clip rate]"
             ) from None
-        return cls(**{**said, "tasks": tuple(said["tasks"]), "changes": changes})
+        return cls(**{**said, "changes": changes})
 
     def texts(self, tokenizer: Any, task: str) -> PlainTexts:
         """The first `n` texts of the task's split. Raises ValueError for a task of fewer texts, or

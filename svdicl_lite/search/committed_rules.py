@@ -10,7 +10,7 @@ Taught in chapter 10.
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.models.digest import weights_digest
 from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluator import ICLEvaluator
-from svdicl_lite.search.committed import SAID, Kept, about, outcomes_path
+from svdicl_lite.search.committed import Kept, about, outcomes_path
 from svdicl_lite.search.computed import check_same, described, the_same, write
 from svdicl_lite.search.rivals import Asked, asked
 from svdicl_lite.search.rules.gradient import gradient_table
@@ -53,18 +53,7 @@ class Asking:
     @classmethod
     def of(cls, kept: Kept) -> "Asking":
         """As the toml says. Raises ValueError for what nobody understands, or what is missing."""
-        said = {key: value for key, value in kept.said.items() if key not in (*SAID, "kind")}
-        known = [field.name for field in fields(cls)]
-        if unknown := [key for key in said if key not in known]:
-            raise ValueError(
-                f"{kept.path.name} says {unknown[0]!r}, but of rules it may say {', '.join(known)}"
-            )
-        if missing := [key for key in ("tasks", "n", "seeds") if not said.get(key)]:
-            raise ValueError(
-                f"{kept.path.name} does not say {missing[0]!r}, by which rules are asked"
-            )
-        lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
-        return cls(**{**said, **lists})
+        return cls(**kept.settings(cls, ("tasks", "n", "seeds"), "rules"))
 
     def evaluator(self, model: PreTrainedModel, tokenizer: Any, task: str) -> ICLEvaluator:
         """The prompts that the rules may read."""

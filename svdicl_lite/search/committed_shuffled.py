@@ -13,7 +13,7 @@ Taught in chapter 15.
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from svdicl_lite.models.loading import load_model
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.search.cells import Cell, judged
-from svdicl_lite.search.committed import SAID, Kept, about, outcomes_path
+from svdicl_lite.search.committed import Kept, about, outcomes_path
 from svdicl_lite.search.computed import check_same, described, the_same, write
 from svdicl_lite.search.results import SearchResult
 from svdicl_lite.search.verdict import sentence
@@ -57,16 +57,7 @@ class Searches:
     @classmethod
     def of(cls, kept: Kept) -> "Searches":
         """As the toml says. Raises ValueError for what nobody understands, or what is missing."""
-        said = {key: value for key, value in kept.said.items() if key not in (*SAID, "kind")}
-        known = [field.name for field in fields(cls)]
-        if unknown := [key for key in said if key not in known]:
-            raise ValueError(
-                f"{kept.path.name} says {unknown[0]!r}, but shuffled searches may say"
-                f" {', '.join(known)}"
-            )
-        if missing := [key for key in ("task", "searches") if not said.get(key)]:
-            raise ValueError(f"{kept.path.name} does not say {missing[0]!r} of its searches")
-        wanted = cls(**{**said, "clip_rates": tuple(said.get("clip_rates", cls.clip_rates))})
+        wanted = cls(**kept.settings(cls, ("task", "searches"), "shuffled searches"))
         if wanted.n_sets < SETS_NEEDED:
             raise ValueError(
                 f"{kept.path.name} says n_sets = {wanted.n_sets}, but intervals over sets take"
