@@ -108,6 +108,18 @@ def static_page(widget, folder):
     return path.as_uri()
 
 
+def said(page):
+    """What a widget says of its state, as a screen reader is told it."""
+    return page.locator(".says").inner_text()
+
+
+def press(page, role, name, *keys):
+    """Puts the focus on a control and presses keys there."""
+    page.get_by_role(role, name=name).first.focus()
+    for key in keys:
+        page.keyboard.press(key)
+
+
 def values(page, marks):
     """Where the circles that `marks` selects lie in their chart, by its ticks: [(x, y), …]."""
     return page.eval_on_selector_all(

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from browsers import opened, static_page
+from browsers import opened, said, static_page
 from model_in_page import in_torch
 
 from svdicl_lite.clipping.clip import clipped
@@ -40,10 +40,6 @@ def reset(page):
     page.wait_for_function("document.querySelectorAll('.held td').length === 6")
     yield
     assert page.faults == []
-
-
-def said(page):
-    return page.locator(".says").inner_text()
 
 
 def ask(page, query):

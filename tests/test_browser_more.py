@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from browsers import axe_faults, opened, static_page
+from browsers import axe_faults, opened, said, static_page
 
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.stats import wilson_interval
@@ -52,10 +52,6 @@ def press(page, role, name, key="Enter", times=1):
     page.get_by_role(role, name=name).focus()
     for _ in range(times):
         page.keyboard.press(key)
-
-
-def said(page):
-    return page.locator(".says").inner_text()
 
 
 def test_the_stepper_goes_rate_by_rate_and_opens_the_held_out_set_last(browser, stepper, tmp_path):

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from browsers import axe_faults, opened, static_page
+from browsers import axe_faults, opened, press, said, static_page
 
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.widgets import DepthExplorer
@@ -40,16 +40,6 @@ def widget(outcomes):
 @pytest.fixture(scope="module")
 def cell_of(outcomes):
     return outcomes.set_index(["task", "module", "layer", "clip_rate"])["evaluation"]
-
-
-def said(page):
-    return page.locator(".says").inner_text()
-
-
-def press(page, role, name, *keys):
-    page.get_by_role(role, name=name).first.focus()
-    for key in keys:
-        page.keyboard.press(key)
 
 
 def rates_offered(page):

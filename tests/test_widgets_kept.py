@@ -8,7 +8,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from browsers import opened, static_page
+from browsers import opened, press, said, static_page
 
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.widgets import GradientStep, RankSlider, SearchStepper
@@ -34,16 +34,6 @@ def rank_slider():
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(60, 80, generator=generator)
     return RankSlider(image, torch.randn(24, 20, generator=generator))
-
-
-def said(page):
-    return page.locator(".says").inner_text()
-
-
-def press(page, role, name, *keys):
-    page.get_by_role(role, name=name).first.focus()
-    for key in keys:
-        page.keyboard.press(key)
 
 
 def settled(page):

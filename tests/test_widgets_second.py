@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from browsers import axe_faults, opened, static_page
+from browsers import axe_faults, opened, press, said, static_page
 from test_browser import colliding
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
@@ -76,16 +76,6 @@ def made(name, request):
         return request.getfixturevalue(name)
     kinds = {"reading": ReadingAndLean, "depth": DepthExplorer}
     return kinds[name](request.getfixturevalue("outcomes"))
-
-
-def said(page):
-    return page.locator(".says").inner_text()
-
-
-def press(page, role, name, *keys):
-    page.get_by_role(role, name=name).first.focus()
-    for key in keys:
-        page.keyboard.press(key)
 
 
 def numbers(text):
