@@ -10,6 +10,15 @@ import seaborn as sns
 from svdicl_lite import figures
 from svdicl_lite.search.results import SearchResult
 
+# What a colour stands for, in all figures, drawings and widgets (book/assets/README.md).
+PLAIN = "#222222"  # the model as it was trained: no clip
+CLIP = "#0067a6"  # a clipped model, and what a clip keeps
+GONE = "#8a8a8a"  # what is removed; controls; chance
+ATTN = "#7b3f9e"
+MLP = "#b84a00"
+ONE, TWO, THREE, FOUR = "#00714f", "#b3246b", "#806600", "#5a6b7b"
+"""Things of one kind that are compared: models, tasks, labels, settings; with a marker each."""
+
 
 def style() -> None:
     """Sets the look of every figure of the book, and its format; call it once at the top of a
@@ -18,7 +27,7 @@ def style() -> None:
     sns.set_theme(
         context="notebook",
         style="ticks",
-        palette="colorblind",
+        palette=[ONE, TWO, THREE, FOUR],
         rc={
             "figure.dpi": 110,
             "axes.spines.top": False,

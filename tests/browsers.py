@@ -98,6 +98,7 @@ def static_page(widget, folder):
         f'<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><meta'
         f' name="viewport" content="width=device-width">'
         f"<title>{html.escape(type(widget).__name__)}</title>"
+        f"<style>{(ROOT / 'book/assets/palette.css').read_text()}</style>"
         f"<style>{(ROOT / 'book/assets/book.css').read_text()}</style>"
         f"<style>{(ROOT / 'book/assets/widgets.css').read_text()}</style>"
         f'<script type="application/vnd.jupyter.widget-state+json">{state}</script>'

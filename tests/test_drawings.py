@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "book/_ext"))
 import drawings
 
 FILES = sorted((ROOT / "book/drawings").glob("*.svg"))
-STYLE = (ROOT / "book/assets/book.css").read_text()
+STYLE = (ROOT / "book/assets/pictures.css").read_text()
 SVG = "{http://www.w3.org/2000/svg}"
 USE = re.compile(r"^```\{drawing\} (\S+)\n(.+?)^```$", re.MULTILINE | re.DOTALL)
 

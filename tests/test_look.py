@@ -3,12 +3,19 @@ and a page does not jump while it comes.
 """
 
 import re
+import sys
 
 import pytest
 from browsers import opened
 from test_browser import sites  # noqa: F401
 from test_chapters import ROOT
 
+from svdicl_lite import plots
+
+sys.path.insert(0, str(ROOT / "book/_ext"))
+import figures
+
+ROLES = {"clip", "attn", "mlp", "one", "two", "three", "four", "gone"}
 GROUNDS = {"light": "#ffffff", "dark": "#14181e"}
 SHIFTS = """window.shifts = [];
 new PerformanceObserver((list) => {
@@ -46,14 +53,18 @@ def contrast(one, other):
 
 def test_the_colours_are_those_of_the_style_sheets():
     colours = palette()
-    assert colours.keys() == {"first", "second", "third", "gone"}
-    page, widgets = named("book/assets/book.css"), named("svdicl_lite/widgets/base.css")
+    assert colours.keys() == ROLES
+    page, widgets = named("book/assets/palette.css"), named("svdicl_lite/widgets/base.css")
     assert {name: page[name] for name in colours} == colours
-    for name in ("first", "second", "third"):
-        assert widgets[name] == colours[name], name
+    assert {name: widgets[name] for name in colours} == colours
+    assert {name: getattr(plots, name.upper()) for name in colours} == {
+        name: light for name, (light, _) in colours.items()
+    }
+    for name in colours.keys() - {"gone"}:  # greys are turned round
+        assert figures.dark(colours[name][0]) == colours[name][1], name
 
 
-@pytest.mark.parametrize("name", ["first", "second", "third", "gone"])
+@pytest.mark.parametrize("name", sorted(ROLES))
 def test_a_colour_can_be_told_from_the_ground(name):
     """WCAG 2.1: 4.5 for text, 3 for what is none."""
     for colour, ground in zip(palette()[name], GROUNDS.values()):
@@ -94,5 +105,8 @@ def test_a_callout_is_coloured_by_what_it_means(browser, sites, theme):  # noqa:
         ).first.evaluate("node => getComputedStyle(node).borderLeftColor")
         rgb = lambda colour: f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
         which = ["light", "dark"].index(theme)
-        assert edge("tip") == rgb(palette()["first"][which])
-        assert edge("hint, article .admonition.important") == rgb(palette()["second"][which])
+        words = page.locator("article p").first.evaluate("node => getComputedStyle(node).color")
+        assert edge("hint, article .admonition.important") == words
+        assert edge("tip") != words
+        coloured = [rgb(both[which]) for name, both in palette().items() if name != "gone"]
+        assert edge("tip") not in coloured and words not in coloured

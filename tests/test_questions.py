@@ -75,7 +75,7 @@ def built(tmp_path_factory):
         nbformat.write(notebook, source / "index.ipynb")
         settings = {"extensions": ["myst_nb", "questions"], "nb_execution_mode": "off"}
         settings["myst_enable_extensions"] = ["colon_fence"]
-        settings |= {"html_theme": "basic", "html_css_files": ["widgets.css"], "language": "en"}
+        settings |= {"html_theme": "basic", "html_css_files": ["questions.css"], "language": "en"}
         settings["html_static_path"] = [str(ROOT / "book/assets")]
         sys.path.insert(0, str(ROOT / "book/_ext"))
         warnings = (home / "warnings.txt").open("w+")

@@ -2,7 +2,7 @@
 has the page's colours and letters, in the light and in the dark.
 
 A drawing is a numbered figure, `fig-NAME` (with - for _). What it looks like stands in
-`book/assets/book.css`, under *Drawings*; what a drawing may use, in `book/assets/README.md`.
+`book/assets/pictures.css`; what a drawing may use, in `book/assets/README.md`.
 """
 
 from pathlib import Path

@@ -10,12 +10,23 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+from svdicl_lite import plots
 from svdicl_lite.figures import AS_IT_IS, PHONE
 
 SVG = "http://www.w3.org/2000/svg"
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 COLOUR = re.compile(r"#[0-9a-f]{6}\b")
+IN_THE_DARK = {
+    plots.CLIP: "#6cb8ec",
+    plots.ATTN: "#c79cf0",
+    plots.MLP: "#f2a05f",
+    plots.ONE: "#57c9a0",
+    plots.TWO: "#f08cb8",
+    plots.THREE: "#d9b84a",
+    plots.FOUR: "#a3b1c2",
+}
+"""What has a meaning is in the dark as drawings and widgets are (book/assets/README.md)."""
 PIXELS = 96 / 72  # a point
 PHONE_WIDTH = "(max-width: 600px)"
 TO_LMS = (
@@ -50,6 +61,8 @@ def dark(colour: str) -> str:
 
     Lightness is that of OKLab (Ottosson 2020), where equal steps look equal.
     """
+    if colour in IN_THE_DARK:
+        return IN_THE_DARK[colour]
     rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
     light, a, b = _times(TO_LAB, [max(c, 0) ** (1 / 3) for c in _times(TO_LMS, linear)])

@@ -22,7 +22,7 @@ def _use_local_scripts(app, config):
         "widgets.js": {"type": "text/after-paint"}
     }  # instead of require.js and html-manager from a CDN
     # a place for each widget, before it comes; Sphinx has made pairs of the list by now
-    config.html_css_files.append(("widgets.css", {}))
+    config.html_css_files += [("widgets.css", {}), ("questions.css", {})]
 
 
 def _show_widget_and_stand_in(app, doctree):

@@ -2,7 +2,7 @@
 the name of its column.
 
 Side by side they would be a few letters wide, or scroll out of sight. The names are written into
-the cells, and shown there only (`book/assets/book.css`, *Tables*).
+the cells, and shown there only (`book/assets/tables.css`).
 """
 
 from table_grid import Grid

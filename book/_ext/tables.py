@@ -3,8 +3,8 @@ and those below widgets.
 
 When a page is written, each table is brought into one form: a class for the columns of numbers and
 the heads above them, one row of heads without a row of its own for the names of the index, no index
-that only counts, a rule under each group of columns. `book/assets/book.css`, *Tables*, does the
-rest. So a chapter shows a DataFrame as it is.
+that only counts, a rule under each group of columns. `book/assets/tables.css` does the rest. So a
+chapter shows a DataFrame as it is.
 """
 
 import re
