@@ -13,10 +13,10 @@ from svdicl_lite.search.results import SearchResult
 # What a colour stands for, in all figures, drawings and widgets (book/assets/README.md).
 PLAIN = "#222222"  # the model as it was trained: no clip
 CLIP = "#0067a6"  # a clipped model, and what a clip keeps
-GONE = "#8a8a8a"  # what is removed; controls; chance
-ATTN = "#7b3f9e"
+GONE = "#8f8f8f"  # what is removed; controls; chance
+ATTN = "#57318f"
 MLP = "#b84a00"
-ONE, TWO, THREE, FOUR = "#00714f", "#b3246b", "#806600", "#5a6b7b"
+ONE, TWO, THREE, FOUR = "#0c571a", "#b41b87", "#806600", "#4e565e"
 """Things of one kind that are compared: models, tasks, labels, settings; with a marker each."""
 
 

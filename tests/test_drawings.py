@@ -60,7 +60,7 @@ def test_each_drawing_stands_in_the_book_once_with_a_caption_that_says_what_to_s
 def test_the_two_bells_have_the_accuracies_and_areas_that_are_written_beside_them():
     """Normal distributions of one spread: accuracy at the line, and the area under the curve."""
     text = (ROOT / "book/drawings/reading_and_lean.svg").read_text()
-    paths = re.findall(r'<path d="M([^"]+)Z" class="(?:first|second) area"', text)
+    paths = re.findall(r'<path d="M([^"]+)Z" class="(?:one|two) area"', text)
     ends = [[float(x) for x in (path.split()[0], path.split()[-2])] for path in paths]
     (line,) = set(re.findall(r'd="M(\d+) \d+V\d+" class="wire dash"', text))
     says = re.findall(r"(?:accuracy|AUC) ([\d.]+)<", text)

@@ -18,13 +18,14 @@ ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 IN_THE_DARK = {
-    plots.CLIP: "#6cb8ec",
-    plots.ATTN: "#c79cf0",
+    plots.CLIP: "#4d92e1",
+    plots.ATTN: "#cba1f7",
     plots.MLP: "#f2a05f",
-    plots.ONE: "#57c9a0",
-    plots.TWO: "#f08cb8",
-    plots.THREE: "#d9b84a",
-    plots.FOUR: "#a3b1c2",
+    plots.ONE: "#82d998",
+    plots.TWO: "#e78392",
+    plots.THREE: "#cbb246",
+    plots.FOUR: "#9db1cf",
+    plots.GONE: "#737b86",
 }
 """What has a meaning is in the dark as drawings and widgets are (book/assets/README.md)."""
 PIXELS = 96 / 72  # a point

@@ -8,10 +8,12 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
+from svdicl_lite.plots import CLIP, GONE
+
 SIZE = (1200, 630)  # what OpenGraph's users expect
-INK, FAINT, BLUE, ORANGE, GREY = "#222832", "#48566b", "#0067a6", "#b84a00", "#8a8a8a"
+INK, FAINT = "#222832", "#48566b"
 BARS = (150, 100, 72, 50)  # singular values that stay, in pixels
-GONE = (34, 24, 17, 12)
+CUT = (34, 24, 17, 12)
 FONTS = Path(matplotlib.get_data_path(), "fonts/ttf")
 
 
@@ -21,13 +23,13 @@ def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 def _sign(draw: ImageDraw.ImageDraw, left: int, base: int) -> None:
     for i, height in enumerate(BARS):
-        draw.rectangle((left + 44 * i, base - height, left + 44 * i + 30, base), fill=BLUE)
+        draw.rectangle((left + 44 * i, base - height, left + 44 * i + 30, base), fill=CLIP)
     middle = left + 44 * len(BARS) + 6
     for y in range(base - 160, base, 24):
-        draw.line((middle, y, middle, y + 14), fill=ORANGE, width=6)
-    for i, height in enumerate(GONE):
+        draw.line((middle, y, middle, y + 14), fill=GONE, width=6)
+    for i, height in enumerate(CUT):
         x = middle + 22 + 44 * i
-        draw.rectangle((x, base - height, x + 30, base), outline=GREY, width=3)
+        draw.rectangle((x, base - height, x + 30, base), outline=GONE, width=3)
 
 
 def card(book: str, title: str, said: str) -> Image.Image:
@@ -41,7 +43,7 @@ def card(book: str, title: str, said: str) -> Image.Image:
         number, space, rest = line.partition(" ")
         x = 80
         if y == 248 and number.isdigit():
-            draw.text((x, y), number, font=_font(58, bold=True), fill=BLUE)
+            draw.text((x, y), number, font=_font(58, bold=True), fill=CLIP)
             x += draw.textlength(f"{number}{space}", font=_font(58, bold=True))
             line = rest
         draw.text((x, y), line, font=_font(58, bold=True), fill=INK)
