@@ -6,8 +6,9 @@ Each function draws on axes it makes itself and returns the figure. Used from ch
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.colors import LinearSegmentedColormap
 
-from svdicl_lite import figures
+from svdicl_lite import figures, letters
 from svdicl_lite.search.results import SearchResult
 
 # What a colour stands for, in all figures, drawings and widgets (book/assets/README.md).
@@ -24,18 +25,26 @@ def style() -> None:
     """Sets the look of every figure of the book, and its format; call it once at the top of a
     notebook.
     """
+    letters.register()
     sns.set_theme(
         context="notebook",
         style="ticks",
         palette=[ONE, TWO, THREE, FOUR],
+        font_scale=1.08,  # our letters are smaller than others of the same size
         rc={
+            **letters.SETTINGS,
             "figure.dpi": 110,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "font.size": 13,  # so that what is "small" has 11 points, as the numbers on the axes
+            "font.size": 14,  # so that what is "small" has 12 points, as the numbers on the axes
         },
     )
     figures.offer()
+
+
+def change() -> LinearSegmentedColormap:
+    """Colours for what a clip changes: a loss is grey, nothing is white, a gain is blue."""
+    return LinearSegmentedColormap.from_list("change", (GONE, "white", CLIP))
 
 
 def rate_axis(ax, clip_rates) -> None:
@@ -47,23 +56,23 @@ def rate_axis(ax, clip_rates) -> None:
 
 
 def search_path(result: SearchResult) -> plt.Figure:
-    """Validation accuracy rate by rate, the chosen rate ringed, and the test before and after at
-    the right edge.
+    """Validation accuracy rate by rate, hollow, the chosen rate ringed, and the test before and
+    after, filled, at the right edge.
     """
     fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
     x = np.arange(len(result.clip_rates))
-    _points(ax, x, result.validation, "validation", "C0", "o-")
+    _points(ax, x, result.validation, "validation", CLIP, "o-", mfc="white")
     best = result.clip_rates.index(result.clip_rate)
-    ax.plot(best, result.chosen.accuracy, "o", ms=16, mfc="none", mec="C0", mew=1.5)
-    _points(ax, [len(x)], [result.test_before], "test, no clip", "C1", "s")
-    _points(ax, [len(x) + 0.5], [result.test_after], "test, chosen rate", "C2", "D")
+    ax.plot(best, result.chosen.accuracy, "o", ms=16, mfc="none", mec=CLIP, mew=1.5)
+    _points(ax, [len(x)], [result.test_before], "test, no clip", PLAIN, "s")
+    _points(ax, [len(x) + 0.5], [result.test_after], "test, chosen rate", CLIP, "D")
     rate_axis(ax, result.clip_rates)
     ax.set_ylabel("accuracy")
     ax.legend(frameon=False, fontsize="small")
     return fig
 
 
-def _points(ax, x, evaluations, label, colour, fmt) -> None:
+def _points(ax, x, evaluations, label, colour, fmt, **look) -> None:
     accuracy = np.array([evaluation.accuracy for evaluation in evaluations])
     low, high = np.array([evaluation.interval for evaluation in evaluations]).T
     ax.errorbar(
@@ -74,4 +83,5 @@ def _points(ax, x, evaluations, label, colour, fmt) -> None:
         color=colour,
         capsize=3,
         label=label,
+        **look,
     )

@@ -158,4 +158,4 @@ def test_gradient_descent_says_that_it_diverges_exactly_where_it_does(browser, t
         rates = 0.05 * np.arange(1, 51)
         assert told == (rates > limit).tolist() and 0 < sum(told) < 50
         assert f"2/λ = {limit:.2f}" in said(page) and "−" in said(page)
-        assert page.locator("svg text.second").text_content() == "diverges"
+        assert page.locator("svg text.plain").text_content() == "diverges"

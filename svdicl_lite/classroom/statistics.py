@@ -5,6 +5,7 @@ from pathlib import Path
 from svdicl_lite.classroom.tables import write_table
 
 HEAD = ["question", "title", "check", "hidden", "passed", "of", "share", "catches"]
+SHOWN, HIDDEN = "#0c571a", "#b41b87"  # ONE and TWO of plots.py; the classroom stands apart
 
 
 def statistics(assignment: dict, results: list[dict]) -> list[dict]:
@@ -47,8 +48,10 @@ def _picture(path, title, rows):
     names = [f"{row['question']}  {_short(row)}" for row in checks]
     figure = Figure(figsize=(9, 0.32 * len(checks) + 1.2), layout="constrained")
     axes = figure.subplots()
-    colours = ["#d95f02" if row["hidden"] else "#7570b3" for row in checks]
-    bars = axes.barh(names, [row["share"] for row in checks], color=colours)
+    looks = [(HIDDEN, "//") if row["hidden"] else (SHOWN, "") for row in checks]
+    bars = axes.barh(names, [row["share"] for row in checks], edgecolor="white")
+    for bar, (colour, hatch) in zip(bars, looks):
+        bar.set(facecolor=colour, hatch=hatch)
     axes.bar_label(bars, [f"{row['passed']} of {row['of']}" for row in checks], padding=3, size=8)
     axes.set(xlim=(0, 1.15), xlabel="share of the class that passed", title=title)
     axes.tick_params(axis="y", labelsize=8)

@@ -54,7 +54,7 @@ export default {
       const { bound, accuracy } = outcome(at);
       if (Number.isFinite(bound)) scatter.plot.append(s("circle", { class: "dot", cx: scatter.x(bound), cy: scatter.y(accuracy), r: at ? 2.5 : 5 }));
     }
-    const ring = s("circle", { class: "ring", r: 9 }), spread = s("line", { class: "first" });
+    const ring = s("circle", { class: "ring", r: 9 }), spread = s("line", { class: "clip" });
     scatter.plot.append(spread, ring);
 
     const body = h("tbody"), result = says();

@@ -7,6 +7,7 @@ from itertools import product
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import traitlets
 
 from svdicl_lite.clipping.svd import check_clip_rate
@@ -119,6 +120,7 @@ class BoundExplorer(Widget):
     def figure(self) -> plt.Figure:
         """The same data as a picture, for print and for pages without a script."""
         fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
+        shades = sns.color_palette("viridis", self.n_layers)
         for layer, mark in zip(range(self.n_layers), "osD^vP*X"):
             ways = [
                 rates
@@ -126,10 +128,9 @@ class BoundExplorer(Widget):
                 if all(rate == self.rates[0] for i, rate in enumerate(rates) if i != layer)
             ]
             rows = [self.by_rates.loc[[rates]].iloc[0] for rates in ways]
-            left.plot(
-                range(len(ways)), [row["bound"] for row in rows], f"{mark}-", label=f"layer {layer}"
-            )
-            right.plot(range(len(ways)), [row["accuracy"] for row in rows], f"{mark}-")
+            for ax, name in ((left, "bound"), (right, "accuracy")):
+                values, shade = [row[name] for row in rows], shades[layer]
+                ax.plot(range(len(ways)), values, f"{mark}-", color=shade, label=f"layer {layer}")
         for ax, name in ((left, "bound"), (right, "accuracy")):
             ax.set_xticks(range(len(self.rates)), [f"{rate:g}" for rate in self.rates])
             ax.set(xlabel="clip rate ξ of one layer", ylabel=name)

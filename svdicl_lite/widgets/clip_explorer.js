@@ -23,7 +23,7 @@ export default {
       return { ...run, labels, sets, accuracy, low, high, answer, queries: model.get("queries")[run.queries] };
     });
     const cellAt = (layer, rate) => (modules.indexOf(model.get("module")) * layers.length + layers.indexOf(layer)) * rates.length + rate;
-    const sides = [{ trait: "layer_a", look: "first", name: "first layer" }, { trait: "layer_b", look: "second", name: "second layer" }];
+    const sides = [{ trait: "layer_a", look: "one", name: "first layer" }, { trait: "layer_b", look: "two", name: "second layer" }];
 
     // One list a field; what is chosen in all of them is one trait.
     const fieldChoice = (name, index) => {

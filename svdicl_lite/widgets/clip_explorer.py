@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from svdicl_lite import plots
 from svdicl_lite.plots import rate_axis
 from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.widgets.base import Widget, packed, script
@@ -97,13 +98,17 @@ class ClipExplorer(Widget):
         )
         for row, (key, table) in zip(axes, self.tables.items()):
             for ax, module in zip(row, modules):
-                for layer, line in zip((self.layer_a, self.layer_b), ("o-", "s--")):
+                for layer, line, colour in (
+                    (self.layer_a, "o-", plots.ONE),
+                    (self.layer_b, "s--", plots.TWO),
+                ):
                     cells = table[(table["module"] == module) & (table["layer"] == layer)]
                     ax.errorbar(
                         range(len(rates)),
                         cells["accuracy"],
                         [cells["accuracy"] - cells["low"], cells["high"] - cells["accuracy"]],
                         fmt=line,
+                        color=colour,
                         capsize=2,
                         label=f"layer {layer}",
                     )

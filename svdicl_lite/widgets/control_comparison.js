@@ -26,8 +26,9 @@ export default {
     const draw = () => {
       const rate = model.get("rate"), one = model.get("prompt"), unclipped = scoresAt(0, rates.indexOf(0));
       const by = model.get("calibrate_by") === "one" && one >= 0 ? [one] : [...labels.keys()];
-      rows = [["no clip", unclipped], ...methods.map((name, m) => [name, scoresAt(m, rate)]), [`calibrated on ${by.length === 1 ? "this one" : "fifty"}`, calibrated(unclipped, by)]]
-        .map(([name, scores]) => ({ name, scores, leads: scores.map((row, i) => lead(row, labels[i])) }));
+      rows = [["no clip", unclipped, "plain"], ...methods.map((name, m) => [name, scoresAt(m, rate), m ? "gone" : "clip"]),
+        [`calibrated on ${by.length === 1 ? "this one" : "fifty"}`, calibrated(unclipped, by), "plain"]]
+        .map(([name, scores, look]) => ({ name, scores, look, leads: scores.map((row, i) => lead(row, labels[i])) }));
       picture.replaceChildren(drawing(rows, one), h("figcaption", {}, one < 0 ? "Each stroke is one prompt; right of the line its answer is right." :
         "The strong stroke is the chosen prompt; right of the line its answer is right."));
       body.replaceChildren(...rows.map((row) => h("tr", {}, h("th", { scope: "row" }, row.name), ...cells(row, one))));
@@ -71,10 +72,10 @@ function drawing(rows, one) {
     label: "The lead of the right label word on each prompt, a row for each change", height,
     x: { label: "lead of the right label word (nats)", domain, ticks: ticksIn(domain) }, y: { label: "", domain: [rows.length - 0.4, -0.6], ticks: [] },
   });
-  rows.forEach(({ name, leads }, y) => {
+  rows.forEach(({ name, leads, look }, y) => {
     axes.plot.append(s("text", { x: 52, y: axes.y(y - 0.22), class: "row-name" }, name));
     leads.forEach((value, i) => {
-      const look = i === one ? "second" : "first", reach = i === one ? 0.3 : 0.18;
+      const reach = i === one ? 0.3 : 0.18;
       if (one >= 0 && i !== one) return;
       axes.plot.append(s("line", { class: look, "stroke-width": i === one ? 4 : 1.2, style: "stroke-dasharray: none", "data-lead": value,
         x1: axes.x(value), x2: axes.x(value), y1: axes.y(y - reach + 0.2), y2: axes.y(y + reach + 0.2) }));

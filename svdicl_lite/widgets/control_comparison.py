@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from svdicl_lite import plots
 from svdicl_lite.clipping.clip import Clip
 from svdicl_lite.clipping.controls import how_of
 from svdicl_lite.clipping.svd import CLIP_RATES
@@ -98,7 +99,8 @@ class ControlComparison(Widget):
         fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
         rows = self._rows()
         for y, (_, scores) in enumerate(rows):
-            ax.plot(leads(scores, self.labels_), np.full(N, y), "|", ms=12, alpha=0.7)
+            colour = (plots.PLAIN, plots.CLIP, *[plots.GONE] * (len(rows) - 3), plots.PLAIN)[y]
+            ax.plot(leads(scores, self.labels_), np.full(N, y), "|", color=colour, ms=12, alpha=0.7)
         ax.axvline(0, color="0.4", lw=0.8)
         ax.set_yticks(range(len(rows)), [name for name, _ in rows])
         ax.invert_yaxis()

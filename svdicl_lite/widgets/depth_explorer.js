@@ -30,7 +30,8 @@ export default {
         for (const { layer, r, cell, input, text } of cells) {
           if ((cell.hidden = !has(r))) continue; // this task lacks the rate
           const change = of(model.get("module"), layer, r)[number] - before[number], depth = Math.min(1, Math.abs(change) / STRONG);
-          cell.style.background = `color-mix(in srgb, var(--${change < 0 ? "second" : "first"}) ${(45 * depth).toFixed(0)}%, transparent)`;
+          cell.className = change < 0 ? "loss" : "gain";
+          cell.style.setProperty("--much", `${(45 * depth).toFixed(0)}%`);
           text.textContent = signed(100 * change, 0);
           input.setAttribute("aria-label", `layer ${layer}, ξ = ${rateText(rates[r])}: ${name} ${signed(100 * change, 1)} points`);
           input.checked = layer === model.get("layer") && r === model.get("rate");

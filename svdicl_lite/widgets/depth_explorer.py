@@ -11,6 +11,7 @@ import pandas as pd
 import traitlets
 from matplotlib.image import AxesImage
 
+from svdicl_lite import plots
 from svdicl_lite.numbers import points
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.widgets.base import Widget, script
@@ -119,7 +120,7 @@ class DepthExplorer(Widget):
         ax.set_xticks(range(len(rates)), [f"{rate:g}".replace("0.", ".") for rate in rates])
         ax.set_yticks(range(len(layers)), layers)
         ax.set(xlabel="clip rate ξ", ylabel="layer")
-        return ax.imshow(change, cmap="RdBu", vmin=-0.35, vmax=0.35, aspect="auto")
+        return ax.imshow(change, cmap=plots.change(), vmin=-0.35, vmax=0.35, aspect="auto")
 
     def alt(self) -> str:
         """The picture told in words."""

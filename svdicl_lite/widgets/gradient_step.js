@@ -51,14 +51,14 @@ export default {
       x: { label: "x", domain: [-2, 2], ticks: [-2, -1, 0, 1, 2] },
       y: { label: "y", domain: [-2.5, 2.5], ticks: [-2, -1, 0, 1, 2] },
     });
-    const earlier = s("g", { opacity: 0.35 }), line = s("path", { class: "first" }), crosses = s("g", { class: "second" }), dots = s("g");
+    const earlier = s("g", { opacity: 0.35 }), line = s("path", { class: "plain" }), crosses = s("g", { class: "attn" }), dots = s("g");
     const clip = `clip-${Math.random().toString(36).slice(2)}`; // what leaves the axes is not drawn
     const corner = [picture.x(-2), picture.y(2.5)], far = [picture.x(2), picture.y(-2.5)];
     picture.plot.append(
       s("clipPath", { id: clip }, s("rect", { x: corner[0], y: corner[1], width: far[0] - corner[0], height: far[1] - corner[1] })),
       s("g", { "clip-path": `url(#${clip})` }, earlier, line, crosses, dots),
     );
-    const note = s("text", { class: "second", x: far[0] - 8, y: corner[1] + 16, "text-anchor": "end" });
+    const note = s("text", { class: "plain", x: far[0] - 8, y: corner[1] + 16, "text-anchor": "end" });
     picture.plot.append(note);
     const result = says();
 
@@ -73,7 +73,7 @@ export default {
       const loss = points.reduce((total, [x, y]) => total + (slope * x + height - y) ** 2, 0) / (2 * n);
 
       const straight = ([a, b]) => path(picture, [[-2, b - 2 * a], [2, b + 2 * a]]);
-      earlier.replaceChildren(...way.slice(0, -1).map((w) => s("path", { class: "first", d: straight(w) })));
+      earlier.replaceChildren(...way.slice(0, -1).map((w) => s("path", { class: "plain", d: straight(w) })));
       line.setAttribute("d", straight([slope, height]));
       crosses.replaceChildren(...said.map((y, i) => cross(picture.x(QUERIES[i]), picture.y(y), y)).filter((_, i) => i % 2 === 0));
       dots.replaceChildren(...points.map(([x, y]) => s("circle", { cx: picture.x(x), cy: picture.y(y), r: 4, fill: "currentColor" })));
@@ -103,7 +103,7 @@ export default {
         choice(model, "divisor", { label: "η divided by", options: model.get("divisors") }),
         another),
       h("figure", {}, picture.node,
-        h("figcaption", {}, "Dots: the points. ", h("span", { class: "first" }, "— gradient descent"), " (faint: its earlier steps). ", h("span", { class: "second" }, "× attention"), ".")),
+        h("figcaption", {}, "Dots: the points. ", h("span", { class: "plain" }, "— gradient descent"), " (faint: its earlier steps). ", h("span", { class: "attn" }, "× attention"), ".")),
       result,
     );
     drawn(model, ["learning_rate", "steps", "n_points", "points", "attention", "divisor"], draw);
@@ -119,4 +119,4 @@ export function steepest(points) {
 }
 
 const short = (value) => (Math.abs(value) < 1e4 ? fixed(value, 3) : exponential(value, 1));
-const cross = (x, y, value) => s("path", { class: "second", "data-y": value, style: "stroke-dasharray: none", d: `M${x - 4} ${y - 4}l8 8m0 -8l-8 8` });
+const cross = (x, y, value) => s("path", { class: "attn", "data-y": value, d: `M${x - 4} ${y - 4}l8 8m0 -8l-8 8` });

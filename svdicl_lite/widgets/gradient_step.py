@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from svdicl_lite import plots
 from svdicl_lite.numbers import number
 from svdicl_lite.widgets.base import Widget, script
 
@@ -103,11 +104,12 @@ class GradientStep(Widget):
         queries = np.linspace(-2, 2, 41)
         (slope, height), _ = self.descent(self.steps)
         ax.plot(*self.shown.T, "o", color="0.35", label="points")
-        ax.plot(queries, slope * queries + height, label="gradient descent")
+        ax.plot(queries, slope * queries + height, color=plots.PLAIN, label="gradient descent")
         ax.plot(
             queries[::2],
             self.attended(queries, self.steps)[::2],
             "x",
+            color=plots.ATTN,
             label=f"{self.attention} attention",
         )
         if self.attention == "linear":
@@ -115,6 +117,7 @@ class GradientStep(Widget):
                 queries,
                 self.attended(queries, self.steps, "softmax"),
                 ":",
+                color=plots.ATTN,
                 label="softmax attention",
             )
         ax.set(xlabel="x", ylabel="y", xlim=(-2, 2), ylim=(-2.5, 2.5))

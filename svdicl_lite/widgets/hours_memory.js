@@ -37,7 +37,7 @@ export default {
       const total = parts.reduce((sum, [, size]) => sum + size, 0);
       body.replaceChildren(...[...parts, ["together", total]].map(([name, size]) =>
         h("tr", { "data-part": name, "data-value": size }, h("th", { scope: "row" }, name),
-          h("td", {}, h("span", { class: "bar first", style: `--share: ${(size / total).toFixed(4)}` }), fixed(size, size < 10 ? 2 : 0)))));
+          h("td", {}, h("span", { class: "bar plain", style: `--share: ${(size / total).toFixed(4)}` }), fixed(size, size < 10 ? 2 : 0)))));
       result.firstChild.dataset.hours = ours / second / 3600;
       result.firstChild.dataset.plain = plain / second / 3600;
       const cut = above === model.get("above") ? "" : ` (it has ${s.L} layers)`;
@@ -57,7 +57,7 @@ export default {
         slider(model, "n_rates", { label: "Clip rates", min: 1, max: 16, step: 1 }),
         slider(model, "above", { label: "Layers above it", min: 0, max: 31, step: 1 })),
       result,
-      h("table", { class: "told" }, h("thead", {}, h("tr", {}, ...["memory", "GB"].map((text) => h("th", { scope: "col" }, text)))), body),
+      h("table", { class: "weighed" }, h("thead", {}, h("tr", {}, ...["memory", "GB"].map((text) => h("th", { scope: "col" }, text)))), body),
       h("p", {}, "16 bits a number, factors in double precision; a device that is kept busy, which one prompt at a time does not do."),
     );
     drawn(model, ["model", "device", "n", "shots", "tokens", "n_rates", "above"], draw);

@@ -21,7 +21,7 @@ export default {
       }
       const one = plan({ ...now, alpha: 0.05 }), holm = plan({ ...now, alpha: 0.05 / now.comparisons });
       picture.replaceChildren(drawing(now, one, holm), h("figcaption", {},
-        h("span", { class: "second" }, "- - no effect. "), h("span", { class: "first" }, "— this gain, with its 95 % interval. "),
+        h("span", { class: "gone" }, "··· no effect. "), h("span", { class: "plain" }, "— this gain, with its 95 % interval. "),
         `A gain is shown right of the line${now.comparisons === 1 ? "" : `; after Holm, ${isFar(one, holm) ? "from" : "right of the dotted one, from"} ${inPoints(holm.critical * holm.error)} on`}.`));
       const smallest = (found) => (found.smallest === null ? "–" : inPoints(found.smallest));
       rows = [["one test", one], [`the smallest of ${now.comparisons} p-values, Holm`, holm]].slice(0, now.comparisons > 1 ? 2 : 1);
@@ -71,9 +71,9 @@ function drawing({ gain, comparisons }, one, holm) {
   const upright = (x, look, dash) => s("line", { class: look, x1: axes.x(x), x2: axes.x(x), y1: axes.y(0), y2: axes.y(1.1), "stroke-dasharray": dash });
   const half = 100 * one.critical * one.error;
   axes.plot.append(
-    s("path", { class: "second", d: bell(0) }), s("path", { class: "first", d: bell(gain) }),
-    s("path", { class: "first bar-of", d: `M${axes.x(100 * gain - half)} ${axes.y(1.15)}H${axes.x(100 * gain + half)}` }),
-    s("circle", { class: "first", r: 4, cx: axes.x(100 * gain), cy: axes.y(1.15) }),
+    s("path", { class: "gone", d: bell(0) }), s("path", { class: "plain", d: bell(gain) }),
+    s("path", { class: "plain bar-of", d: `M${axes.x(100 * gain - half)} ${axes.y(1.15)}H${axes.x(100 * gain + half)}` }),
+    s("circle", { class: "plain", r: 4, cx: axes.x(100 * gain), cy: axes.y(1.15) }),
     upright(100 * one.critical * one.error, "level", null),
   );
   if (dotted) axes.plot.append(upright(100 * holm.critical * holm.error, "level", "2 3"));

@@ -3,8 +3,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import traitlets
 
+from svdicl_lite import plots
 from svdicl_lite.power import power, smallest_gain_seen
 from svdicl_lite.widgets.base import Widget, script
 
@@ -47,10 +49,11 @@ class HowSure(Widget):
         """The power at gains up to those that need all changes, a curve for each number of sets."""
         gains = np.linspace(0, self.changed, 40)
         fig, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
-        for sets, line in zip(SETS[1:], ("-", "--", "-.", ":")):
+        shades = sns.color_palette("viridis", len(SETS) - 1)
+        for sets, line, shade in zip(SETS[1:], ("-", "--", "-.", ":"), shades):
             chance = [power(gain, self.n, sets, self.changed, self.spread) for gain in gains]
-            ax.plot(100 * gains, chance, line, label=f"{sets} sets")
-        ax.axhline(0.5, color="0.5", lw=0.8)
+            ax.plot(100 * gains, chance, line, color=shade, label=f"{sets} sets")
+        ax.axhline(0.5, color=plots.GONE, lw=0.8)
         ax.set(xlabel="true gain (points)", ylabel="share of experiments that show it")
         ax.legend(frameon=False)
         plt.close(fig)

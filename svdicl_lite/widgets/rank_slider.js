@@ -13,8 +13,6 @@ function rebuilt({ shape: [m, n], U, V, scale }, r) {
 }
 
 const norm = (W) => Math.sqrt(W.reduce((sum, w) => sum + w * w, 0));
-const between = (share, from, to) => from.map((c, i) => c + share * (to[i] - c));
-const [BLUE, WHITE, RED] = [[33, 102, 172], [247, 247, 247], [178, 24, 43]];
 
 export default {
   render({ model, el }) {
@@ -27,11 +25,11 @@ export default {
       const total = S.reduce((sum, x) => sum + x * x, 0);
       let sum = 0;
       const energies = [...S].map((x) => (sum += x * x) / total); // energy at rank 1 … k
-      const limit = (3 * norm(whole)) / Math.sqrt(whole.length); // colours reach three standard deviations
-      const colour = index ? (w) => between(Math.min(1, Math.abs(w) / limit), WHITE, w < 0 ? BLUE : RED) : (w) => Array(3).fill(255 * w);
+      const limit = (3 * norm(whole)) / Math.sqrt(whole.length); // from black to white: three standard deviations to either side
+      const colour = (w) => Array(3).fill(255 * (index ? 0.5 + w / (2 * limit) : w));
       const canvas = h("canvas", { width: part.shape[1], height: part.shape[0], role: "img" });
       const caption = h("figcaption");
-      return { ...factors, name: part.name, k: S.length, whole, size: norm(whole), energies, colour, canvas, caption, look: index ? "second" : "first" };
+      return { ...factors, name: part.name, k: S.length, whole, size: norm(whole), energies, colour, canvas, caption, look: index ? "two" : "one" };
     });
 
     const curve = chart({
@@ -79,7 +77,7 @@ export default {
   },
 };
 
-const legend = (parts) => parts.map((part) => h("span", { class: part.look }, `${part.look === "first" ? "—" : "- -"} ${part.name}. `));
+const legend = (parts) => parts.map((part) => h("span", { class: part.look }, `${part.look === "one" ? "—" : "- -"} ${part.name}. `));
 
 function paint(canvas, W, colour) {
   const context = canvas.getContext("2d");

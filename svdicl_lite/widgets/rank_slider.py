@@ -8,6 +8,7 @@ import torch
 import traitlets
 from torch import Tensor
 
+from svdicl_lite import plots
 from svdicl_lite.clipping.svd import CLIP_RATES, SVD, check_clip_rate, energy, rank_at
 from svdicl_lite.widgets.base import Widget, packed, script
 
@@ -71,21 +72,19 @@ class RankSlider(Widget):
                 ax = fig.add_subplot(grid[row, column])
                 rank, whole = rank_at(len(svd.S), rate), self.matrices[name]
                 limit = 3 * whole.std().item()
-                look = (
-                    {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-                    if row
-                    else {"cmap": "gray", "vmin": 0, "vmax": 1}
-                )
-                ax.imshow(svd.truncate(rank).numpy(), **look)
+                ends = {"vmin": -limit, "vmax": limit} if row else {"vmin": 0, "vmax": 1}
+                ax.imshow(svd.truncate(rank).numpy(), cmap="gray", **ends)
                 ax.set_title(f"ξ = {rate:g}, rank {rank}", fontsize="small")
                 ax.set_axis_off()
         ax = fig.add_subplot(grid[:, 3:])
-        for (name, svd), line in zip(self.factors.items(), ("-", "--")):
+        looks = (("-", plots.ONE), ("--", plots.TWO))
+        for (name, svd), (line, colour) in zip(self.factors.items(), looks):
             k = len(svd.S)
             ax.plot(
                 [1 - r / k for r in range(1, k + 1)],
                 (1 - energy(svd.S)).clamp(min=0).sqrt(),
                 line,
+                color=colour,
                 label=name,
             )
         ax.set(xlabel="clip rate ξ", ylabel="smallest error possible")

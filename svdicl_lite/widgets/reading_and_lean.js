@@ -46,7 +46,7 @@ export default {
       const rate = model.get("rate"), threshold = model.get("threshold"), now = marginsAt(rate), before = marginsAt(0);
       const [was, is, level] = [measured(before, labels, sets, 0), measured(now, labels, sets, threshold), measured(now, labels, sets, 0)];
       picture.replaceChildren(histograms(now, before, labels, threshold, words), h("figcaption", {},
-        h("span", { class: "first" }, `— ${words[0]} is right. `), h("span", { class: "second" }, `- - ${words[1]} is right. `),
+        h("span", { class: "two" }, `- - ${words[0]} is right. `), h("span", { class: "one" }, `— ${words[1]} is right. `),
         "Faint: no clip. Line: the threshold; what lies right of it is called ", words[1], "."));
       const gain = is.accuracy - was.accuracy, reading = is.balanced - was.balanced;
       rows = [["accuracy", was.accuracy, is.accuracy], ["discrimination", was.auc, is.auc], [`answers ${words[1]}`, was.second, is.second],
@@ -93,7 +93,7 @@ function histograms(now, before, labels, threshold, words) {
   });
   const outline = (found) => found.map((count, i) => `${i ? "L" : `M${axes.x(low)} ${axes.y(0)}L`}${axes.x(low + i * width)} ${axes.y(count)}H${axes.x(low + (i + 1) * width)}`).join("") + `V${axes.y(0)}`;
   for (const { label, before: faint, now: strong } of bars) {
-    const look = label ? "second" : "first";
+    const look = label ? "one" : "two";
     axes.plot.append(s("path", { class: look, opacity: 0.35, d: outline(faint) }), s("path", { class: look, d: outline(strong) }));
   }
   const at = axes.x(Math.min(high, Math.max(low, threshold)));

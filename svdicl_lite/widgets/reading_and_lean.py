@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from svdicl_lite import plots
 from svdicl_lite.numbers import points
 from svdicl_lite.scoring.evaluation import Evaluation
 from svdicl_lite.scoring.gains import split_gain
@@ -105,12 +106,13 @@ class ReadingAndLean(Widget):
         ):
             m = margin(evaluation)
             bins = np.linspace(*self._range(), 30)
-            for label, line in zip((0, 1), ("-", "--")):
+            for label, line, colour in ((0, "--", plots.TWO), (1, "-", plots.ONE)):
                 ax.hist(
                     m[evaluation.labels == label],
                     bins,
                     histtype="step",
                     ls=line,
+                    color=colour,
                     label=f"{self.words[label]} is right",
                 )
             ax.axvline(0, color="0.4", lw=0.8)

@@ -117,12 +117,12 @@ function drawing(rates, shown, best, tested, size, held, all) {
   const mark = (x, share, n, look, name) => {
     const [from, to] = wilson(share, n).map(axes.y);
     axes.plot.append(s("line", { class: look, x1: axes.x(x), x2: axes.x(x), y1: from, y2: to }));
-    axes.plot.append(s("circle", { class: look, cx: axes.x(x), cy: axes.y(share), r: 4, "data-mark": name, "data-value": share }));
+    axes.plot.append(s("circle", { class: name === "validation" ? `${look} hollow` : look, cx: axes.x(x), cy: axes.y(share), r: 4, "data-mark": name, "data-value": share }));
   };
-  if (shown.length > 1) axes.plot.append(s("path", { class: "first", d: path(axes, shown.map((share, i) => [i, share])) }));
-  shown.forEach((share, i) => mark(i, share, size, "first", "validation"));
+  if (shown.length > 1) axes.plot.append(s("path", { class: "clip", d: path(axes, shown.map((share, i) => [i, share])) }));
+  shown.forEach((share, i) => mark(i, share, size, rates[i] ? "clip" : "plain", "validation"));
   if (best >= 0) axes.plot.append(s("circle", { class: "ring", cx: axes.x(best), cy: axes.y(shown[best]), r: 9 }));
-  tested?.forEach((share, i) => mark(rates.length + 0.2 + 0.4 * i, share, held, "second", i ? "after" : "before"));
+  tested?.forEach((share, i) => mark(rates.length + 0.2 + 0.4 * i, share, held, i ? "clip" : "plain", i ? "after" : "before"));
   return axes.node;
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from svdicl_lite import plots
 from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.search.checks import check_clip_rates
 from svdicl_lite.stats import wilson_interval
@@ -102,9 +103,9 @@ class SearchStepper(Widget):
         """The same data as a picture, for print and for pages without a script."""
         fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
         won, x = self.winners, np.arange(len(self.rates))
-        for outcomes, mark, label in (
-            (self.validation, "o-", "all to draw from"),
-            (self.held_out, "s--", "held out"),
+        for outcomes, mark, inside, label in (
+            (self.validation, "o-", "white", "all to draw from"),
+            (self.held_out, "s--", plots.CLIP, "held out"),
         ):
             low, high = np.transpose([wilson_interval(row.sum(), len(row)) for row in outcomes])
             left.errorbar(
@@ -112,14 +113,17 @@ class SearchStepper(Widget):
                 outcomes.mean(1),
                 [outcomes.mean(1) - low, high - outcomes.mean(1)],
                 fmt=mark,
+                color=plots.CLIP,
+                mfc=inside,
                 capsize=3,
                 label=f"{label}, n = {outcomes.shape[1]:,}",
             )
         left.set_xticks(x, [f"{rate:g}" for rate in self.rates])
         left.set(xlabel="clip rate ξ", ylabel="accuracy")
         left.legend(frameon=False, fontsize="small")
-        for column, mark in (("promised", "o-"), ("kept", "s--")):
-            right.plot(range(len(won)), won[column], mark, label=column)
+        for column, mark, inside in (("promised", "o-", "white"), ("kept", "s--", plots.CLIP)):
+            x = range(len(won))
+            right.plot(x, won[column], mark, color=plots.CLIP, mfc=inside, label=column)
         right.set_xticks(range(len(won)), won["size"])
         right.set(xlabel="validation examples", ylabel="mean gain of the winner")
         right.legend(frameon=False, fontsize="small")

@@ -46,11 +46,11 @@ export default {
           const cell = cellOf(one, layer, role);
           if (!cell) return h("td", {}, "–");
           const log = logs[layer * one.roles.length + column];
-          const depth = log === null ? 40 : 4 + (36 * (log - low)) / (high - low || 1);
+          const depth = log === null ? 30 : 3 + (27 * (log - low)) / (high - low || 1);
           const input = h("input", { type: "radio", name: group, "aria-label": `layer ${layer}, ${role}, condition number ${brief(cell.condition)}`,
             onchange: () => { choose("layer", layer); choose("role", role); } });
           input.dataset.cell = `${layer} ${role}`;
-          return h("td", { style: `background: color-mix(in srgb, var(--first) ${depth.toFixed(0)}%, transparent)` }, h("label", {}, input, h("span", {}, brief(cell.condition))));
+          return h("td", { style: `background: color-mix(in srgb, var(--ink) ${depth.toFixed(0)}%, transparent)` }, h("label", {}, input, h("span", {}, brief(cell.condition))));
         })));
       return h("table", {}, h("caption", {}, "Condition numbers; choose a matrix"),
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "layer"), ...one.roles.map((role) => h("th", { scope: "col" }, role)))), h("tbody", {}, ...rows));
@@ -73,10 +73,10 @@ export default {
       });
       const points = [...S].map((x, i) => [i + 1, Math.max(x, floor)]);
       axes.plot.append(
-        s("path", { class: "second", d: path(axes, points.slice(Math.max(0, r - 1))) }), s("path", { class: "first", d: path(axes, points.slice(0, r)) }),
-        s("circle", { class: "first", r: 6, cx: axes.x(r), cy: axes.y(points[r - 1][1]) }),
+        s("path", { class: "gone", d: path(axes, points.slice(Math.max(0, r - 1))) }), s("path", { class: "clip", d: path(axes, points.slice(0, r)) }),
+        s("circle", { class: "clip", r: 6, cx: axes.x(r), cy: axes.y(points[r - 1][1]) }),
       );
-      spectrum.replaceChildren(axes.node, h("figcaption", {}, h("span", { class: "first" }, "— kept. "), h("span", { class: "second" }, "- - clipped. "), "The point: the last one kept."));
+      spectrum.replaceChildren(axes.node, h("figcaption", {}, h("span", { class: "clip" }, "— kept. "), h("span", { class: "gone" }, "··· removed. "), "The point: the last one kept."));
       result.say(`${one.name}, ${role} of layer ${layer} (${cell.shape.join(" × ")}): condition number ${brief(cell.condition)}, stable rank ${cell.stable_rank.toFixed(1)}; `
         + `at ξ = ${rate.toFixed(3)} rank ${r} of ${k} keeps ${percent(energyKept(S, r))} of the energy.`);
     };

@@ -94,7 +94,7 @@ class SpectrumBrowser(Widget):
             finite = grid.replace(math.inf, np.nan).astype(float)
             ax.imshow(
                 np.log10(finite),
-                cmap="Blues",
+                cmap="Greys",
                 aspect="auto",
                 vmax=1.6 * np.nanmax(np.log10(finite)),
             )
