@@ -122,8 +122,8 @@ class SearchStepper(Widget):
         left.set(xlabel="clip rate ξ", ylabel="accuracy")
         left.legend(frameon=False, fontsize="small")
         for column, mark, inside in (("promised", "o-", "white"), ("kept", "s--", plots.CLIP)):
-            x = range(len(won))
-            right.plot(x, won[column], mark, color=plots.CLIP, mfc=inside, label=column)
+            places = range(len(won))
+            right.plot(places, won[column], mark, color=plots.CLIP, mfc=inside, label=column)
         right.set_xticks(range(len(won)), won["size"])
         right.set(xlabel="validation examples", ylabel="mean gain of the winner")
         right.legend(frameon=False, fontsize="small")
