@@ -130,13 +130,17 @@ MATHJAX := book/_ext/vendor/mathjax
 # What the book's formulas need, in one file; `tex-chtml-full` beside it has every package, a menu and its dialogs, and weighs twice as much.
 MATHJAX_PARTS := core input/tex output/chtml output/chtml/fonts/tex a11y/assistive-mml
 comma := ,
-vendor:  # MathJax anew, from npm; then write its version into book/_ext/vendor/README.md
+FONTS := source-serif@4 source-sans@3 source-code-pro@2
+vendor: .venv/ready  # MathJax and the letters anew, from npm; then write what is new into book/_ext/vendor/README.md and book/assets/fonts/README.md
 	@rm -rf _build/npm && mkdir -p _build/npm && cd _build/npm && npm pack --silent mathjax@3 && tar xzf mathjax-*.tgz
 	@rm -rf $(MATHJAX)/* && mkdir -p $(MATHJAX)/output/chtml/fonts
 	@cp _build/npm/package/LICENSE $(MATHJAX)/
 	@cp -r _build/npm/package/es5/output/chtml/fonts/woff-v2 $(MATHJAX)/output/chtml/fonts/
 	@cd _build/npm/package/es5 && { cat startup.js; printf '\nMathJax.loader.preLoad(%s);\n' '$(subst $() ,$(comma),$(MATHJAX_PARTS:%="%"))'; \
 		for part in $(MATHJAX_PARTS); do cat $$part.js; echo; done; } > $(CURDIR)/$(MATHJAX)/tex-chtml.js
+	@cd _build/npm && for font in $(FONTS); do file=$$(npm pack --silent $$font) && mkdir $${font%@*} && tar xzf $$file -C $${font%@*} --strip-components 1; done
+	@$(BIN)/python -m pip install --quiet --target _build/npm/brotli brotli  # which packs woff2
+	@PYTHONPATH=_build/npm/brotli $(BIN)/python book/_ext/fonts.py _build/npm
 
 include book/teaching/slides.mk
 include book/publish.mk

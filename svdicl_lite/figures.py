@@ -19,13 +19,13 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
+from svdicl_lite import letters
+
 NARROW = 4.4  # inches: on a phone 390 pixels wide, 342 without margins, a point is 1.08 pixels
 SMALLEST = 10.5  # points, of any letter
 TALLEST = 3.2  # inches, of a panel on the phone that is no list
 APART = 0.1  # inches above and below a panel on the phone: a title stands off what is above it
-LETTERS = """text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue",
-"DejaVu Sans", sans-serif; }"""  # those of the page
-FAMILY = re.compile(r" font-family: [^;\"]*'DejaVu Sans'[^;\"]*;?")
+FAMILY = re.compile(r" font-family: [^;\"]*'DejaVu Sans'[^;\"]*;?")  # of text; of formulas it stays
 AS_IT_IS = "as-it-is"  # in the id of what has the same colours in the dark
 LONG = re.compile(r"-?\d+\.\d{3,}")  # a thousandth of a point is not seen, and half the file
 PHONE = re.compile(r'<metadata id="phone">(.*?)</metadata>', re.DOTALL)
@@ -66,8 +66,8 @@ def both(fig: Figure) -> str:
 
 
 def svg(fig: Figure) -> str:
-    """A figure as SVG text, without a ground, its letters those of the page; the same whenever it
-    is made.
+    """A figure as SVG text, without a ground, with its letters (`letters.py`) in it; the same
+    whenever it is made.
     """
     file = io.StringIO()
     _mark(fig)
@@ -78,7 +78,8 @@ def svg(fig: Figure) -> str:
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, count=1, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
     text = re.sub(r'="[^"]*"', lambda value: LONG.sub(_shorter, value[0]), text)
-    return FAMILY.sub("", text).replace("</style>", f"{LETTERS}</style>", 1)
+    text = FAMILY.sub("", text)
+    return text.replace("</style>", f"{letters.style(text)}</style>", 1)
 
 
 def _shorter(number: re.Match[str]) -> str:

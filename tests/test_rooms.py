@@ -16,8 +16,8 @@ from dependencies import PACKAGE
 
 # From the lowest up: a room imports from the rows before its own, and of its row only itself.
 ORDER = [
-    {"clipping", "stats", "numbers", "figures"},
-    {"models", "theory", "published", "power"},
+    {"clipping", "stats", "numbers", "letters"},
+    {"models", "theory", "published", "power", "figures"},
     {"tasks"},
     {"scoring"},
     {"search"},
