@@ -21,7 +21,7 @@ MOVE = """async (number) => {
   slider.value = 0.3 + 0.005 * number;
   const painted = (resume) => () => requestAnimationFrame(() => setTimeout(resume));
   const drawn = new Promise((resume) => new MutationObserver(painted(resume))
-    .observe(document.querySelector(".told tbody"), { childList: true }));
+    .observe(document.querySelector(".told"), { childList: true }));
   const start = performance.now();
   slider.dispatchEvent(new Event("input", { bubbles: true }));
   await drawn; // a task behind the frame in which it was painted
@@ -36,15 +36,15 @@ with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         ready = page.evaluate("performance.now()")
         print(
             f"answers {ready / 1000:.1f} s after the page was asked for;"
-            f" {page.locator('summary').first.inner_text()}"
+            f" {page.locator('summary', has_text='tokens').inner_text()}"
         )
         for layer in range(model.config.n_layer):
-            for module in ("mlp", "attn", "all"):
+            for module, name in (("mlp", "MLP"), ("attn", "ATTN"), ("all", "both")):
                 page.get_by_role("combobox", name="Layer").select_option(str(layer))
                 page.get_by_role("combobox", name="Module").select_option(module)
                 page.wait_for_function(
-                    f"document.querySelector('.says').textContent.startsWith('Layer {layer}"
-                    f" {module}')"
+                    f"document.querySelector('.cut').textContent.startsWith('Layer {layer},"
+                    f" {name},')"
                 )
                 took = [page.evaluate(MOVE, number) for number in range(18)][3:]
                 print(

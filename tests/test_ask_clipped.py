@@ -16,6 +16,12 @@ from svdicl_lite.scoring import reading
 from svdicl_lite.widgets import AskClippedModel
 
 RATE = 0.95
+READ = "document.querySelectorAll('.held:not(.stale) [data-of]').length === 6"
+
+
+def of_the_fifty(page, name):
+    """Of `.held`, a number without a clip and clipped."""
+    return [float(text) for text in page.locator(f".held [data-of={name}]").all_inner_texts()]
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +42,11 @@ def page(browser, widget, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def reset(page):
+    """The start again, all that is folded open, and the fifty read by the model itself."""
     page.get_by_role("button", name="Reset").press("Enter")
-    page.wait_for_function("document.querySelectorAll('.held td').length === 6")
+    page.evaluate("document.querySelectorAll('.fold').forEach((fold) => (fold.open = true))")
+    page.wait_for_function("document.querySelector('.cut').textContent.startsWith('Layer')")
+    page.wait_for_function(READ)
     yield
     assert page.faults == []
 
@@ -66,37 +75,40 @@ def test_the_fifty_prompts_are_judged_as_the_library_judges_them(
     page, widget, shipped, index, place
 ):
     start, (model, tokenizer), (layer, module) = widget.starts[index], shipped, place
-    page.get_by_role("combobox", name="Start from").select_option(index=index)
+    page.get_by_role("combobox", name="Prompt").select_option(index=index)
     page.get_by_role("combobox", name="Layer").select_option(str(layer))
     page.get_by_role("combobox", name="Module").select_option(module.upper())
     expected = [of_fifty(model, tokenizer, start)]
     with clipped(model, layer, module, RATE):
         expected.append(of_fifty(model, tokenizer, start))
     page.wait_for_timeout(1000)
-    page.wait_for_function("!document.querySelector('.held').innerText.includes('Reading')")
-    told = np.array(page.locator(".held td").all_inner_texts(), dtype=float).reshape(3, 2)
-    np.testing.assert_array_equal(told[0], [right for right, *_ in expected])
-    np.testing.assert_allclose(told[1], [share for _, share, _ in expected], atol=0.006)
-    np.testing.assert_array_equal(told[2], [named for *_, named in expected])
+    page.wait_for_function(READ)
+    right, discrimination, named = zip(*expected)
+    np.testing.assert_array_equal(of_the_fifty(page, "right"), right)
+    np.testing.assert_allclose(of_the_fifty(page, "discrimination"), discrimination, atol=0.006)
+    np.testing.assert_array_equal(of_the_fifty(page, "named"), named)
+    rows = page.locator(".held tbody tr")
+    assert [rows.nth(i).locator("i.right").count() for i in (0, 1)] == list(right)
+    assert [rows.nth(i).locator("i").count() for i in (0, 1)] == [50, 50]
 
 
 def test_the_best_clip_is_tried_on_fifty_others_without_being_chosen_by_them(page, widget, shipped):
     model, tokenizer = shipped
     page.get_by_role("slider").press("End")
-    page.wait_for_function("/ξ = 1.000 /.test(document.querySelector('.says').textContent)")
+    page.wait_for_function("/ξ = 1.000 /.test(document.querySelector('.cut').textContent)")
     page.wait_for_timeout(2000)  # the slider rests, and the fifty are read: long on a busy machine
-    page.wait_for_function("!document.querySelector('.held').innerText.includes('Reading')")
+    page.wait_for_function(READ)
     page.wait_for_function(
-        "/best of \\d+ tr(y|ies)/.test(document.querySelector('.challenge').innerText)"
+        "/best of \\d+ tr(y|ies)/.test(document.querySelector('.score').innerText)"
     )
-    assert re.search(r"best of \d+ tr(y|ies)", page.locator(".challenge").inner_text())
-    best = re.search(r"Layer (\d), (\w+), ξ = ([\d.]+)", page.locator(".challenge").inner_text())
+    assert re.search(r"best of \d+ tr(y|ies)", page.locator(".score").inner_text())
+    best = re.search(r"Layer (\d), (\w+), ξ = ([\d.]+)", page.locator(".score").inner_text())
     page.get_by_role("button", name="Go to my best").press("Enter")
     page.get_by_role("button", name="Try it on 50 others").press("Enter")
-    page.wait_for_function("document.querySelector('.challenge').innerText.includes('On 50 other')")
+    page.wait_for_function("document.querySelector('.score').innerText.includes('On 50 other')")
     with clipped(model, int(best[1]), best[2].lower(), float(best[3])):
         right, *_ = of_fifty(model, tokenizer, widget.starts[0], 50)
-    assert f"your best gets {right} right" in page.locator(".challenge").inner_text()
+    assert f"your best gets {right} right" in page.locator(".score").inner_text()
 
 
 def test_attention_to_the_demonstrations_is_the_model_s_in_each_layer(page, widget, shipped):
@@ -125,8 +137,8 @@ def test_attention_to_the_demonstrations_is_the_model_s_in_each_layer(page, widg
 
 def test_it_begins_with_an_answer_that_the_clip_sets_right(page, widget):
     word = widget.starts[0]["words"][widget.starts[0]["queries"][widget.turned][1]]
-    assert f"goes from {'neg' if word == 'pos' else 'pos'} to {word}." in said(page)
-    assert f"By these demonstrations {word} is right." in said(page)
+    other = "neg" if word == "pos" else "pos"
+    assert said(page) == f"{other} → {word}; by these demonstrations {word} is right."
 
 
 def test_exchanged_labels_exchange_what_is_right(page):
@@ -137,7 +149,7 @@ def test_exchanged_labels_exchange_what_is_right(page):
     after = page.get_by_label("Demonstrations").input_value()
     swap = {"pos": "neg", "neg": "pos"}
     assert after == re.sub(r"(pos|neg)$", lambda found: swap[found[1]], before, flags=re.M)
-    assert f"By these demonstrations {swap[right]} is right." in said(page)
+    assert f"by these demonstrations {swap[right]} is right." in said(page)
 
 
 @pytest.mark.parametrize(

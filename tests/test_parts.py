@@ -82,8 +82,8 @@ def hindered(browser):
 def test_the_first_answer_is_there_before_the_model_is_and_is_the_model_s(hindered, url, widget):
     page, held = hindered
     page.goto(url, wait_until="commit")
-    page.wait_for_function("document.querySelector('.says')?.textContent.includes('92')")
-    says = page.locator(".says").inner_text()
+    page.wait_for_function("document.querySelector('.cut')?.textContent.includes('92')")
+    says = page.locator(".cut").inner_text()
     assert "on its way: 92\u00a0% is here" in says and "says to this prompt" in says
     first = [float(share) for share in shares(page)]
     told = widget.probabilities.set_index("clip rate ξ").loc[[0, widget.clip_rate]]
@@ -91,7 +91,7 @@ def test_the_first_answer_is_there_before_the_model_is_and_is_the_model_s(hinder
     page.get_by_label("Clip rate").press("Home")
     assert set(shares(page)) == {None}
     held[0].continue_()
-    page.wait_for_function("document.querySelector('.says').textContent.startsWith('Layer')")
+    page.wait_for_function("document.querySelector('.cut').textContent.startsWith('Layer')")
     uncut = [float(share) for share in shares(page)][::2]
     assert uncut == pytest.approx(first[::2], abs=1e-3)  # of the model that has come
 
@@ -99,7 +99,7 @@ def test_the_first_answer_is_there_before_the_model_is_and_is_the_model_s(hinder
 def test_a_part_that_does_not_come_leaves_what_stands_in(hindered, url):
     page, held = hindered
     page.goto(url, wait_until="commit")
-    page.wait_for_function("document.querySelector('.says')?.textContent.includes('92')")
+    page.wait_for_function("document.querySelector('.cut')?.textContent.includes('92')")
     held[0].abort()
     page.wait_for_selector(".widget-stand-in.alone img")
     assert not page.locator(".svdicl").count()
@@ -107,5 +107,5 @@ def test_a_part_that_does_not_come_leaves_what_stands_in(hindered, url):
 
 def test_from_a_folder_it_answers_and_nothing_fails(browser, url):
     with opened(browser, url) as page:
-        page.wait_for_function("document.querySelector('.says').textContent.startsWith('Layer')")
+        page.wait_for_function("document.querySelector('.cut').textContent.startsWith('Layer')")
         assert page.faults == []

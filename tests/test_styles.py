@@ -115,7 +115,8 @@ SWAP = """async (files) => {
 }"""
 # The model in the first page has read its fifty prompts: that takes longer than any rest.
 READ = """() => !document.querySelector("#widget-ask-clipped")
-  || document.querySelectorAll(".held td").length === 6"""
+  || (document.querySelector(".cut").textContent.startsWith("Layer")
+    && document.querySelector(".held:not(.stale) [data-of]"))"""
 AT_REST = """() => [
   document.querySelectorAll("*").length, document.documentElement.scrollHeight,
   document.documentElement.className, document.fonts.status].join(" ")"""

@@ -18,13 +18,13 @@ from svdicl_lite.scoring.evaluator import ICLEvaluator
 from svdicl_lite.tasks.loading import load_task
 from svdicl_lite.tasks.task import ARBITRARY_WORDS, LABEL_SETTINGS
 from svdicl_lite.tasks.worlds import grammar
-from svdicl_lite.widgets.ask_clipped import (
+from svdicl_lite.widgets.base import script
+from svdicl_lite.widgets.packed_gpt2 import (
     packed_model,
     packed_tokenizer,
     weights_of,
     whole_numbers,
 )
-from svdicl_lite.widgets.base import script
 
 # Fixtures: pytest looks for their names here.
 shipped = model_in_page.shipped

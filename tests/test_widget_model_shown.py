@@ -22,7 +22,7 @@ def assert_shown(page, model, tokenizer, layer, module, rate):
     words = [word.strip() for word in page.get_by_label("Label words").input_value().split(",")]
     answers = [tokenizer(f"{text} {word}")["input_ids"][-1] for word in words]
     said = f"Layer {layer}, {module.upper()}, ξ = {rate}"
-    page.wait_for_function(f"document.querySelector('.says').textContent.startsWith('{said}')")
+    page.wait_for_function(f"document.querySelector('.cut').textContent.startsWith('{said}')")
     told = (
         np.array(
             page.eval_on_selector_all(
@@ -48,6 +48,7 @@ def test_what_the_widget_shows_is_what_the_model_says(browser, shipped, tmp_path
     model, tokenizer = shipped
     with opened(browser, static_page(AskClippedModel(model, tokenizer), tmp_path)) as page:
         agrees = partial(assert_shown, page, model, tokenizer)
+        page.get_by_text("Edit the demonstrations").press("Enter")
         agrees(model.config.n_layer - 1, "mlp", 0.9)
         slider = page.get_by_role("slider", name="Clip rate ξ")
         slider.focus()
@@ -63,7 +64,7 @@ def test_what_the_widget_shows_is_what_the_model_says(browser, shipped, tmp_path
         page.keyboard.press("Enter")
         page.wait_for_timeout(400)
         agrees(0, "attn", 0.95)
-        page.get_by_role("combobox", name="Start from").select_option(index=2)
+        page.get_by_role("combobox", name="Prompt").select_option(index=2)
         page.wait_for_timeout(400)
         assert page.get_by_label("Label words").input_value().split(", ") == [
             "sports",

@@ -1,9 +1,10 @@
 import { Tokenizer } from "./bpe.js";
 import { factors, thinned } from "./factors.js";
 import { GPT2, ROLES } from "./gpt2.js";
+import { bars, fold, promptInShort, typed, verdict } from "./ask_picture.js";
 import { heldPrompts } from "./held_prompts.js";
 import { MODULE_NAMES, exchanged, knownAndUnknown, placeOf, promptOf, startOf, wordsOf } from "./prompts.js";
-import { choice, drawn, frame, h, newId, percent, rankAt, says, slider } from "./base.js";
+import { chart, choice, drawn, frame, h, newId, path, percent, rankAt, s, says, slider } from "./base.js";
 import { among, kept, textOf, whole, within } from "./kept.js";
 
 // name → numbers (matrices in a Float64Array, vectors in a Float32Array), from the bytes that ask_clipped.py packed, or a stream of them.
@@ -34,35 +35,6 @@ export function softmax(logits) {
 const rolesOf = (module) => (module === "all" ? [...ROLES.attn, ...ROLES.mlp] : (ROLES[module] ?? [module]));
 const pause = () => new Promise((resume) => setTimeout(resume));
 
-// A labelled field tied to the trait `name`.
-function typed(model, name, label, tag, attributes) {
-  const id = newId(), field = h(tag, { id, spellcheck: "false", ...attributes });
-  const update = () => field.value !== model.get(name) && (field.value = model.get(name));
-  field.addEventListener("input", () => {
-    model.set(name, attributes.rows === 1 ? field.value.replace(/\s*\n\s*/g, " ") : field.value);
-    model.save_changes();
-  });
-  model.on(`change:${name}`, update);
-  update();
-  // A field of one line grows where its text needs more, as on a phone (base.css); what it holds stays one line.
-  if (attributes.rows === 1) {
-    field.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
-    const fit = () => {
-      field.style.height = "auto";
-      field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
-    };
-    if (!CSS.supports("field-sizing", "content")) {
-      model.on(`change:${name}`, fit);
-      requestAnimationFrame(fit);
-      addEventListener("resize", fit);
-    }
-  }
-  return h("div", { class: "field" }, h("label", { for: id }, label), field);
-}
-
-const bar = (share, look) =>
-  h("td", { "data-share": share }, h("span", { class: `bar ${look}`, style: `--share: ${share.toFixed(4)}` }), percent(share));
-const heads = (...texts) => h("thead", {}, h("tr", {}, ...texts.map((text) => h("th", { scope: "col" }, text))));
 const MODULES = [...Object.entries(MODULE_NAMES), "q", "k", "v", "o", "fc_in", "fc_out"];
 const TOP = 4; // tokens shown beside the labels
 
@@ -74,7 +46,7 @@ function controls(model, config, starts) {
   };
   const put = (start, asked) => go({ demonstrations: start.demonstrations, query: start.queries[asked][0], label_words: start.words.join(", ") });
   const current = () => startOf(starts, model.get("demonstrations"), wordsOf(model.get("label_words")));
-  const from = h("select", { id: newId(), onchange: () => put(starts[from.selectedIndex], 0) }, ...starts.map(({ name }) => h("option", {}, name)));
+  const from = h("select", { id: newId(), onchange: () => put(starts[from.selectedIndex], 0) }, ...starts.map(({ name }) => h("option", {}, name.replace(" label words", ""))));
   model.on("change:demonstrations", () => { from.selectedIndex = starts.indexOf(current()); });
   from.selectedIndex = starts.indexOf(current());
   const next = () => {
@@ -85,19 +57,41 @@ function controls(model, config, starts) {
     const { demonstrations, words } = exchanged(model.get("demonstrations"), wordsOf(model.get("label_words")));
     go({ demonstrations, label_words: words.join(", ") });
   };
-  const button = (text, onclick) => h("button", { type: "button", onclick }, text);
-  const above = [
-    h("div", { class: "controls" }, h("div", { class: "control" }, h("label", { for: from.id }, "Start from"), from),
-      button("Another query", next), button("Exchange the labels", exchange)),
+  const edit = fold("Edit the demonstrations, the query and the label words",
     typed(model, "demonstrations", "Demonstrations", "textarea", { rows: 8 }),
     typed(model, "query", "Query", "textarea", { rows: 1 }),
-    typed(model, "label_words", "Label words", "input", { type: "text" }),
-    h("div", { class: "controls" },
-      choice(model, "layer", { label: "Layer", options: Array.from({ length: config.layers }, (_, l) => l) }),
-      choice(model, "module", { label: "Module", options: MODULES }),
-      slider(model, "clip_rate", { label: "Clip rate ξ", min: 0, max: 1, step: 0.005, shown: (rate) => rate.toFixed(3) })),
-  ];
-  return { above, go, current };
+    typed(model, "label_words", "Label words", "input", { type: "text" }));
+  const toEdit = () => {
+    edit.open = true;
+    edit.querySelector("textarea").focus();
+  };
+  const rate = slider(model, "clip_rate", { label: "Clip rate ξ", min: 0, max: 1, step: 0.005, shown: (value) => value.toFixed(3) });
+  const places = h("div", { class: "controls places" },
+    choice(model, "layer", { label: "Layer", options: Array.from({ length: config.layers }, (_, l) => l) }),
+    choice(model, "module", { label: "Module", options: MODULES }),
+    h("div", { class: "control" }, h("label", { for: from.id }, "Prompt"), from),
+    h("button", { type: "button", onclick: exchange }, "Exchange the labels"));
+  return { short: promptInShort(model, toEdit, next), rate, places, edit, go, current };
+}
+
+// How much of its attention the last token gives to the demonstrations, layer by layer: a chart, since bars stand for probabilities here, and its numbers.
+function attentionByLayer() {
+  const picture = h("div"), rows = h("tbody");
+  const node = fold("Attention to the demonstrations, by layer", h("p", {}, "From the last token, the mean of all heads."),
+    h("div", { class: "panels" }, picture, h("table", { class: "looked" }, h("thead", {}, h("tr", {}, ...["layer", "no clip", "clipped"].map((text, i) =>
+      h("th", { scope: "col", class: ["", "plain", "clip"][i] }, text)))), rows)));
+  const show = (before, after) => {
+    const layers = before.map((_, l) => l), high = Math.max(1, layers.length - 1);
+    const axes = chart({ label: "Share of the last token’s attention, by layer", height: 190,
+      x: { label: "layer", domain: [0, high], ticks: layers }, y: { label: "attention", domain: [0, 1], ticks: [[0, "0"], [0.5, "50 %"], [1, "100 %"]] } });
+    [["plain", before], ["clip", after]].forEach(([look, shares]) => axes.plot.append(
+      s("path", { class: look, d: path(axes, shares.map((share, l) => [l, share])) }),
+      ...shares.map((share, l) => (look === "plain" ? s("circle", { class: look, cx: axes.x(l), cy: axes.y(share), r: 5 })
+        : s("rect", { class: look, x: axes.x(l) - 3, y: axes.y(share) - 3, width: 6, height: 6 })))));
+    picture.replaceChildren(axes.node);
+    rows.replaceChildren(...before.map((share, l) => h("tr", {}, h("th", { scope: "row" }, String(l)), h("td", {}, percent(share)), h("td", {}, percent(after[l])))));
+  };
+  return { node, show, clear: () => { picture.replaceChildren(); rows.replaceChildren(); } };
 }
 
 export default {
@@ -107,32 +101,34 @@ export default {
       layer: whole(0, config.layers - 1), module: among(MODULES.map((one) => [one].flat()[0])), clip_rate: within(0, 1),
       demonstrations: textOf(4000), query: textOf(1000), label_words: textOf(200),
     });
-    const { above, go, current } = controls(model, config, starts);
-    const result = says(), rows = h("tbody"), unknown = h("p", { class: "unknown" }), likely = h("p", { class: "likely" });
-    const counted = h("summary", {}, "What the model reads"), tokensSeen = h("p", { class: "tokens" });
-    const looked = h("tbody"), panels = h("div", { class: "panels" }), challenge = h("div"), reads = h("details", {}, counted, tokensSeen);
+    const { short, rate: rateSlider, places, edit, go, current } = controls(model, config, starts);
+    const result = says(), cut = h("p", { class: "cut" }), table = h("table", { class: "told" }), unknown = h("p", { class: "unknown" });
+    const likely = h("p", { class: "likely" }), tokensSeen = h("p", { class: "tokens" }), looked = attentionByLayer();
+    const reads = fold("Most likely tokens, and what the model reads", likely, tokensSeen);
+    const held = heldPrompts({ pause, go });
     const node = frame(
       el, "Ask the clipped model: a GPT-2 that runs in this page",
-      ...above, unknown,
-      h("table", { class: "told" }, heads("next token", "no clip", "clipped"), rows),
-      result, likely, panels, challenge, reads,
+      h("div", { class: "ask" }, short, unknown, rateSlider, cut, table, result, held.node), places,
+      h("div", { class: "folds" }, edit, fold("Challenge: the smallest clip that sets most of the fifty right", ...held.challenge), looked.node, reads),
     );
     let data = [["token", "no_clip", "clipped"]];
     state.bar(node, () => data);
-    // the answer has its rows before it comes, and what stands below comes with the first one: it would be pushed down by it
-    for (const below of [panels, challenge, reads, node.lastChild]) below.classList.add("later");
+    const rightWord = () => wordsOf(model.get("label_words"))[current()?.queries.find(([text]) => text === model.get("query"))?.[1]];
+    // what the chapter found for where the page begins stands here until the model itself does
     const told = model.get("told") ?? {}, early = ["layer", "module", "clip_rate", "demonstrations", "query", "label_words"];
     const asked = () => Boolean(told.of) && early.every((name) => model.get(name) === told.of[name]);
-    const first = () => rows.replaceChildren(...[...wordsOf(model.get("label_words")), "any other token"].map((word, i) => {
-      const shares = asked() && told.shares.map((all) => all[i]);
-      return h("tr", {}, h("th", { scope: "row" }, word), ...(shares ? [bar(shares[0], "second"), bar(shares[1], "first")] : [h("td", {}, "…"), h("td", {}, "…")]));
-    }));
+    const first = () => {
+      const words = wordsOf(model.get("label_words"));
+      table.replaceChildren(...bars(words, asked() ? told.shares : null, rightWord()));
+      result.say(asked() ? verdict(words, told.shares, rightWord()) : "…");
+      held.first(asked() ? told.held : null, words);
+    };
     for (const name of early) model.on(`change:${name}`, first);
     first();
-    const wait = (share) => result.say(`The model is on its way: ${percent(share, 0)} is here.${asked() ? " What you see is what it says to this prompt." : ""}`);
+    const wait = (share) => { cut.textContent = `The model is on its way: ${percent(share, 0)} is here.${asked() ? " What you see is what it says to this prompt." : ""}`; };
     const coming = model.coming?.("weights", wait); // in the book; in a notebook it is here
     if (coming) wait(0);
-    else result.say("Unpacking the model …");
+    else cut.textContent = "Unpacking the model …";
     await pause(); // let the page show itself first
     const gpt2 = new GPT2(config, await unpacked(coming ?? model.get("weights"), config.shapes));
     for (const name of early) model.off(`change:${name}`, first);
@@ -148,19 +144,16 @@ export default {
       return found;
     };
     const thinAt = (found, rate) => Object.fromEntries(Object.entries(found).map(([role, one]) => [role, thinned(one, rankAt(one.k, rate))]));
-    const held = heldPrompts({
-      gpt2, tokenizer, pause, go, thinFor: async ({ layer, module, clip_rate }) => thinAt(await factorsOf(layer, module), clip_rate) });
-    challenge.append(held.challenge);
-    panels.append(held.node, h("div", {}, h("p", {}, h("strong", {}, "Attention to the demonstrations"), ", from the last token, by layer."),
-      h("table", { class: "looked" }, heads("layer", "no clip", "clipped"), looked)));
+    held.begin({ gpt2, tokenizer, thinFor: async ({ layer, module, clip_rate }) => thinAt(await factorsOf(layer, module), clip_rate) });
 
     let prompt = null, uncut = null, looking, ready = null; // what is asked, what the whole model says, the factors of the chosen module
     const shown = (token) => tokenizer.text(token).trim() || tokenizer.text(token).replace(/\n/g, "⏎").replace(/ /g, "␣");
     const refuse = (sentence) => {
       prompt = null;
-      node.lastChild.classList.remove("later");
       clearTimeout(looking);
-      for (const place of [rows, likely, looked]) place.replaceChildren();
+      looked.clear();
+      held.node.classList.add("stale");
+      for (const place of [table, likely, cut]) place.replaceChildren();
       result.say(sentence);
     };
     const read = () => {
@@ -172,7 +165,7 @@ export default {
       } catch (error) {
         return refuse(error.message);
       }
-      counted.textContent = `What the model reads: ${prompt.tokens.length} tokens`;
+      reads.firstChild.textContent = `Most likely tokens, and the ${prompt.tokens.length} tokens that the model reads`;
       tokensSeen.replaceChildren(...prompt.tokens.map((token) => h("span", {}, tokenizer.text(token).replace(/\n/g, "⏎"))));
       if (!words.known.length) return refuse("The model knows no word of this query: whatever it answered would be the demonstrations' doing alone. Use words like those above.");
       uncut = gpt2.read(prompt.tokens);
@@ -188,29 +181,30 @@ export default {
         const shares = prompt.answers.map((token) => all[token]);
         return [...shares, Math.max(0, 1 - shares.reduce((a, b) => a + b))];
       });
-      for (const below of node.querySelectorAll(".later")) below.classList.remove("later");
       data = [data[0], ...[...prompt.words, "any other token"].map((word, i) => [word, before[i], after[i]])];
-      rows.replaceChildren(...data.slice(1).map(([word, a, b]) => h("tr", {}, h("th", { scope: "row" }, word), bar(a, "second"), bar(b, "first"))));
+      table.replaceChildren(...bars(prompt.words, [before, after], rightWord()));
       const leading = both.map((all) => all.map((share, token) => [share, token]).sort(([a], [b]) => b - a).slice(0, TOP));
       likely.replaceChildren("Most likely, without a clip: ", ...listed(leading[0], prompt, shown), "; clipped: ", ...listed(leading[1], prompt, shown), ".");
       clearTimeout(looking);
       looking = setTimeout(() => look(rate ? gpt2.givenIf(uncut, layer, module, thin) : uncut.given, rate ? { [layer]: thin } : {}), 150); // when the slider rests
-      result.say(sentence({ ready, rate, prompt, before, after, right: rightWord(), top: shown(leading[1][0][1]), named: prompt.answers.includes(leading[1][0][1]) }));
+      const [top] = leading[1], found = Object.values(ready.factors)[0].k;
+      cut.textContent = `${placeOf(layer, module)}, ${rate ? `ξ = ${rate.toFixed(3)} keeps ${rankAt(found, rate)} of ${found} singular values` : "ξ = 0 changes nothing"}.`;
+      const numbers = data.slice(1).map(([word, a, b]) => `${word} ${percent(a)} → ${percent(b)}`).join(", ");
+      result.say(verdict(prompt.words, [before, after], rightWord(), prompt.answers.includes(top[1]) ? null : shown(top[1])), `${numbers}. ${cut.textContent}`);
       held.ask({ start: current(), demonstrations: model.get("demonstrations"), words: prompt.words, answers: prompt.answers, layer, module, clip_rate: rate, thin });
     };
 
-    const rightWord = () => prompt.words[current()?.queries.find(([text]) => text === model.get("query"))?.[1]];
     const look = (given, clips) => {
       const T = prompt.tokens.length, of = (t) => t < prompt.nDemonstrations;
       const [before, after] = [gpt2.shares(uncut.given, T, of), gpt2.shares(given, T, of, clips)];
-      looked.replaceChildren(...before.map((share, l) => h("tr", {}, h("th", { scope: "row" }, String(l)), bar(share, "second"), bar(after[l], "first"))));
+      looked.show(before, after);
     };
 
     // Factoring a layer takes some tenths of a second, once; a slower one must not overtake the choice that came after it.
     const choose = async () => {
       const [layer, module] = [model.get("layer"), model.get("module")];
       ready = null;
-      if (prompt) result.say(`Factoring layer ${layer} …`);
+      if (prompt) cut.textContent = `Factoring layer ${layer} …`;
       const found = await factorsOf(layer, module);
       if (layer !== model.get("layer") || module !== model.get("module")) return;
       ready = { layer, module, factors: found };
@@ -234,13 +228,4 @@ export default {
 
 // The likeliest tokens, label words in bold.
 const listed = (leading, { answers }, shown) => leading.flatMap(([share, token], i) =>
-  [i ? ", " : "", h(answers.includes(token) ? "strong" : "span", {}, shown(token)), ` ${percent(share)}`]);
-
-function sentence({ ready: { layer, module, factors: found }, rate, prompt, before, after, right, top, named }) {
-  const { k } = Object.values(found)[0], best = (shares) => prompt.words.map((word, i) => [shares[i], word]).reduce((a, b) => (b[0] > a[0] ? b : a))[1];
-  const cut = rate ? `ξ = ${rate.toFixed(3)} keeps ${rankAt(k, rate)} of ${k} singular values` : "ξ = 0 changes nothing";
-  const moved = prompt.words.map((word, i) => `${word} ${percent(before[i])} → ${percent(after[i])}`).join(", ");
-  const told = best(before) === best(after) ? `of the label words ${best(after)} stays first` : `the first label word goes from ${best(before)} to ${best(after)}`;
-  const left = named ? "" : ` It would not name a label: its own next word is “${top}”.`;
-  return `${placeOf(layer, module)}, ${cut}: ${moved}; ${told}.${right ? ` By these demonstrations ${right} is right.` : ""}${left}`;
-}
+  [i ? ", " : "", h(answers.includes(token) ? "strong" : "span", {}, shown(token)), share < 0.0005 ? " <\u00a00.1\u00a0%" : ` ${percent(share)}`]);

@@ -26,16 +26,16 @@ export function frame(el, name, ...children) {
   return node;
 }
 
-// The sentence that says the result; a screen reader hears it when the reader has stopped moving.
+// The sentence that says the result; a screen reader hears it, and what is seen elsewhere, when the reader has stopped moving.
 export function says() {
   const seen = h("p", { class: "says", "aria-hidden": "true" });
   const heard = h("p", { class: "heard", role: "status" });
   let timer;
   const node = h("div", {}, seen, heard);
-  node.say = (text) => {
+  node.say = (text, elsewhere = "") => {
     seen.textContent = text;
     clearTimeout(timer);
-    timer = setTimeout(() => (heard.textContent = text), 400);
+    timer = setTimeout(() => (heard.textContent = `${text} ${elsewhere}`.trim()), 400);
   };
   return node;
 }

@@ -1,56 +1,89 @@
 import { fixed, h, rateText } from "./base.js";
+import { LOOKS, columns } from "./ask_picture.js";
 import { againMany, readMany } from "./gpt2_many.js";
 import { discrimination, placeOf } from "./prompts.js";
 
 const N = 50; // prompts that are always asked; as many others wait until the reader has chosen a clip by these
 const STALE = new Error("another question has come");
 
+// Of each prompt whether the label word that its score puts first is right, and how clearly; of all, how well the scores tell the classes apart.
+// rows: a score for each label word; labels: the right one; named: how many would say a label word, undefined where nobody counted.
+function judged(rows, labels, named) {
+  const lead = rows.map((row, i) => row[labels[i]] - Math.max(...row.filter((_, j) => j !== labels[i])));
+  const hits = rows.map((row, i) => row.indexOf(Math.max(...row)) === labels[i]);
+  return { hits, lead, right: hits.filter(Boolean).length, discrimination: discrimination(rows, labels), named };
+}
+
+// A dot for each prompt, filled where the answer is right, a cross where it is wrong: by what is right, and then by how clearly the whole model
+// answered, so that a lean shows as crosses on one side. `both`: judged without a clip and clipped.
+function dots(words, labels, both) {
+  const groups = words.map((_, c) => labels.flatMap((label, i) => (label === c ? [i] : [])).sort((i, j) => both[0].lead[j] - both[0].lead[i]));
+  const cell = (group, { hits }, look) => h("td", { class: `dots ${look}` },
+    h("span", { class: "heard" }, `${group.filter((i) => hits[i]).length} of ${group.length} right`),
+    ...group.map((i) => h("i", { class: hits[i] ? "right" : "wrong" })));
+  return h("table", {}, columns("look", ...groups.map(({ length }) => h("col", { class: "part", style: `--part: ${length / labels.length}` })), "of"),
+    h("thead", {}, h("tr", {}, h("td"), ...words.map((word) => h("th", { scope: "col" }, `${word} is right`)), h("th", { scope: "col" }, `of ${labels.length}`))),
+    h("tbody", {}, ...both.map((one, j) => h("tr", {}, h("th", { scope: "row", class: LOOKS[j][0] }, LOOKS[j][1]),
+      ...groups.map((group) => cell(group, one, LOOKS[j][0])), h("td", { "data-of": "right" }, String(one.right))))));
+}
+
+// The numbers, and what they say of the gain: what no threshold can change is reading, the rest is lean.
+function told([before, after]) {
+  const pair = (name, text) => [before, after].flatMap((one, i) => [i ? " → " : "", h("b", { "data-of": name }, text(one))]);
+  const shares = [before, after].map((one) => fixed(one.discrimination, 2)), gained = after.right - before.right;
+  const gain = shares[0] === shares[1] ? "the lean moved, not the reading" : shares[0] < shares[1] ? "it reads better, too" : "though it reads worse";
+  return ["Discrimination: ", ...pair("discrimination", (one) => fixed(one.discrimination, 2)),
+    gained > 0 ? `: ${gain}.` : ", the share of pairs that the scores put in the right order.",
+    ...(after.named === undefined ? [] : [" Would name a label: ", ...pair("named", ({ named }) => String(named)), "."])];
+}
+
 // One prompt is an anecdote: the same clip on fifty queries that were held out of training, behind the same demonstrations. And a challenge: to
 // find the smallest clip with most of them right, which is then tried on fifty others, since the best of many tries owes something to luck.
-// `go({ layer, module, clip_rate })` moves the widget there; `thinFor` of the same promises the thin matrices of that clip.
-export function heldPrompts({ gpt2, tokenizer, pause, go, thinFor }) {
-  const body = h("tbody"), status = h("p"), score = h("p", { class: "score" }), tried = new Map();
+// `go({ layer, module, clip_rate })` moves the widget there. `begin` brings the model, when it is here: { gpt2, tokenizer, thinFor }, where
+// `thinFor` of a place promises the thin matrices of that clip.
+export function heldPrompts({ pause, go }) {
+  const picture = h("div"), status = h("p"), score = h("p", { class: "score" }), tried = new Map();
   const button = (text, onclick) => h("button", { type: "button", disabled: true, onclick }, text);
   const best = button("Go to my best", () => go(top()));
   const others = button("Try it on 50 others", () => check());
-  const node = h("div", { class: "held" },
-    h("p", {}, h("strong", {}, "Fifty prompts instead of one"), ": the same demonstrations, other queries."),
-    h("table", {}, h("thead", {}, h("tr", {}, ...["", "no clip", "clipped"].map((text) => h("th", { scope: "col" }, text)))), body),
-    status);
-  const challenge = h("div", { class: "challenge" },
-    h("p", {}, h("strong", {}, "Challenge"), ": get as many of the fifty right as you can, and of such clips find the one with the smallest ξ."),
-    score, h("div", { class: "controls" }, best, others));
-  let turn = 0, asked = null, read = {}, waiting;
+  const node = h("div", { class: "held" }, h("p", {}, h("strong", {}, "The same clip on fifty other queries")), picture, status);
+  const challenge = [h("p", {}, "Get as many of the fifty right as you can, and of such clips find the one with the smallest ξ."),
+    score, h("div", { class: "controls" }, best, others)];
+  let turn = 0, asked = null, read = {}, waiting, model;
 
   const better = (b, a) => b.right > a.right || (b.right === a.right && b.clip_rate < a.clip_rate);
   const top = () => [...tried.values()].reduce((a, b) => (better(b, a) ? b : a));
-  const told = (logits, { answers, labels }) => {
-    const rows = logits.map((all) => answers.map((token) => all[token]));
-    const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === labels[i]).length;
-    const named = logits.filter((all) => answers.includes(all.indexOf(all.reduce((a, b) => Math.max(a, b))))).length;
-    return { right, named, discrimination: discrimination(rows, labels) };
-  };
 
   // The queries from..from + N of what is asked, read without a clip (once) and with it.
-  const judged = async (question, from, live) => {
+  const answers = async (question, from, live) => {
+    const { gpt2, tokenizer } = model;
     const picked = question.start.queries.slice(from, from + N), labels = picked.map(([, label]) => label);
     const prompts = picked.map(([text]) => tokenizer.encode(`${question.demonstrations.trimEnd()}\n${text}`));
     const kept = (read[from] ??= await readMany(gpt2, prompts, live));
     const { layer, module, clip_rate, thin } = question;
     const logits = clip_rate ? await againMany(gpt2, kept, layer, module, thin, live) : kept.logits;
-    return [kept.logits, logits].map((all) => told(all, { answers: question.answers, labels }));
+    const naming = (all) => question.answers.includes(all.indexOf(all.reduce((a, b) => Math.max(a, b))));
+    return { labels, both: [kept.logits, logits].map((every) => judged(every.map((all) => question.answers.map((token) => all[token])), labels, every.filter(naming).length)) };
   };
 
-  const show = ([before, after], { layer, module, clip_rate }) => {
-    const row = (name, text) => h("tr", {}, h("th", { scope: "row" }, name), ...[before, after].map((one) => h("td", { "data-of": name }, text(one))));
-    body.replaceChildren(row(`right of ${N}`, ({ right }) => String(right)), row("discrimination", (one) => fixed(one.discrimination, 2)),
-      row("would name a label", ({ named }) => String(named)));
+  const draw = (words, labels, both) => {
+    node.classList.remove("stale");
+    picture.replaceChildren(dots(words, labels, both));
+    status.replaceChildren(...told(both));
+  };
+  // What the chapter found, before the model is here; or nothing.
+  const first = (found, words) => {
+    if (found) draw(words, found.labels, found.scores.map((rows, i) => judged(rows, found.labels, found.named[i])));
+    else node.classList.add("stale");
+  };
+
+  const show = ({ labels, both: [before, after] }, { layer, module, clip_rate, words }) => {
+    draw(words, labels, [before, after]);
     tried.set(`${layer} ${module} ${clip_rate}`, { layer, module, clip_rate, right: after.right });
     const { right, ...clip } = top();
     const place = clip.clip_rate ? `${placeOf(clip.layer, clip.module)}, ξ = ${rateText(clip.clip_rate)}` : "no clip at all";
     score.textContent = `Your best of ${tried.size} ${tried.size === 1 ? "try" : "tries"}: ${right} of ${N} (${place}); no clip: ${before.right}.`;
     best.disabled = others.disabled = false;
-    status.textContent = "Discrimination: the share of pairs that the scores put in the right order, wherever the threshold stands.";
   };
 
   const run = async () => {
@@ -60,8 +93,7 @@ export function heldPrompts({ gpt2, tokenizer, pause, go, thinFor }) {
       if (mine !== turn) throw STALE;
     };
     try {
-      status.textContent = "Reading the fifty …";
-      const outcome = await judged(question, 0, live);
+      const outcome = await answers(question, 0, live);
       if (mine === turn) show(outcome, question);
     } catch (error) {
       if (error !== STALE) throw error;
@@ -69,9 +101,9 @@ export function heldPrompts({ gpt2, tokenizer, pause, go, thinFor }) {
   };
 
   const check = async () => {
-    const chosen = top(), question = { ...asked, ...chosen, thin: await thinFor(chosen) };
+    const chosen = top(), question = { ...asked, ...chosen, thin: await model.thinFor(chosen) };
     others.disabled = true;
-    const [before, after] = await judged(question, N, pause);
+    const { both: [before, after] } = await answers(question, N, pause);
     score.textContent = `On 50 other prompts your best gets ${after.right} right, no clip ${before.right}; on the fifty it was chosen by, ${chosen.right}.`;
     others.disabled = false;
   };
@@ -89,11 +121,13 @@ export function heldPrompts({ gpt2, tokenizer, pause, go, thinFor }) {
     asked = question;
     clearTimeout(waiting);
     if (!question.start) {
-      body.replaceChildren();
+      picture.replaceChildren();
+      node.classList.remove("stale");
       status.textContent = "The demonstrations are your own now: no fifty other prompts have answers that are right by them.";
       return;
     }
+    node.classList.add("stale"); // faint until the fifty have been read
     waiting = setTimeout(run, 300); // when the slider rests
   };
-  return { node, challenge, ask };
+  return { node, challenge, ask, first, begin: (all) => { model = all; } };
 }

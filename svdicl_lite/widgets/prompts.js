@@ -30,6 +30,9 @@ export function knownAndUnknown(tokenizer, text) {
   return { known: words.filter(known), unknown: [...new Set(words.filter((word) => !known(word)))] };
 }
 
+// What a line of a prompt says, without the words of its form ("text:", "sentiment:").
+export const sentenceOf = (line) => line.replace(/\S+:(?=\s|$)/g, " ").replace(/\s+/g, " ").trim();
+
 const lines = (demonstrations) => demonstrations.trimEnd().split("\n").map((line) => line.match(/^(.*\s)(\S+)$/)?.slice(1) ?? [line, ""]);
 
 // Every demonstration's label becomes the next label word, and so do the words themselves: class i is still words[i].
