@@ -1,5 +1,5 @@
-"""What stands around the text: the way home stays, a widget is as wide as the text, formulas and
-verdicts are where a phone's reader sees them.
+"""What stands around the text: the way home stays, a widget is as wide as the text, formulas
+are where a phone's reader sees them.
 """
 
 import pytest
@@ -52,14 +52,6 @@ def test_on_a_phone_a_displayed_formula_is_whole_and_can_be_read(browser, sites,
               parseFloat(getComputedStyle(one).fontSize) * (one.style.zoom || 1)])""",
         )
         assert told and all(more <= 2 and size >= 11 for more, size in told), told
-
-
-@pytest.mark.built
-def test_on_a_phone_the_verdict_stands_below_the_claim_it_judges(browser, sites):  # noqa: F811
-    with opened(browser, f"{sites['file']}/book/findings.html", width=390) as page:
-        for row in page.locator("table.prose tbody tr").all()[:3]:
-            cells = [cell.bounding_box()["y"] for cell in row.locator("> *").all()]
-            assert cells[0] < cells[-1] < min(cells[1:-1])
 
 
 @pytest.mark.built

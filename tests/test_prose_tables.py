@@ -49,8 +49,8 @@ def test_a_table_of_numbers_or_of_two_columns_stays_a_table(rows, head):
 
 
 @pytest.mark.built
-def test_on_a_phone_the_findings_are_rows_and_on_a_desk_a_table(browser, sites):  # noqa: F811
-    with opened(browser, f"{sites['http']}/book/findings.html", width=390) as page:
+def test_on_a_phone_the_paper_map_is_rows_and_on_a_desk_a_table(browser, sites):  # noqa: F811
+    with opened(browser, f"{sites['http']}/book/paper_map.html", width=390) as page:
         box = page.locator(".pst-scrollable-table-container").first
         assert box.evaluate("box => box.scrollWidth - box.clientWidth") <= 2 and not overflow(page)
         assert page.locator(".prose .column-name").first.is_visible()

@@ -28,6 +28,7 @@ def sentences(text: str) -> list[str]:
     text = text.replace("```{glossary}", "")
     text = re.sub(r"```.*?```", " ", text, flags=re.S)
     text = re.sub(r"\{glue:?[^}]*\}`[^`]*`|\{(?:ref|term|doc)\}`[^`]*`|`[^`\n]*`", " _ ", text)
+    text = re.sub(r"^---$", "\n\n", text, flags=re.M)
     text = re.sub(r"^(?:#.*|:::.*|:\w+:.*|\(.*\)=|\|[-|]+\|)$", "", text, flags=re.M)
     text = re.sub(r"^\s*(?:\d+\.|-) ", "\n\n", text, flags=re.M).replace("|", "\n\n")
     return [
