@@ -23,9 +23,9 @@ def uses():
     """Where each drawing stands: [(page, name, caption), …]."""
     return [
         (page, *found)
-        for page in (*CHAPTERS, "intro")
+        for page in (*CHAPTERS, "intro", "should_i")
         for found in USE.findall(
-            (ROOT / ("book" if page == "intro" else "chapters") / f"{page}.md").read_text()
+            (ROOT / ("chapters" if page in CHAPTERS else "book") / f"{page}.md").read_text()
         )
     ]
 
