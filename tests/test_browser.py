@@ -206,7 +206,7 @@ def test_the_first_picture_has_the_reader_s_colours_though_no_script_file_has_co
     assert page.locator("html").get_attribute("data-theme") == theme
     assert (
         page.locator(".bd-article h1").is_visible()
-        and not page.locator(".admonition.dropdown > p:not(.admonition-title)").first.is_visible()
+        and not page.locator("details.fold > p").first.is_visible()
     )
     context.close()
 

@@ -65,7 +65,7 @@ def test_a_card_is_clicked_anywhere_and_reached_from_the_keyboard(browser, sites
 @pytest.mark.parametrize("how", ["pointer", "keyboard"])
 def test_a_figure_is_seen_large_and_goes_with_escape(browser, sites, how):  # noqa: F811
     with opened(browser, f"{sites['file']}/chapters/05_clip_and_see.html", width=390) as page:
-        page.get_by_role("button", name="Show it without a guess").first.press("Enter")
+        page.get_by_role("button", name="Show it anyway").first.press("Enter")
         pair, large = page.locator(".figure-pair").first, page.locator("#large-figure")
         pair.scroll_into_view_if_needed()
         small = pair.locator("img:visible").bounding_box()["width"]

@@ -32,18 +32,25 @@ Two and four are.
 :::{guess} gain
 :unit: points
 :hides: fig-one said-below printed
+We clip.
+
 How large is the gain?
 :::
 """
-COVERED = "#fig-one svg", "#fig-one figcaption a", "#said-below", ".tag_printed .stream pre"
-SHOWN = "node => getComputedStyle(node).visibility"
+WHY = ":::{answer}\nIt is the *lean*.\n:::"
+COVERED = (
+    "#fig-one img",
+    "#fig-one figcaption a.external",
+    "#said-below",
+    ".tag_printed .stream pre",
+)
 
 
 def seen(page):
-    """Which of what answers the guess can be seen, read aloud and reached."""
+    """Which of what answers the guess can be seen, read aloud, reached and found."""
     places = [page.locator(place) for place in COVERED]
     assert all(place.count() == 1 for place in places)
-    return {place.evaluate(SHOWN) for place in places}
+    return {place.evaluate("node => node.checkVisibility()") for place in places}
 
 
 def glued(name, text):
@@ -53,20 +60,29 @@ def glued(name, text):
     return nbformat.v4.new_code_cell(f"glue({name!r}, ...)", outputs=[data], execution_count=1)
 
 
+def drawn():
+    """A cell that shows a figure with a caption."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="50"></svg>'
+    data = nbformat.v4.new_output("display_data", {"image/svg+xml": svg})
+    cell = nbformat.v4.new_code_cell("draw()", outputs=[data], execution_count=1)
+    caption = {"caption": "It [falls](https://example.org).", "name": "fig-one"}
+    cell.metadata["mystnb"] = {"figure": caption}
+    return cell
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """Builds a page of this Markdown; returns the path of its HTML."""
     number = iter(range(100))
 
-    def build(text, **values):
+    def build(text, why=False, **values):
         home = tmp_path_factory.mktemp(f"page{next(number)}")
         source = home / "source"
         source.mkdir()
         cells = [glued(*each) for each in ({"gain": "−9.4", "auc": "0.95"} | values).items()]
-        picture = '<figure id="fig-one"><svg width="200" height="50"></svg>'
-        picture += '<figcaption>It <a href="#">falls</a>.</figcaption></figure>'
         said = "(said-below)=\nIt falls by 9.4 points."
-        cells += [nbformat.v4.new_markdown_cell(part) for part in (text, picture, said)]
+        cells += [nbformat.v4.new_markdown_cell(text), drawn()]
+        cells += [nbformat.v4.new_markdown_cell(part) for part in (WHY * why, said)]
         shown = [nbformat.v4.new_output("stream", text="−9.4")]
         cells.append(nbformat.v4.new_code_cell("gain", outputs=shown, execution_count=2))
         cells[-1].metadata["tags"] = ["printed"]
@@ -75,6 +91,7 @@ def built(tmp_path_factory):
         nbformat.write(notebook, source / "index.ipynb")
         settings = {"extensions": ["myst_nb", "questions"], "nb_execution_mode": "off"}
         settings["myst_enable_extensions"] = ["colon_fence"]
+        settings["numfig"] = True
         settings |= {"html_theme": "basic", "html_css_files": ["questions.css"], "language": "en"}
         settings["html_static_path"] = [str(ROOT / "book/assets")]
         sys.path.insert(0, str(ROOT / "book/_ext"))
@@ -94,7 +111,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(built):
-    page, warnings = built(PAGE)
+    page, warnings = built(PAGE, why=True)
     assert warnings == ""
     return page.as_uri()
 
@@ -115,6 +132,10 @@ def answer(page, form, *labels):
     return page.locator(form).get_by_role("status").inner_text()
 
 
+def said(page, form="form.guess"):
+    return page.locator(f"{form} > [role=status]").inner_text()
+
+
 def test_a_question_tells_right_from_wrong_and_says_why(page):
     form, why = "#question-1", page.get_by_text("Because discrimination stays at 0.95.")
     assert answer(page, form) == "Choose an answer first."
@@ -131,6 +152,25 @@ def test_of_several_right_answers_all_are_needed(page):
     assert answer(page, "#question-2", "three").startswith("Not yet")
 
 
+def test_questions_are_counted_and_the_first_answer_counts(page):
+    tally = page.locator(".tally")
+    assert page.locator("#question-1 legend").inner_text().startswith("Question 1 of 2")
+    answer(page, "#question-1", "both alike")
+    assert answer(page, "#question-1", "the lean, by −9.4 points") == "Right."
+    assert tally.count() == 1 and tally.inner_text() == ""
+    answer(page, "#question-2", "two", "four")
+    assert tally.inner_text() == "1 of 2 right at the first try."
+
+
+def test_an_answer_can_be_had_and_is_not_counted_as_right(page):
+    page.locator("#question-1").get_by_role("button", name="Show the answer").press("Enter")
+    assert page.locator("#question-1 .why").evaluate("node => node === document.activeElement")
+    assert page.get_by_text("Because discrimination stays at 0.95.").is_visible()
+    assert page.locator("#question-1 label[data-was=right]").count() == 1
+    answer(page, "#question-2", "two", "four")
+    assert page.locator(".tally").inner_text() == "1 of 2 right at the first try."
+
+
 @pytest.mark.parametrize(
     "guess, told",
     [
@@ -140,36 +180,76 @@ def test_of_several_right_answers_all_are_needed(page):
     ],
 )
 def test_a_guess_is_compared_before_the_figure_shows(page, guess, told):
-    size = page.evaluate("document.documentElement.scrollHeight")
-    assert seen(page) == {"hidden"} and not page.get_by_role("link", name="falls").count()
-    page.get_by_role("button", name="Compare").press("Enter")
-    assert page.locator("form.guess [role=status]").inner_text() == "Type a number first."
-    assert seen(page) == {"hidden"}
+    why = page.locator("form.guess").get_by_text("It is the lean.")
+    button = page.get_by_role("button", name="Compare")
+    assert seen(page) == {False} and not page.get_by_role("link", name="falls").count()
+    button.press("Enter")
+    assert said(page) == "Type a number first." and seen(page) == {False}
+    assert not why.is_visible()
     page.get_by_label("Your guess").fill(guess)
+    place = button.bounding_box()
     page.keyboard.press("Enter")
-    assert page.locator("form.guess [role=status]").inner_text() == told
-    assert seen(page) == {"visible"} and page.get_by_role("link", name="falls").count() == 1
-    assert page.evaluate("document.documentElement.scrollHeight") - size < 120, "it lost its place"
+    assert said(page) == told and seen(page) == {True} and why.is_visible()
+    assert page.get_by_role("link", name="falls").count() == 1
+    assert button.bounding_box() == place, "what was pressed has moved"
 
 
-def test_nobody_has_to_guess_and_a_link_to_the_figure_shows_it(browser, page, url):
-    page.get_by_role("button", name="Show it without a guess").press("Enter")
-    assert seen(page) == {"visible"}
+def test_a_strip_says_what_will_come(page):
+    strips = page.locator(".strip")
+    assert [text.split("\n")[0] for text in strips.all_inner_texts()] == [
+        "Figure 1 comes after your guess.",
+        "What this prints comes after your guess.",
+    ]
+    assert all(strip.bounding_box()["height"] <= 120 for strip in strips.all())
+
+
+@pytest.mark.parametrize("name", ["Show the answer", "Show it anyway"])
+def test_nobody_has_to_guess(page, name):
+    button = page.get_by_role("button", name=name).last
+    button.focus()
+    above = page.locator("#question-2")
+    page.keyboard.press("Enter")
+    assert seen(page) == {True} and not page.locator(".strip").count()
+    assert page.get_by_text("It is −9.4 points").count() == 1 and above.is_visible()
+    at = page.evaluate("document.activeElement.className")
+    assert at.startswith("why" if name == "Show the answer" else "cell_output")
+
+
+def test_a_link_to_the_figure_shows_it(page, url):
     for place in ("fig-one", "said-below"):
         page.goto(f"{url}#{place}")
         page.reload()
-        assert seen(page) == {"visible"}
+        assert seen(page) == {True}
+        assert page.locator(f"#{place}").bounding_box()["y"] < 900
+
+
+def test_a_reader_who_only_reads_says_so_once(page, url):
+    page.get_by_role("button", name="Always show all figures").press("Enter")
+    for _ in range(2):
+        assert seen(page) == {True} and not page.locator(".strip").first.is_visible()
+        assert page.locator("form.guess").get_by_text("It is the lean.").is_visible()
+        page.goto("about:blank")
+        page.goto(url)
+    page.get_by_label("Your guess").fill("3")
+    page.keyboard.press("Enter")
+    assert said(page).endswith("too high.")
+    page.reload()
+    page.get_by_role("button", name="Ask me first again").press("Enter")
+    assert seen(page) == {False}
+    page.reload()
+    assert seen(page) == {False}
 
 
 def test_without_scripts_and_in_print_nothing_is_covered(browser, page, url):
     page.emulate_media(media="print")
-    assert seen(page) == {"visible"}
+    assert seen(page) == {True} and not page.locator(".strip").first.is_visible()
+    assert page.get_by_text("It is the lean.").is_visible()
     context = browser.new_context(java_script_enabled=False)
     bare = context.new_page()
     bare.goto(url)
-    assert bare.locator("#fig-one svg").is_visible() and seen(bare) == {"visible"}
-    assert "Right: answer 1, 3." in bare.locator("#question-2").text_content()
-    assert not bare.get_by_role("button", name="Check").count()
+    assert seen(bare) == {True} and not bare.get_by_role("button").count()
+    assert bare.get_by_text("It is −9.4 points.").is_visible()
+    assert bare.get_by_text("Right: answer 1, 3.").is_visible()
     context.close()
 
 
@@ -192,9 +272,10 @@ def test_a_question_without_a_right_or_a_wrong_answer_or_a_reason_is_refused(bui
     assert says in warnings
 
 
-def test_a_guess_that_hides_what_is_not_there_is_told(built):
+def test_a_guess_that_hides_what_is_not_there_and_an_answer_without_a_guess_are_told(built):
     _, warnings = built(PAGE.replace("said-below", "said-above"))
-    assert "hides 'said-above', but no figure, paragraph or tagged cell" in warnings
+    assert "hides 'said-above', but no figure, table, paragraph or tagged cell" in warnings
+    assert "an answer follows its guess" in built("# A page\n", why=True)[1]
 
 
 def test_a_choice_uncovers_too(browser, built):
@@ -205,11 +286,11 @@ def test_a_choice_uncovers_too(browser, built):
     )
     opened = browser.new_page()
     opened.goto(page.as_uri())
-    assert warnings == "" and seen(opened) == {"hidden"}
+    assert warnings == "" and seen(opened) == {False}
     opened.get_by_role("button", name="Compare").press("Enter")
-    assert seen(opened) == {"hidden"}, "nothing was chosen"
-    opened.get_by_label("up").press("Space")
+    assert seen(opened) == {False}, "nothing was chosen"
+    opened.get_by_role("radiogroup", name="Which way?").get_by_label("up").press("Space")
     opened.get_by_role("button", name="Compare").press("Enter")
-    assert seen(opened) == {"visible"}
-    assert opened.locator("form [role=status]").inner_text() == "You said up; it is down."
+    assert seen(opened) == {True}
+    assert said(opened) == "You said up; it is down."
     opened.close()

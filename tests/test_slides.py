@@ -33,7 +33,9 @@ def deck(tmp_path_factory):
             "## Matrices\n\nThe share is {glue:text}`ch99_share`, says {cite}`yao2024svd`; see"
             " {ref}`ch-small`.\n\n$$\nW = U S V^T\n$$"
         ),
-        new_markdown_cell(":::{admonition} Predict, then run\n:class: hint\nWhich is larger?\n:::"),
+        new_markdown_cell(
+            ":::{guess} ch99_larger\n:choices: this | that\n:hides: it\n\nWhich is larger?\n:::"
+        ),
         new_code_cell(
             "short = 1 + 1\nprint(short)", outputs=[new_output("stream", name="stdout", text="2\n")]
         ),
@@ -66,14 +68,24 @@ def test_what_is_shown_and_what_is_only_said(deck):
     for text in (
         "A small chapter",
         "Matrices",
-        "Which is larger?",
+        "Predict, then run",
+        "Which is larger? (this | that)",
         "short = 1 + 1",
         "Bars fall.",
         "W = U S V^T",
         "Singular values fall.",
     ):
         assert text in " ".join(shown.split()), text
-    for text in ("draw_it", "hidden_plumbing", "line_39", "Prove it", "Much.", "The share is"):
+    for text in (
+        "draw_it",
+        "hidden_plumbing",
+        "ch99_larger",
+        ":hides:",
+        "line_39",
+        "Prove it",
+        "Much.",
+        "The share is",
+    ):
         assert text not in shown, text
     assert page.find("img")["alt"] == "Falling bars."
 

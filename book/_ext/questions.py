@@ -1,52 +1,48 @@
 """Questions that are answered in the page, offline, from the keyboard, and aloud.
 
 `{question} What …?` holds two lists, `+` before a right answer and `-` before a wrong one, in their
-order, and then why.
+order, and then why. A page counts its questions, and says at the end how many were right.
 
-`{guess} name` asks for what was glued under this name, and `{curve} name` has it drawn. Its text is
-the question, and `:hides: fig-name` covers a figure with its caption until the reader has guessed,
-or does not want to; several names cover all that answers it: figures, paragraphs by their label,
-and what a cell with this tag shows. What is covered keeps its place, and is not there for a screen
-reader or the keyboard either. A guess is a number, and `:unit:` what follows it, or one of the
-`:choices: this | that`. A curve has a point at each of the places `:at: 0 1 2`, which `:x:` names;
-`:y:` names what is drawn, between the two numbers of `:between:`; glued is
-"0: 0.52; 1: 0.87; 2: 0.88".
+`{guess} name` is a prediction: it asks for what was glued under this name, and `{curve} name` has
+it drawn. Its text ends with the question. `{answer}`, written behind what the reader runs, explains
+the guess before it, and stands in its box. `:hides: fig-name` covers a figure until the reader has
+guessed, or does not want to; `covers.py` says what else has a name. A guess is a number, and
+`:unit:` what follows it, or one of the `:choices: this | that`. A curve has a point at each of the
+places `:at: 0 1 2`, which `:x:` names; `:y:` names what is drawn, between the two numbers of
+`:between:`; glued is "0: 0.52; 1: 0.87; 2: 0.88".
 
 Everything is glued, as in the text. Without a script, and in print, the question stands there with
-its answers, or with empty axes, and, folded, the why. `book/assets/questions.js` does the rest.
+its answer and the why. `book/assets/questions.js` does the rest.
 """
 
-import re
 from html import escape
 
 from curves import axes
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
+from sphinx.transforms import SphinxTransform
 from sphinx.util.logging import getLogger
 
 SCRIPT = "questions.js"
-COVERED = "Covered until you have made your guess above, or ask to be shown it without one."
-LOOK = (
-    f'content: "{COVERED}"; visibility: visible; position: absolute; inset: 0; display: grid;'
-    " place-content: center; padding: 0 1rem; text-align: center;"
-    " border: 1.5px dashed currentColor; border-radius: 6px"
+# Before anything that is covered is drawn: whether the reader wants nothing covered.
+EARLY = (
+    '<script>try { if (localStorage["svdicl-covers"] === "off")'
+    ' document.documentElement.dataset.covers = "off" } catch {}</script>'
 )
+SKIP = '<button type="button" class="quiet skip">Show the answer</button>'
+WAYS = (
+    '<button type="button" class="quiet never">Always show all figures</button>'
+    '<span class="shown">All figures are shown.'
+    ' <button type="button" class="quiet again">Ask me first again</button></span>'
+)
+
+
+class Place(nodes.Element):
+    """Where something goes once the whole page is read; `kind` says what."""
 
 
 def _html(text: str) -> nodes.raw:
     return nodes.raw("", text, format="html")
-
-
-def covering(names: str) -> str:
-    """A style element that covers what has one of these names: from the first picture on, and only
-    where a script can uncover it.
-    """
-    places = [f'[id="{name}"], .tag_{name} > .cell_output' for name in names.split()]
-    covered = f":is({', '.join(places)})"
-    rules = f"{covered} {{ visibility: hidden; position: relative; min-height: 3.5rem }}"
-    rules += f" {covered}::before {{ {LOOK} }}"
-    media = "@media screen and (scripting: enabled)"
-    return f'<style class="cover" data-of="{names}">{media} {{ {rules} }}</style>'
 
 
 class _Asked(Directive):
@@ -88,21 +84,21 @@ class Question(_Asked):
                 f" {n_right} right of {len(answers)} and {'a' if why else 'no'} reason"
             )
         kind = "radio" if n_right == 1 else "checkbox"
-        made = [_html(f'<form class="question" id="{name}"><fieldset><legend>')]
-        made += [*self.inline(self.arguments[0]), _html("</legend>")]
+        made = [_html(f'<form class="asks question" id="{name}"><fieldset><legend>')]
+        made += [Place(kind="count"), *self.inline(self.arguments[0]), _html("</legend>")]
         for i, (right, text) in enumerate(answers):
             control = f'<input type="{kind}" name="{name}" value="{i}" data-right="{int(right)}">'
             made += [_html(f'<label class="option">{control} <span>'), *text]
             made.append(_html("</span></label>"))
-        folded = '<details class="why"><summary>The answer</summary>'
         letters = ", ".join(str(i + 1) for i, (right, _) in enumerate(answers) if right)
         made += [
             _html(
-                '</fieldset><button type="submit">Check</button><p role="status"></p>'
-                f'{folded}<p class="which">Right: answer {letters}.</p>'
+                f'</fieldset><div class="fields"><button type="submit">Check</button>{SKIP}'
+                '<p role="status"></p></div>'
+                f'<div class="why"><p class="which">Right: answer {letters}.</p>'
             )
         ]
-        return [*made, *why, _html("</details></form>")]
+        return [*made, *why, _html("</div></form>"), Place(kind="tally")]
 
 
 class Guess(_Asked):
@@ -113,42 +109,49 @@ class Guess(_Asked):
         "hides": directives.unchanged,
         "choices": directives.unchanged,
     }
-    kind, answer = "guess", "The answer"
+    kind, answer = "guess", "It is"
 
     def field(self, name: str) -> str:
         """What the guess is given with."""
         choices = [escape(one.strip()) for one in self.options.get("choices", "").split("|")]
+        unit = escape(self.options.get("unit", ""))
         if choices == [""]:
             number = f'<input id="{name}-number" type="text" inputmode="decimal" size="6">'
-            return f'<label for="{name}-number">Your guess</label> {number}'
+            return f'<label for="{name}-number">Your guess</label> {number} {unit}'
         if len(set(choices)) < max(2, len(choices)):
             raise self.error("choices are two or more, all different, with | between them")
         radio = f'<input type="radio" name="{name}" value="{{0}}">'
         row = f'<label class="option">{radio} <span>{{0}}</span></label>'
         options = "".join(map(row.format, choices))
-        return f'<div role="radiogroup" aria-label="Your guess">{options}</div>'
+        return f'<div role="radiogroup" aria-labelledby="{name}-asked">{options}</div>'
 
     def run(self):
-        name, unit = self.begin(), self.options.get("unit", "")
-        hides = self.options.get("hides", "")
-        cover = [_html(covering(hides))] if hides else []
+        name, unit = self.begin(), escape(self.options.get("unit", ""))
+        content, hides = self.content_nodes(), self.options.get("hides", "").split()
+        if not content or not isinstance(content[-1], nodes.paragraph):
+            raise self.error("a guess ends with its question, a paragraph")
+        content[-1]["classes"].append("asked")
+        content[-1]["ids"].append(f"{name}-asked")
         environment = self.state.document.settings.env
-        environment.metadata[environment.docname].setdefault("covered", []).extend(hides.split())
-        skip = '<button type="button" class="skip">Show it without a guess</button>'
-        buttons = f'<button type="submit">Compare</button> {skip if hides else ""}'
+        covered = environment.metadata[environment.docname].setdefault("covered", [])
+        early = "" if covered else EARLY
+        covered.extend((one, name) for one in hides)
+        ways = f'<span class="ways">{SKIP}{WAYS if hides else ""}</span>'
         return [
-            *cover,
             _html(
-                f'<form class="{self.kind}" id="{name}" data-unit="{unit}" data-hides="{hides}">'
+                f'{early}<form class="asks {self.kind}" id="{name}" data-unit="{unit}">'
+                '<p class="label">Predict, then run</p>'
             ),
-            *self.content_nodes(),
+            *content,
             _html(
-                f'<div class="fields">{self.field(name)} {unit} {buttons}</div>'
-                '<p role="status"></p><details class="why">'
-                f'<summary>{self.answer}</summary><p class="number">'
+                f'<div class="fields">{self.field(name)} <button type="submit">Compare</button>'
+                f'{ways}</div><p role="status"></p><div class="why">'
+                f'<p class="number">{self.answer} <b>'
             ),
             *self.inline(f"{{glue:text}}`{self.arguments[0]}`"),
-            _html(f" {unit}</p></details></form>"),
+            _html(f" {unit}</b>.</p>"),
+            Place(kind="answer"),
+            _html("</div></form>"),
         ]
 
 
@@ -159,7 +162,7 @@ class Curve(Guess):
         "hides": directives.unchanged,
         **dict.fromkeys(("at", "x", "y", "between"), directives.unchanged_required),
     }
-    kind, answer = "curve", "The numbers"
+    kind, answer = "curve", "The numbers:"
 
     def field(self, name: str) -> str:
         missing = {"at", "x", "y", "between"} - self.options.keys()
@@ -178,23 +181,60 @@ class Curve(Guess):
             ) from None
 
 
+class Answer(_Asked):
+    """Why it is so: goes into the box of the guess before it."""
+
+    required_arguments = 0
+
+    def run(self):
+        return [Place("", *self.content_nodes(), kind="why", line=self.lineno)]
+
+
+class Places(SphinxTransform):
+    """Explanations into the boxes of their guesses, and numbers to the questions."""
+
+    default_priority = 150  # before tables get their captions, and figures their numbers
+
+    def apply(self, **kwargs):
+        found = {kind: [] for kind in ("answer", "why", "count", "tally")}
+        free = None
+        for place in list(self.document.findall(Place)):
+            found[place["kind"]].append(place)
+            if place["kind"] == "answer":
+                free = place
+            elif place["kind"] == "why":
+                if free is None:
+                    getLogger(__name__).warning(
+                        "an answer follows its guess, but there is none before it that has no"
+                        " answer yet",
+                        location=(self.env.docname, place["line"]),
+                    )
+                else:
+                    free.extend(place.children)
+                place.parent.remove(place)
+                free = None
+        for place in found["answer"]:
+            place.replace_self(place.children)
+        total = len(found["count"])
+        for i, place in enumerate(found["count"], start=1):
+            which = f"Question {i} of {total}" if total > 1 else "Question"
+            place.replace_self(_html(f'<span class="label">{which}</span> '))
+        for place in found["tally"][:-1]:
+            place.parent.remove(place)
+        for place in found["tally"][-1:]:
+            place.replace_self(_html('<p class="tally" role="status"></p>'))
+
+
 def _load_script(app, pagename, templatename, context, doctree):
-    told = app.env.metadata.get(pagename, {})
-    if told.get("questions"):
+    if app.env.metadata.get(pagename, {}).get("questions"):
         app.add_js_file(SCRIPT, type="text/after-paint")
-    for name in told.get("covered", []):
-        place = rf'\sid="{re.escape(name)}"|class="[^"]*\btag_{re.escape(name)}[\s"]'
-        if not re.search(place, context["body"]):
-            getLogger(__name__).warning(
-                f"a guess hides {name!r}, but no figure, paragraph or tagged cell of this page has"
-                " that name",
-                location=pagename,
-            )
 
 
 def setup(app):
-    app.add_directive("question", Question)
-    app.add_directive("guess", Guess)
-    app.add_directive("curve", Curve)
+    for name, kind in (("question", Question), ("guess", Guess), ("curve", Curve)):
+        app.add_directive(name, kind)
+    app.add_directive("answer", Answer)
+    app.add_transform(Places)
     app.connect("html-page-context", _load_script)
+    app.setup_extension("covers")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -90,7 +90,7 @@
     clearTimeout(leaving);
     if (link === wanted) return;
     hide();
-    if (!wanted.dataset.tip && getComputedStyle(led(wanted)).visibility === "hidden") return; // covered until it has been guessed
+    if (!wanted.dataset.tip && !led(wanted).getClientRects().length) return; // covered until it has been guessed
     if (!tip.isConnected) document.body.append(tip);
     link = wanted;
     tip.replaceChildren(...(link.dataset.tip ? [link.dataset.tip] : copied(led(link))));

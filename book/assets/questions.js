@@ -9,30 +9,83 @@
     return value.toFixed(digits);
   };
 
-  for (const form of document.querySelectorAll("form.question")) {
-    const told = form.querySelector("[role=status]"), why = form.querySelector("details"), boxes = [...form.querySelectorAll("input")];
+  // What was clicked stays where it is, whatever comes or goes above it.
+  const keeping = (was, change, is = was) => {
+    const { top } = was.getBoundingClientRect();
+    change();
+    scrollBy({ top: is.getBoundingClientRect().top - top, behavior: "instant" });
+  };
+  const went = (node) => {
+    node.tabIndex = -1;
+    node.focus({ preventScroll: true });
+  };
+
+  const questions = [...document.querySelectorAll("form.question")], tally = document.querySelector(".tally");
+  for (const form of questions) {
+    const told = form.querySelector("[role=status]"), boxes = [...form.querySelectorAll("input")];
+    const mark = (box, shown) => (box.closest("label").dataset.was = shown ? (box.dataset.right === "1" ? "right" : "wrong") : "");
+    const tried = (right) => {
+      form.dataset.first ??= right ? "right" : "wrong"; // the first answer counts
+      const done = questions.filter(({ dataset }) => dataset.first), right_ones = done.filter(({ dataset }) => dataset.first === "right").length;
+      if (done.length === questions.length) tally.textContent = `${right_ones} of ${questions.length} right at the first try.`;
+    };
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!boxes.some((box) => box.checked)) return void (told.textContent = "Choose an answer first.");
       const right = boxes.every((box) => box.checked === (box.dataset.right === "1"));
-      for (const box of boxes) box.closest("label").dataset.was = box.checked ? (box.dataset.right === "1" ? "right" : "wrong") : "";
-      told.textContent = right ? "Right." : "Not yet: choose again, or read why below.";
-      if (right) why.open = true;
+      for (const box of boxes) mark(box, box.checked);
+      told.textContent = right ? "Right." : "Not yet: choose again.";
+      if (right) form.classList.add("told");
+      tried(right);
     });
     form.addEventListener("change", () => (told.textContent = ""));
+    form.querySelector(".skip").addEventListener("click", () => {
+      form.classList.add("told");
+      for (const box of boxes) mark(box, box.checked || box.dataset.right === "1");
+      told.textContent = "";
+      went(form.querySelector(".why"));
+      tried(false);
+    });
   }
 
+  // Nothing is covered for a reader who said so, on any page, until he says otherwise.
+  const root = document.documentElement;
+  const always = (shown, button) =>
+    keeping(button.closest("form"), () => {
+      shown ? (root.dataset.covers = "off") : delete root.dataset.covers;
+      try {
+        shown ? (localStorage["svdicl-covers"] = "off") : localStorage.removeItem("svdicl-covers");
+      } catch {} // a browser that keeps nothing: until the page is left
+      button.closest("form").querySelector(shown ? ".again" : ".never").focus({ preventScroll: true });
+    });
+
   // A guess is compared before what answers it is uncovered. Returns what uncovers it and shows the answer; a wish to see it, a click
-  // on the button or a link to one of the covered places, uncovers all, too.
+  // on one of its buttons or a link to one of the covered places, uncovers all, too.
   function covered(form) {
-    const { hides } = form.dataset, why = form.querySelector("details"), skip = form.querySelector(".skip");
+    const places = [...document.getElementsByClassName(`of-${form.id}`)], strips = [...document.querySelectorAll(`.strip[data-of="${form.id}"]`)];
     const uncover = () => {
-      if (hides) document.querySelectorAll(`style.cover[data-of="${hides}"]`).forEach((cover) => cover.remove());
-      if (skip) skip.hidden = true;
-      why.open = true;
+      form.classList.add("told");
+      for (const place of places) place.classList.remove("covered");
+      for (const strip of strips) strip.remove();
     };
-    skip?.addEventListener("click", uncover);
-    const arrived = () => hides?.split(" ").includes(location.hash.slice(1)) && uncover();
+    form.querySelector(".skip").addEventListener("click", () => {
+      uncover();
+      went(form.querySelector(".why"));
+    });
+    form.querySelector(".never")?.addEventListener("click", ({ target }) => always(true, target));
+    form.querySelector(".again")?.addEventListener("click", ({ target }) => always(false, target));
+    for (const strip of strips)
+      strip.querySelector("button").addEventListener("click", () => {
+        const shown = strip.nextElementSibling;
+        keeping(strip, uncover, shown);
+        went(shown);
+      });
+    const arrived = () => {
+      const wanted = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      if (!wanted || !places.some((place) => place.classList.contains("covered") && place.contains(wanted))) return;
+      uncover();
+      wanted.scrollIntoView();
+    };
     addEventListener("hashchange", arrived);
     arrived();
     return uncover;
@@ -40,7 +93,7 @@
 
   for (const form of document.querySelectorAll("form.guess")) {
     const told = form.querySelector("[role=status]"), uncover = covered(form), { unit } = form.dataset;
-    const text = form.querySelector(".number").textContent.trim(), field = form.querySelector("input[type=text]");
+    const text = form.querySelector(".number b").textContent.trim(), field = form.querySelector("input[type=text]");
     const compared = () => {
       const guessed = number(field.value), off = Math.abs(guessed - number(text));
       if (Number.isNaN(guessed)) return "";
@@ -74,7 +127,7 @@
     const told = form.querySelector("[role=status]"), uncover = covered(form);
     const axes = form.querySelector(".axes"), plot = axes.querySelector("svg"), at = axes.dataset.at.split(" ");
     const low = Number(axes.dataset.low), high = Number(axes.dataset.high);
-    const truth = form.querySelector(".number").textContent.split(";").map((pair) => pair.trim().split(/: */));
+    const truth = form.querySelector(".number b").textContent.split(";").map((pair) => pair.trim().split(/: */));
     if (truth.map(([place]) => place).join(" ") !== at.join(" ")) throw new Error(`a curve at ${at} was given the values of ${truth}`);
     const digits = truth[0][1].match(/\.(\d+)/)?.[1].length ?? 0, real = truth.map(([, value]) => number(value));
     const X = (i) => LEFT + ((i + 0.5) * (RIGHT - LEFT)) / at.length, Y = (value) => BOTTOM - ((value - low) / (high - low)) * (BOTTOM - TOP);
@@ -85,7 +138,7 @@
     const points = at.map((place, i) => {
       const slider = Object.assign(document.createElement("input"), { type: "range", min: low, max: high, step: 10 ** -digits, value: (low + high) / 2 });
       slider.ariaLabel = `${axes.dataset.y}, ${axes.dataset.x} ${place}`;
-      const dot = svg("circle", { class: "point", r: 6, cx: X(i) }), hold = svg("circle", { class: "hold", r: 15, cx: X(i) });
+      const dot = svg("circle", { class: "point", r: 5, cx: X(i) }), hold = svg("circle", { class: "hold", r: 15, cx: X(i) });
       slider.addEventListener("focus", () => dot.classList.toggle("focused", slider.matches(":focus-visible")));
       slider.addEventListener("blur", () => dot.classList.remove("focused"));
       slider.addEventListener("input", () => draw(true));

@@ -24,7 +24,11 @@ from svdicl_lite.figures import PHONE
 
 HERE = Path(__file__).parent
 LONGEST = 16  # lines of code that can be read from the last row
-BLOCK = re.compile(r"^:::+\{(?:\w|-)+\} ?(?P<title>[^\n]*)\n(?P<body>.*?)^:::+$", re.M | re.S)
+BLOCK = re.compile(r"^:::+\{([\w-]+)\} ?([^\n]*)\n(.*?)^:::+$", re.M | re.S)
+TITLES = {"guess": "Predict, then run", "curve": "Predict, then run", "answer": "The answer"}
+OPTIONS = re.compile(
+    r"^\([\w-]+\)=\n|^:(class|name|hides|unit|at|x|y|between):.*\n|^\+\+\+.*\n", re.M
+)
 
 
 def glued(notebook) -> dict:
@@ -73,7 +77,7 @@ def plain(text: str, values: dict, chapters: dict) -> str:
         return "the figure" if kind == "numref" else shown
 
     text = re.sub(r"\{([\w:-]+)\}`([^`]+)`", role, text)
-    return re.sub(r"^\([\w-]+\)=\n|^:(class|name):.*\n|^\+\+\+.*\n", "", text, flags=re.M)
+    return OPTIONS.sub("", text)
 
 
 def kind(cell) -> str:
@@ -88,9 +92,16 @@ def slide(kind: str, cell):
     return cell
 
 
+def box(found: re.Match) -> str:
+    """A directive as title and body, between marks; what there is to choose comes last."""
+    kind, title, body = found.groups()
+    body = re.sub(r"\A:choices: ([^\n]+)\n(.*)", r"\2\n(\1)\n", body, flags=re.S)
+    return f"\0{TITLES.get(kind, title)}\1{body}\0"
+
+
 def of_markdown(source: str) -> list:
     """Headings, boxes and formulas as slides, all other prose as notes."""
-    cells, rest = [], BLOCK.sub(lambda m: f"\0{m['title']}\1{m['body']}\0", source)
+    cells, rest = [], BLOCK.sub(box, source)
     for i, part in enumerate(rest.split("\0")):
         if i % 2:
             title, body = part.split("\1")
