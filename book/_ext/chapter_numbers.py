@@ -1,7 +1,7 @@
 """Shows a chapter's number as the text says it and as its file has it, in two digits: 07.
 
 `numbered: 1` in `_toc.yml` counts the chapters through all parts; figures, tables and equations
-then have the chapter's number before theirs (Fig. 7.2).
+then have the chapter's number before theirs (Figure 7.2).
 """
 
 
