@@ -11,6 +11,7 @@ from sphinx.util.typing import stringify_annotation
 from test_browser import HTML, overflow, sites  # noqa: F401
 from test_chapters import ROOT
 
+import svdicl_lite.clipping.clip  # noqa: F401
 from svdicl_lite.clipping.svd import CLIP_RATES
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
@@ -47,6 +48,19 @@ def test_a_signature_says_names_and_not_what_objects_say_of_themselves(raw, show
 )
 def test_indices_and_powers_are_set_and_names_stay(plain, marked):
     assert api._text(plain) == marked
+
+
+@pytest.mark.parametrize(
+    "plain, marked",
+    [
+        ("<p>a W of k</p>", "<p>a <var>W</var> of <var>k</var></p>"),
+        ("<p>the p-value, e.g. 3 s</p>", "<p>the <var>p</var>-value, e.g. 3 s</p>"),
+        ("<dt>def f(x)</dt><code>k = 1</code>", "<dt>def f(x)</dt><code>k = 1</code>"),
+        ("<p>σ<sub>max</sub>, B’s</p>", "<p>σ<sub>max</sub>, B’s</p>"),
+    ],
+)
+def test_a_letter_that_stands_for_a_number_is_a_variable(plain, marked):
+    assert api.with_variables(plain) == marked
 
 
 def test_code_stays_as_it_is_and_what_is_raised_has_its_own_paragraph():

@@ -16,6 +16,16 @@ LONG = 24  # letters without a space that may be broken elsewhere
 OPTION = re.compile(r"(?<!\S)-+\w[\w-]*")
 
 
+# A folded cell that begins with an import: what its two labels say, folded and open.
+SETUP = re.compile(
+    r'(<summary[^>]*>\s*<p class="collapsed admonition-title">)[^<]*'
+    r'(</p>\s*<p class="expanded admonition-title">)[^<]*'
+    r'(</p>\s*</summary>\s*<div class="cell_input[^>]*>\s*<div[^>]*><div[^>]*><pre>'
+    r'(?:<span></span>|<span class="code-line">)*<span class="kn">)'
+)
+SETUP_LABEL = "Code: imports and settings"
+
+
 def in_lines(code: str) -> str:
     """Highlighted code, each of its lines in a `span.code-line`, with its indentation as `--in`.
 
@@ -62,7 +72,8 @@ def _broken(run: list[str]) -> str:
 def _wrap(app, pagename, templatename, context, doctree):
     if "body" in context:
         context["body"] = BLOCK.sub(
-            lambda found: found[1] + in_lines(found[2]) + found[3], context["body"]
+            lambda found: found[1] + in_lines(found[2]) + found[3],
+            SETUP.sub(rf"\1{SETUP_LABEL}\2{SETUP_LABEL}\3", context["body"]),
         )
 
 

@@ -13,7 +13,7 @@ PLACE = re.compile(
     r'<span class="math notranslate nohighlight">(\\\(.*?\\\))</span>([,.;:?!)]*)', re.DOTALL
 )
 TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\S")
-EM = 1.273  # what MathJax makes of a letter's size beside a system font
+EM = 1.105  # what MathJax makes of a letter's size beside the serif of the book
 RELATIONS = r"= < > \le \ge \to \approx \in \sim \propto \ne \ll \gg \leq \geq \neq \mapsto \equiv"
 WIDTHS = {
     **dict.fromkeys(RELATIONS.split(), 1.33),
