@@ -31,7 +31,7 @@ export default {
           if ((cell.hidden = !has(r))) continue; // this task lacks the rate
           const change = of(model.get("module"), layer, r)[number] - before[number], depth = Math.min(1, Math.abs(change) / STRONG);
           cell.className = change < 0 ? "loss" : "gain";
-          cell.style.setProperty("--much", `${(45 * depth).toFixed(0)}%`);
+          cell.style.setProperty("--much", `${(55 * depth).toFixed(0)}%`);
           text.textContent = signed(100 * change, 0);
           input.setAttribute("aria-label", `layer ${layer}, ξ = ${rateText(rates[r])}: ${name} ${signed(100 * change, 1)} points`);
           input.checked = layer === model.get("layer") && r === model.get("rate");
