@@ -106,9 +106,8 @@ def narrow(fig: Figure) -> None:
     if rows > 1 and isinstance(engine, ConstrainedLayoutEngine):
         engine.set(h_pad=APART)
         height += APART
-    fig.set_size_inches(NARROW, height * rows)
-    for legend in [*fig.legends]:
-        _anew(fig, legend)
+    height = height * rows + sum(_anew(fig, legend) for legend in [*fig.legends])
+    fig.set_size_inches(NARROW, height)
     fig.canvas.draw()
     for ax in panels:
         _apart(fig, ax)
@@ -186,26 +185,36 @@ def _title(ax: Axes) -> str:
 
 def _is_list(ax: Axes) -> bool:
     """Whether the panel's rows are named, so that it must be as tall as they are many."""
-    return len(ax.get_yticklabels()) > 7 and any(
+    return len(ax.get_yticklabels()) > 6 and any(
         re.search(r"[^\W\d_]{2}", label.get_text()) for label in ax.get_yticklabels()
     )
 
 
-def _anew(fig: Figure, legend: Any) -> None:
-    """A legend of the whole figure in as many columns as have room on a phone."""
+def _anew(fig: Figure, legend: Any) -> float:
+    """A legend of the whole figure in as many columns as have room on a phone: inches of height."""
     labels = [text.get_text() for text in legend.get_texts()]
     longest = max(map(len, labels), default=1)
-    columns = max(1, min(len(labels), int(44 / (longest + 6))))
+    columns = max(1, min(len(labels), int(72 * NARROW / (5.6 * longest + 38))))
+    lines = -(-len(labels) // columns)
+    columns = -(-len(labels) // lines)  # all lines of one length
     title = legend.get_title().get_text() or None
+    with_bars = {bars.get_label(): bars for ax in fig.axes for bars in ax.containers}
+    handles = zip(labels, legend.legend_handles)
     fig.legend(
-        legend.legend_handles,
+        # a legend keeps of a line with bars the line, and not its marker
+        [with_bars.get(label, handle) for label, handle in handles],
         labels,
         loc="outside lower center",
         ncols=columns,
         frameon=False,
         title=title,
+        fontsize="small",
+        handlelength=1.6,
+        handletextpad=0.5,
+        columnspacing=1.2,
     )
     legend.remove()
+    return 0.24 * (lines + bool(title))
 
 
 def _apart(fig: Figure, ax: Axes) -> None:
@@ -213,6 +222,7 @@ def _apart(fig: Figure, ax: Axes) -> None:
     renderer = fig.canvas.get_renderer()  # type: ignore[attr-defined]
     labels = [label for label in ax.get_xticklabels() if label.get_text()]
     boxes = [label.get_window_extent(renderer) for label in labels if label.get_visible()]
+    boxes.sort(key=lambda box: box.x0)  # of an axis that runs to the left, too
     if any(right.x0 < left.x1 + 3 for left, right in zip(boxes, boxes[1:])):
         for label in labels:
             label.set(rotation=45, ha="right", rotation_mode="anchor")

@@ -54,7 +54,9 @@ def style(svg: str) -> str:
         _face(VARIABLE, "variable", used["variable"], "font-style: italic"),
         _face(GREEK, "variable", greek, "unicode-range: U+3B1-3C9"),
     ]
-    return "".join(faces) + f'text {{ font-family: "{GREEK}", "{SANS}", system-ui, sans-serif; }}'
+    # geometric precision: as wide as Matplotlib measured, and not rounded to pixels by letter
+    said = f'font-family: "{GREEK}", "{SANS}", system-ui, sans-serif; '
+    return "".join(faces) + f"text {{ {said}text-rendering: geometricPrecision; }}"
 
 
 def _used(svg: str) -> dict[str, set[int]]:
