@@ -50,19 +50,6 @@ def test_indices_and_powers_are_set_and_names_stay(plain, marked):
     assert api._text(plain) == marked
 
 
-@pytest.mark.parametrize(
-    "plain, marked",
-    [
-        ("<p>a W of k</p>", "<p>a <var>W</var> of <var>k</var></p>"),
-        ("<p>the p-value, e.g. 3 s</p>", "<p>the <var>p</var>-value, e.g. 3 s</p>"),
-        ("<dt>def f(x)</dt><code>k = 1</code>", "<dt>def f(x)</dt><code>k = 1</code>"),
-        ("<p>σ<sub>max</sub>, B’s</p>", "<p>σ<sub>max</sub>, B’s</p>"),
-    ],
-)
-def test_a_letter_that_stands_for_a_number_is_a_variable(plain, marked):
-    assert api.with_variables(plain) == marked
-
-
 def test_code_stays_as_it_is_and_what_is_raised_has_its_own_paragraph():
     (told,) = api._paragraphs("See `W_Q*`. Raises ValueError if W_Q is none.")
     assert told == "See ``W_Q*``.\n\nRaises ValueError if W\\ :sub:`Q`\\  is none."

@@ -22,9 +22,6 @@ FORMULA = re.compile(
     r"((?<![\w_])(?:[^\W\d_][\u0300-\u036f]?|[ΔŴ∇]\w|BI)|‖|(?<![\w_])[a-z]+(?=_[ig](?!\w))|(?<=[\w)])(?=\^))"
     r"([_^])(\{[^}]+\}|[A-Za-z0-9]{1,3}(?![A-Za-z0-9_])|[a-zα](?!\w))"
 )
-# A letter that stands for a number: W, k, p-value; no word (a, I), no unit (3 s), no "e.g.".
-VARIABLE = re.compile(r"(?<![\w.'’])(?<!\d[ \xa0])([B-HJ-Zb-z])(?![\w'’]|\.\w)")
-MARKUP = re.compile(r"(<dt\b.*?</dt>|<(code|pre|script|h\d)\b.*?</\2>|<[^>]*>)", re.DOTALL)
 ROOMS = (
     "clipping scoring search search/rules tasks tasks/worlds models training . widgets classroom"
     " cli"
@@ -139,20 +136,6 @@ def _text(text: str) -> str:
     return "".join(found)
 
 
-def with_variables(html: str) -> str:
-    """A page with its one-letter names as variables, set as those in formulas are."""
-    parts, at = [], 0
-    for tag in MARKUP.finditer(html):
-        parts += [VARIABLE.sub(r"<var>\1</var>", html[at : tag.start()]), tag[0]]
-        at = tag.end()
-    return "".join([*parts, html[at:]])
-
-
-def _set_variables(app, pagename, templatename, context, doctree):
-    if pagename.startswith("book/api/"):
-        context["body"] = with_variables(context["body"])
-
-
 def _module(name: str) -> str:
     parts = name.split(".")
     return next(
@@ -165,5 +148,4 @@ def setup(app):
     app.svdicl_chapters = chapter_labels()
     app.connect("source-read", _insert_rooms)
     app.connect("autodoc-process-docstring", _fit)
-    app.connect("html-page-context", _set_variables)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
