@@ -109,7 +109,11 @@ class Guess(_Asked):
         "hides": directives.unchanged,
         "choices": directives.unchanged,
     }
-    kind, answer = "guess", "It is"
+    kind = "guess"
+
+    def answer(self) -> str:
+        """What stands before the number."""
+        return "It is"
 
     def field(self, name: str) -> str:
         """What the guess is given with."""
@@ -146,10 +150,10 @@ class Guess(_Asked):
             _html(
                 f'<div class="fields">{self.field(name)} <button type="submit">Compare</button>'
                 f'{ways}</div><p role="status"></p><div class="why">'
-                f'<p class="number">{self.answer} <b>'
+                f'<p class="number">{self.answer()} <b>'
             ),
             *self.inline(f"{{glue:text}}`{self.arguments[0]}`"),
-            _html(f" {unit}</b>.</p>"),
+            _html(f"{unit and ' ' + unit}</b>.</p>"),
             Place(kind="answer"),
             _html("</div></form>"),
         ]
@@ -162,7 +166,10 @@ class Curve(Guess):
         "hides": directives.unchanged,
         **dict.fromkeys(("at", "x", "y", "between"), directives.unchanged_required),
     }
-    kind, answer = "curve", "The numbers:"
+    kind = "curve"
+
+    def answer(self) -> str:
+        return f"Measured, by {escape(self.options['x'])}:"
 
     def field(self, name: str) -> str:
         missing = {"at", "x", "y", "between"} - self.options.keys()
