@@ -1,0 +1,178 @@
+"""The pictures of the model cards: what a model can do on the test, and how it came to it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from svdicl_lite import figures, plots
+
+COLOURS = (plots.ONE, plots.TWO, plots.THREE, plots.FOUR)
+MARKERS = "osD^"
+STYLES = ("-", "--")  # of two tasks
+CONTROLS = ("least_squares", "averaging", "logistic_regression", "nearest_neighbour")
+BY_SHOTS = 3  # numbers of demonstrations from which on they are an axis
+
+
+def ability(card: dict, file: Path) -> tuple[str, str]:
+    """Draws the test figures of a card; returns a caption, and the text for who does not see."""
+    plots.style()
+    test = card["test"]
+    if isinstance(test, dict):
+        caption = _errors(test)
+    elif len({row.get("shots") for row in test}) >= BY_SHOTS:
+        caption = _by_shots(test)
+    else:
+        caption = _dots(test)
+    file.write_text(figures.both(plt.gcf()), encoding="utf-8")
+    plt.close()
+    rows = [measured[-1] for measured in test.values()] if isinstance(test, dict) else test
+    measure = "error" if isinstance(test, dict) else "accuracy"
+    values = [row[measure] for row in rows]
+    told = f"{caption} {len(rows)} of them, from {min(values):.2f} to {max(values):.2f}."
+    return f"{caption} Bars are 95 % intervals (Wilson's)." * (
+        measure == "accuracy"
+    ) or caption, told
+
+
+def _look(at: int, name: str) -> dict:
+    """Colour and marker of one of several things compared; controls are grey."""
+    colour = plots.GONE if name in CONTROLS else COLOURS[at % len(COLOURS)]
+    return {"color": colour, "marker": MARKERS[at % len(MARKERS)], "label": name.replace("_", " ")}
+
+
+def _error_bars(ax, rows: list[dict], along: str, at: Callable[[dict], float], **look) -> None:
+    values = [row["accuracy"] for row in rows]
+    ends = [
+        [max(0, row["accuracy"] - row["low"]) for row in rows],
+        [max(0, row["high"] - row["accuracy"]) for row in rows],
+    ]
+    places = [at(row) for row in rows]
+    if along == "x":
+        ax.errorbar(places, values, yerr=ends, capsize=2, ms=5, **look)
+    else:
+        ax.errorbar(values, places, xerr=ends, capsize=2, ms=6, ls="", **look)
+
+
+def _by_shots(test: list[dict]) -> str:
+    """A panel a task, a line a setting of the labels, shots from left to right."""
+    tasks, labels, shots = (_distinct(test, key) for key in ("task", "labels", "shots"))
+    fig, axes = plt.subplots(
+        1, len(tasks), figsize=(6.6, 2.9), layout="constrained", sharey=True, squeeze=False
+    )
+    for ax, task in zip(axes[0], tasks):
+        for at, label in enumerate(labels):
+            rows = [row for row in test if (row["task"], row["labels"]) == (task, label)]
+            _error_bars(ax, rows, "x", lambda row: shots.index(row["shots"]), **_look(at, label))
+        ax.set_xticks(range(len(shots)), shots)
+        ax.set(title=task, xlabel="demonstrations", ylim=(-0.03, 1.05))
+    axes[0][0].set_ylabel("accuracy")
+    handles, names = axes[0][0].get_legend_handles_labels()
+    fig.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
+    return (
+        f"Accuracy on the test ($n$ = {test[0]['n']:,} a point) by the number of demonstrations,"
+        " for each setting of the label words."
+    )
+
+
+def _dots(test: list[dict]) -> str:
+    """A row a case, a dot a setting; of several numbers of demonstrations, after the most."""
+    most = max((row.get("shots", 0) for row in test), default=0)
+    test = [row for row in test if row.get("shots", 0) == most]
+    rows_by = next(key for key in ("task", "table", "context") if key in test[0])
+    dots_by = next(key for key in ("labels", "by", "clip") if key in test[0])
+    cases, things = _distinct(test, rows_by), _distinct(test, dots_by)
+    fig, ax = plt.subplots(figsize=(6.6, 1.3 + 0.32 * len(cases)), layout="constrained")
+    for at, thing in enumerate(things):
+        shift = 0.17 * (at - (len(things) - 1) / 2)
+        look = _look(at, str(thing))
+        if dots_by == "clip":
+            look["label"] = "as trained" if thing is None else "clipped"
+            look["color"] = plots.PLAIN if thing is None else plots.CLIP
+        rows = [row for row in test if row[dots_by] == thing]
+        _error_bars(ax, rows, "y", lambda row, by=shift: cases.index(row[rows_by]) + by, **look)
+    ax.set_yticks(range(len(cases)), [str(case).replace("_", " ") for case in cases])
+    ax.set(ylim=(len(cases) - 0.5, -0.5), xlim=(-0.03, 1.03), xlabel="accuracy")
+    ax.grid(axis="x", color="0.9")
+    fig.legend(loc="outside lower center", ncols=len(things), frameon=False)
+    after = f" after {most} demonstrations" if most else ""
+    n = sorted({row["n"] for row in test})
+    of = f"{n[0]:,}" if len(n) == 1 else f"{n[0]:,} to {n[-1]:,}"
+    return f"Accuracy on the test{after}, by {rows_by} ($n$ = {of} a point)."
+
+
+def _errors(test: dict[str, list[dict]]) -> str:
+    """Squared errors by the number of examples, a line a stage, dark to light."""
+    fig, ax = plt.subplots(figsize=(6.6, 3), layout="constrained")
+    stages = [who for who in test if who not in CONTROLS]
+    for at, (who, rows) in enumerate(test.items()):
+        ordered = (
+            plt.cm.viridis(0.85 * stages.index(who) / max(1, len(stages) - 1))
+            if who in stages
+            else plots.GONE
+        )
+        look = _look(at, who) | {"color": ordered, "ls": "-" if who in stages else "--", "ms": 5}
+        ax.plot([row["examples"] for row in rows], [row["error"] for row in rows], **look)
+    ax.set(xlabel="examples in the prompt", ylabel="squared error", ylim=(-0.03, 1.6))
+    fig.legend(loc="outside right upper", frameon=False)
+    n = next(iter(test.values()))[0]["n"]
+    return (
+        f"Squared error on the test ($n$ = {n:,} lines) by the number of examples, at each stage."
+    )
+
+
+def _distinct(rows: list[dict], key: str) -> list:
+    found = []
+    for row in rows:
+        if row.get(key) not in found:
+            found.append(row.get(key))
+    return found
+
+
+def curve(measured: list[dict], file: Path) -> str:
+    """Draws a training curve, losses on the left; returns the text for who does not see it."""
+    plots.style()
+    named = [key for key in measured[0] if key != "step"]
+    losses = [key for key in named if "loss" in key]
+    others = [key for key in named if "loss" not in key]
+    fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.9), layout="constrained")
+    steps = [row["step"] for row in measured]
+    for key in losses:
+        left.plot(steps, [row[key] for row in measured], color=plots.PLAIN)
+    parts = {key: (key, "") if len(others) <= len(COLOURS) else _parts(key) for key in others}
+    settings, tasks = (list(dict.fromkeys(part[at] for part in parts.values())) for at in (0, 1))
+    for key, (setting, task) in parts.items():
+        at = settings.index(setting)
+        look = {"color": COLOURS[at], "marker": MARKERS[at], "ms": 3.5, "lw": 1.25}
+        look["ls"] = STYLES[tasks.index(task)] if len(tasks) <= 2 else "-"
+        first = task == tasks[0] or len(tasks) == 2
+        label = f"{task} {setting}" if len(tasks) == 2 else setting
+        right.plot(
+            steps,
+            [row[key] for row in measured],
+            label=label.replace("_", " ") if first else None,
+            **look,
+        )
+    measure = (
+        "error" if "error" in others[0] else "share" if "noise_share" in others else "accuracy"
+    )
+    left.set(xlabel="training step", ylabel=losses[0].replace("_", " "))
+    right.set(xlabel="training step", ylabel=measure)
+    fig.legend(loc="outside lower center", ncols=2, frameon=False)
+    file.write_text(figures.both(fig), encoding="utf-8")
+    plt.close(fig)
+    return (
+        f"Two panels by training step, {len(steps)} points each: {', '.join(losses)}, which ends at"
+        f" {measured[-1][losses[0]]:.2f}, and {', '.join(others)}."
+    )
+
+
+def _parts(key: str) -> tuple[str, str]:
+    """Setting and task of a measure: topic flipped, sentiment-jargon, topic (in common words)."""
+    task, _, setting = key.partition(" ")
+    if not setting:
+        task, _, setting = key.partition("-")
+    return setting or "common", task
