@@ -76,6 +76,7 @@ def variables() -> TTFont:
     font = TTFont(Path(__file__).parent / ITALIC, recalcTimestamp=False)
     font["head"].unitsPerEm = round(font["head"].unitsPerEm / SCALE)
     _rename(font, "variable", "italic")
+    del font["FFTM"]  # FontForge's, which cutting would complain of
     font.flavor = None
     return font
 
