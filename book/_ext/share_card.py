@@ -33,7 +33,7 @@ def _sign(draw: ImageDraw.ImageDraw, left: int, base: int) -> None:
 
 
 def card(book: str, title: str, said: str) -> Image.Image:
-    """A page's card. A title that begins with a chapter's number, "07 …", has it in blue."""
+    """A page's card. A title that begins with a chapter's number, "07 …", has it in grey."""
     picture = Image.new("RGB", SIZE, "white")
     draw = ImageDraw.Draw(picture)
     _sign(draw, 80, 200)
@@ -43,7 +43,7 @@ def card(book: str, title: str, said: str) -> Image.Image:
         number, space, rest = line.partition(" ")
         x = 80
         if y == 248 and number.isdigit():
-            draw.text((x, y), number, font=_font(58, bold=True), fill=CLIP)
+            draw.text((x, y), number, font=_font(58, bold=True), fill=FAINT)
             x += draw.textlength(f"{number}{space}", font=_font(58, bold=True))
             line = rest
         draw.text((x, y), line, font=_font(58, bold=True), fill=INK)
