@@ -1,9 +1,9 @@
 """`{chapter-cards}`: a card for each chapter of the table of contents, with what one learns and how
 long it takes.
 
-All of it is read from the chapters themselves, the first lines of *What you will be able to do* and
-of *It takes*, so a card cannot say what its chapter does not. The chapter itself says its part and
-its minutes below its title.
+All of it is read from the chapters themselves, the first line of *What you will be able to do* and
+that of *It takes*, so a card cannot say what its chapter does not. The chapter itself says its part
+and its minutes below its title.
 """
 
 import re
@@ -17,7 +17,6 @@ from sphinx.addnodes import pending_xref
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parents[2]
-LEARNT = 2  # lines of a card
 ROLE = re.compile(r"\{[\w:-]+\}`([^`<]+?)(?: <[^`>]+>)?`")
 
 
@@ -26,7 +25,7 @@ class Card(NamedTuple):
 
     name: str  # of the file: NN_name
     title: str
-    learnt: list[str]  # Markdown without roles, which would be links within the card's own
+    learnt: str  # Markdown without roles, which would be links within the card's own
     minutes: int  # of reading
 
 
@@ -41,8 +40,8 @@ def read(chapter: Path) -> Card:
             f"{chapter.name} has no title, no list under 'After this chapter you can' or no"
             " '**It takes** about … minutes to read', and its card needs all three"
         )
-    learnt = [ROLE.sub(r"\1", line).strip("- ;.") for line in listed[1].splitlines()]
-    return Card(chapter.stem, title[1], learnt[:LEARNT], int(minutes[1]))
+    learnt = ROLE.sub(r"\1", listed[1].splitlines()[0]).strip("- ;.")
+    return Card(chapter.stem, title[1], learnt[0].upper() + learnt[1:], int(minutes[1]))
 
 
 def parts(toc: Path) -> list[tuple[str, list[Card]]]:
@@ -56,19 +55,21 @@ def parts(toc: Path) -> list[tuple[str, list[Card]]]:
 
 
 class ChapterCards(SphinxDirective):
-    """A grid of cards in the order of the book, and the hours of all together."""
+    """A grid of cards for each part of the book, in its order, and the hours of all together."""
 
     def run(self):
-        grid, minutes = nodes.container(classes=["cards"]), 0
+        made, minutes = [], 0
         for part, cards in parts(ROOT / "_toc.yml"):
-            grid += [self._card(part, card) for card in cards]
+            made.append(nodes.paragraph("", part, classes=["card-part"]))
+            grid = nodes.container(classes=["cards"])
+            grid += [self._card(card) for card in cards]
+            made.append(grid)
             minutes += sum(card.minutes for card in cards)
         hours = f"About {round(minutes / 60)} hours to read, and as long again for the exercises."
-        return [grid, nodes.paragraph("", hours)]
+        return [*made, nodes.paragraph("", hours)]
 
-    def _card(self, part: str, card: Card):
+    def _card(self, card: Card):
         made = nodes.container(classes=["chapter-card"])
-        made += nodes.paragraph("", part, classes=["card-part"])
         link = pending_xref(
             "",
             nodes.inline("", card.title),
@@ -79,11 +80,11 @@ class ChapterCards(SphinxDirective):
             refdoc=self.env.docname,
             refwarn=True,
         )
-        number = nodes.inline("", f"{card.name[:2]} ", classes=["card-number"])
-        made += nodes.paragraph("", "", number, link, classes=["card-title"])
-        learnt = StringList([f"- {line}" for line in card.learnt], source=card.name)
+        number = nodes.inline("", card.name[:2], classes=["card-number"])
+        made += nodes.paragraph("", "", number, nodes.Text(" "), link, classes=["card-title"])
+        learnt = StringList([card.learnt], source=card.name)
         self.state.nested_parse(learnt, self.content_offset, made)
-        made += nodes.paragraph("", f"{card.minutes} minutes", classes=["card-minutes"])
+        made += nodes.paragraph("", f"{card.minutes} min", classes=["card-minutes"])
         return made
 
 
