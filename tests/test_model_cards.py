@@ -61,6 +61,9 @@ def test_a_measure_is_a_setting_of_a_task(key, parts):
 def test_cards_are_short_until_they_are_opened(browser, sites, width):  # noqa: F811
     with opened(browser, f"{sites['http']}/book/models.html", width=width) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        pictures = page.locator("section > h3 ~ figure img")
+        sources = set(pictures.evaluate_all("all => all.map((one) => one.src)"))
+        assert len(sources) == 2 * len(shipped_models()), "each has a picture of its own, twice"
         for name in shipped_models():
             card = page.locator(f"section:has(> h3)[id={re.sub('[^a-z0-9]+', '-', name)}]")
             assert card.locator("figure img").first.is_visible()

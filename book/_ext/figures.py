@@ -16,6 +16,7 @@ from svdicl_lite.figures import AS_IT_IS, PHONE
 SVG = "http://www.w3.org/2000/svg"
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+HASH = re.compile("[0-9a-f]{40,}")
 COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 IN_THE_DARK = {
     plots.CLIP: "#4d92e1",
@@ -154,7 +155,8 @@ def _place(app, pagename, templatename, context, doctree):
         if "<metadata" not in svg:
             return tag[0]
         folder.mkdir(parents=True, exist_ok=True)
-        return shown(tag[0], folder, name[1], svg, name[2][:20])
+        short = name[2][:20] if HASH.fullmatch(name[2]) else name[2]  # a chapter's own
+        return shown(tag[0], folder, name[1], svg, short)
 
     if "body" in context:
         context["body"] = re.sub(r"<img [^>]*>", placed, context["body"])
