@@ -32,10 +32,10 @@ def ability(card: dict, file: Path) -> tuple[str, str]:
     rows = [measured[-1] for measured in test.values()] if isinstance(test, dict) else test
     measure = "error" if isinstance(test, dict) else "accuracy"
     values = [row[measure] for row in rows]
-    told = f"{caption.replace('$', '')} {len(rows)} of them, from {min(values):.2f} to {max(values):.2f}."
-    return f"{caption} Bars are 95 % intervals (Wilson's)." * (
-        measure == "accuracy"
-    ) or caption, told
+    ends = f"from {min(values):.2f} to {max(values):.2f}"
+    told = f"{caption.replace('$', '')} {len(rows)} of them, {ends}."
+    intervals = " Bars are 95 % intervals (Wilson's)." if measure == "accuracy" else ""
+    return caption + intervals, told
 
 
 def _look(at: int, name: str) -> dict:
