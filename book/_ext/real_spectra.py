@@ -17,7 +17,7 @@ from svdicl_lite.search.committed_spectra import spectra
 
 FLOORS = {
     "condition_number": "as they are",
-    "floored": "σ_min floored at the noise's top",
+    "floored": "$\\sigma_{\\min}$ floored at the noise's top",
     "floored_drawn": "floored at a drawn rounding's largest",
 }
 
@@ -61,8 +61,8 @@ def by_role(table: pd.DataFrame) -> tuple[list[dict[str, str]], list[dict[str, s
         spectra_of.append(
             matrix
             | {
-                "σ_max": _range(of_role["sigma_max"], ".1f"),
-                "σ_min": _range(of_role["sigma_min"], ".2g"),
+                "$\\sigma_{\\max}$": _range(of_role["sigma_max"], ".1f"),
+                "$\\sigma_{\\min}$": _range(of_role["sigma_min"], ".2g"),
                 "condition number": _range(of_role["condition_number"], ",.0f"),
             }
         )
@@ -71,7 +71,7 @@ def by_role(table: pd.DataFrame) -> tuple[list[dict[str, str]], list[dict[str, s
             | {
                 "noise's top": _range(of_role["noise_high"], ".2f"),
                 "drawn top": _range(of_role["noise_drawn"], ".2f"),
-                "share of σ under the top": _range(of_role["below"], ".1%"),
+                "share of $\\sigma$ under the top": _range(of_role["below"], ".1%"),
                 "floored": _range(of_role["floored"], ",.0f"),
             }
         )
@@ -86,7 +86,7 @@ def _row(row) -> dict[str, str]:
     return {
         "layer": row.layer,
         "matrix": row.role,
-        "σ_max": f"{row.sigma_max:.1f}",
+        "$\\sigma_{\\max}$": f"{row.sigma_max:.1f}",
         "condition number": f"{row.condition_number:,.0f}",
         "under the top": f"{row.below:.1%}",
         "floored": f"{row.floored:,.1f}",
@@ -103,11 +103,11 @@ def lottery(table: pd.DataFrame) -> str:
     times = square(table)["noise"] / square(table)["sigma_min"]
     return (
         "**Condition numbers of square matrices are the quantiser's and chance's.** Rounding moves"
-        " a singular value, to first order, by u′Ev, whose deviation is that of the rounding of one"
-        " weight. In the"
-        f" median square matrix that is {times.median():.0f} times σ_min itself (least"
-        f" {times.min():.1f}, most {times.max():.0f}): another rounding of the same weights would"
-        " have given another σ_min, and with it another condition number."
+        " a singular value, to first order, by $u^\\top E v$, whose deviation is that of the rounding"
+        " of one weight. In the median square matrix that is"
+        f" {times.median():.0f} times $\\sigma_{{\\min}}$ itself (least {times.min():.1f}, most"
+        f" {times.max():.0f}): another rounding of the same weights would have given"
+        " another $\\sigma_{\\min}$, and with it another condition number."
     )
 
 
@@ -121,7 +121,7 @@ def rule(table: pd.DataFrame) -> list[dict[str, str]]:
             rows.append(
                 {
                     "module": module,
-                    "σ_min": said,
+                    "$\\sigma_{\\min}$": said,
                     "two largest": two,
                     "picks layer": picked(table, module, column),
                 }
@@ -198,16 +198,16 @@ def verdicts(table: pd.DataFrame) -> dict[str, tuple[bool, str]]:
 
 def _figure(table: pd.DataFrame, path: Path) -> None:
     plots.style()
-    fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.2), layout="constrained")
+    fig, axes = plt.subplots(1, 2, figsize=(7.6, 3.6), layout="constrained")
     for ax, module in zip(axes, ("attn", "mlp")):
-        for (column, said), style in zip(FLOORS.items(), ("-o", "--s", ":^")):
-            ax.plot(by_layer(table, module, column), style, ms=3, label=said)
-        ax.set(
-            yscale="log" if module == "attn" else "linear",
-            xlabel="layer",
-            ylabel=f"largest condition number, {module}",
-        )
-    axes[0].legend(frameon=False, fontsize="small", loc="center", bbox_to_anchor=(0.5, 0.33))
+        for (column, said), style in zip(FLOORS.items(), ("-o", "--s", ":D")):
+            ax.plot(by_layer(table, module, column), style, ms=4, lw=1.2, label=said)
+        ax.set(yscale="log" if module == "attn" else "linear", xlabel="layer")
+        ax.set_title(module.upper(), loc="left", fontsize="medium")
+        ax.minorticks_off()
+    axes[0].set_ylabel("largest condition number")
+    lines = axes[0].get_legend_handles_labels()
+    fig.legend(*lines, loc="outside lower center", frameon=False, fontsize="small")
     path.write_text(figures.both(fig), encoding="utf-8")
     plt.close(fig)
 
@@ -225,6 +225,8 @@ def _figure_directive(table: pd.DataFrame) -> str:
         f" {said['attn', 'condition_number']} as they are, {said['attn', 'floored']} with the"
         f" floor. MLP: {said['mlp', 'condition_number']} as they are,"
         f" {said['mlp', 'floored']} with the floor.\n\n"
-        "The largest condition number in each layer, with σ_min as it is and floored at the noise."
+        "The largest condition number in each layer, with $\\sigma_{\\min}$ as it is, floored at the"
+        " noise's top,"
+        " and floored at the largest of a drawn rounding; the scale on the left is logarithmic."
         "\n:::"
     )
