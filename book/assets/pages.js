@@ -69,7 +69,7 @@
     pair.append(button);
   }
 
-  // What a link leads to: a definition, a reference, or a figure or formula of the page. Under the pointer, at focus, and gone with
+  // What a link leads to: a definition, a reference, or a figure, table or formula of the page. Under the pointer, at focus, and gone with
   // Escape; the pointer may move onto it.
   const tip = Object.assign(document.createElement("div"), { id: "glossary-tip", popover: "manual" });
   tip.setAttribute("role", "tooltip");
@@ -84,7 +84,9 @@
   const copied = (node) => {
     const image = [...node.querySelectorAll("img")].find((one) => one.checkVisibility()), caption = node.querySelector("figcaption p");
     const copy = image && Object.assign(new Image(), { src: image.currentSrc || image.src, alt: image.alt, width: image.clientWidth, height: image.clientHeight });
-    return [...(copy ? [copy] : []), (caption ?? node).cloneNode(true)];
+    const table = node.querySelector("table")?.cloneNode(true);
+    table?.removeAttribute("id");
+    return [...(copy ? [copy] : []), (caption ?? node).cloneNode(true), ...(table ? [table] : [])];
   };
   const show = (wanted) => {
     clearTimeout(leaving);
