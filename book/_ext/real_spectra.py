@@ -103,8 +103,8 @@ def lottery(table: pd.DataFrame) -> str:
     times = square(table)["noise"] / square(table)["sigma_min"]
     return (
         "**Condition numbers of square matrices are the quantiser's and chance's.** Rounding moves"
-        " a singular value, to first order, by $u^\\top E v$, whose deviation is that of the rounding"
-        " of one weight. In the median square matrix that is"
+        " a singular value, to first order, by $u^\\top E v$, whose deviation is that of the"
+        " rounding of one weight. In the median square matrix that is"
         f" {times.median():.0f} times $\\sigma_{{\\min}}$ itself (least {times.min():.1f}, most"
         f" {times.max():.0f}): another rounding of the same weights would have given"
         " another $\\sigma_{\\min}$, and with it another condition number."
@@ -225,8 +225,8 @@ def _figure_directive(table: pd.DataFrame) -> str:
         f" {said['attn', 'condition_number']} as they are, {said['attn', 'floored']} with the"
         f" floor. MLP: {said['mlp', 'condition_number']} as they are,"
         f" {said['mlp', 'floored']} with the floor.\n\n"
-        "The largest condition number in each layer, with $\\sigma_{\\min}$ as it is, floored at the"
-        " noise's top,"
-        " and floored at the largest of a drawn rounding; the scale on the left is logarithmic."
+        "The largest condition number in each layer, with $\\sigma_{\\min}$ as it is, floored at"
+        " the noise's top, and floored at the largest of a drawn rounding; the scale on the left is"
+        " logarithmic."
         "\n:::"
     )
