@@ -44,7 +44,7 @@ def page(browser, widget, tmp_path_factory):
 def reset(page):
     """The start again, all that is folded open, and the fifty read by the model itself."""
     page.get_by_role("button", name="Reset").press("Enter")
-    page.evaluate("document.querySelectorAll('.fold').forEach((fold) => (fold.open = true))")
+    page.evaluate("document.querySelectorAll('.more').forEach((part) => (part.open = true))")
     page.wait_for_function("document.querySelector('.cut').textContent.startsWith('Layer')")
     page.wait_for_function(READ)
     yield

@@ -52,7 +52,7 @@ export function verdict(words, [before, after], right, own) {
 }
 
 // A part that is folded until the reader asks for it.
-export const fold = (title, ...children) => h("details", { class: "fold" }, h("summary", {}, title), ...children);
+export const fold = (title, ...children) => h("details", { class: "more" }, h("summary", {}, title), ...children);
 
 // A labelled field tied to the trait `name`, as high as what it holds (base.css; where a browser cannot do that, by hand).
 export function typed(model, name, label, tag, attributes) {

@@ -74,6 +74,9 @@ export function choice(model, name, { label, options }) {
   return h("div", { class: "control" }, h("label", { for: id }, label), select);
 }
 
+// The picture first, and what moves it: beside it where there is room, below it on a phone.
+export const beside = (pictures, controls) => h("div", { class: "beside" }, h("div", {}, ...pictures), h("div", { class: "moves" }, ...controls));
+
 // Calls `draw` now and whenever one of the traits changes.
 export function drawn(model, names, draw) {
   for (const name of names) model.on(`change:${name}`, draw);
@@ -108,9 +111,9 @@ export function ticksIn([low, high]) {
 }
 
 // Axes to draw into. `x` and `y`: { label, domain: [low, high], ticks: [value or [value, text]], log }. Returns { node, plot, x, y }:
-// append to `plot` what `x(value)` and `y(value)` place. 360 units wide, so that its letters are legible on a phone.
-export function chart({ label, x, y, height = 240 }) {
-  const [left, right, top, bottom] = [50, 350, 10, height - 42];
+// append to `plot` what `x(value)` and `y(value)` place. 360 units wide, so that its letters are legible on a phone; `left` of them before the axis.
+export function chart({ label, x, y, height = 240, left = 50 }) {
+  const [right, top, bottom] = [350, 10, height - 42];
   const scale = ({ domain, log }, from, to) => {
     const f = log ? Math.log10 : (value) => value;
     const [low, high] = domain.map(f);

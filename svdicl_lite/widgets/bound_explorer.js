@@ -26,7 +26,7 @@ export default {
       });
       const update = () => {
         input.value = model.get("chosen")[layer];
-        output.textContent = `ξ = ${rateText(rates[input.value])}`;
+        output.textContent = rateText(rates[input.value]);
         input.setAttribute("aria-valuetext", output.textContent);
       };
       return { update, node: h("div", { class: "control" }, h("label", { for: id }, `Clip rate of layer ${layer}`), input, output) };

@@ -28,7 +28,7 @@ class BoundExplorer(Widget):
     """
 
     _esm = script("bound_explorer")
-    height = (610, 900)
+    height = (610, 895)
     clip_rates = traitlets.List().tag(sync=True)
     chosen = traitlets.List().tag(sync=True)  # the index of each layer's rate
     names = traitlets.List().tag(sync=True)  # of the terms, information first

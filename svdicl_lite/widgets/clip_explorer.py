@@ -29,7 +29,7 @@ class ClipExplorer(Widget):
     """
 
     _esm = script("clip_explorer")
-    height = (1220, 1850)
+    height = (1090, 1720)
     fields = traitlets.List().tag(sync=True)
     # modules, layers, clip_rates: a run's answers are in this order
     cells = traitlets.Dict().tag(sync=True)

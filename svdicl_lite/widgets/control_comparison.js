@@ -67,20 +67,20 @@ export default {
 
 function drawing(rows, one) {
   const values = rows.flatMap(({ leads }) => leads), rim = 0.05 * (Math.max(...values) - Math.min(...values) || 1);
-  const domain = [Math.min(0, ...values) - rim, Math.max(0, ...values) + rim], height = 60 + 34 * rows.length;
+  const domain = [Math.min(0, ...values) - rim, Math.max(0, ...values) + rim], height = 56 + 24 * rows.length;
   const axes = chart({
-    label: "The lead of the right label word on each prompt, a row for each change", height,
-    x: { label: "lead of the right label word (nats)", domain, ticks: ticksIn(domain) }, y: { label: "", domain: [rows.length - 0.4, -0.6], ticks: [] },
+    label: "The lead of the right label word on each prompt, a row for each change", height, left: 122,
+    x: { label: "lead of the right label word (nats)", domain, ticks: ticksIn(domain) }, y: { label: "", domain: [rows.length - 0.5, -0.5], ticks: [] },
   });
   rows.forEach(({ name, leads, look }, y) => {
-    axes.plot.append(s("text", { x: 52, y: axes.y(y - 0.22), class: "row-name" }, name));
+    axes.plot.append(s("text", { x: 117, y: axes.y(y) + 4, "text-anchor": "end" }, name));
     leads.forEach((value, i) => {
-      const reach = i === one ? 0.3 : 0.18;
+      const reach = i === one ? 0.4 : 0.25;
       if (one >= 0 && i !== one) return;
       axes.plot.append(s("line", { class: look, "stroke-width": i === one ? 4 : 1.2, style: "stroke-dasharray: none", "data-lead": value,
-        x1: axes.x(value), x2: axes.x(value), y1: axes.y(y - reach + 0.2), y2: axes.y(y + reach + 0.2) }));
+        x1: axes.x(value), x2: axes.x(value), y1: axes.y(y - reach), y2: axes.y(y + reach) }));
     });
   });
-  axes.plot.append(s("line", { class: "ring", x1: axes.x(0), x2: axes.x(0), y1: axes.y(-0.6), y2: axes.y(rows.length - 0.4) }));
+  axes.plot.append(s("line", { class: "ring", x1: axes.x(0), x2: axes.x(0), y1: axes.y(-0.5), y2: axes.y(rows.length - 0.5) }));
   return axes.node;
 }

@@ -30,7 +30,7 @@ class DepthExplorer(Widget):
     """
 
     _esm = script("depth_explorer")
-    height = (590, 1100)
+    height = (560, 1055)
     cells = traitlets.Dict().tag(
         sync=True
     )  # tasks, modules, layers, and the clip rates of any task

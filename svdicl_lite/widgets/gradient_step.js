@@ -1,4 +1,4 @@
-import { chart, choice, drawn, exponential, fixed, frame, h, path, s, says, slider } from "./base.js";
+import { beside, chart, choice, drawn, exponential, fixed, frame, h, path, s, says, slider } from "./base.js";
 import { among, kept, whole, within } from "./kept.js";
 
 const QUERIES = Array.from({ length: 41 }, (_, i) => -2 + i / 10);
@@ -95,15 +95,14 @@ export default {
     } }, "Other points");
     const node = frame(
       el, "Attention is a step of gradient descent",
-      h("div", { class: "controls aligned" },
+      beside([h("figure", {}, picture.node,
+        h("figcaption", {}, "Dots: the points. ", h("span", { class: "plain" }, "— gradient descent"), " (faint: its earlier steps). ", h("span", { class: "attn" }, "× attention"), "."))], [h("div", { class: "controls aligned" },
         slider(model, "learning_rate", { label: "Learning rate η", min: 0, max: 2.5, step: 0.05, shown: (rate) => rate.toFixed(2) }),
         slider(model, "steps", { label: "Steps, and layers", min: 0, max: 20, step: 1 }),
         slider(model, "n_points", { label: "Points N", min: 2, max: 12, step: 1 }),
         choice(model, "attention", { label: "Attention", options: ["linear", "softmax"] }),
         choice(model, "divisor", { label: "η divided by", options: model.get("divisors") }),
-        another),
-      h("figure", {}, picture.node,
-        h("figcaption", {}, "Dots: the points. ", h("span", { class: "plain" }, "— gradient descent"), " (faint: its earlier steps). ", h("span", { class: "attn" }, "× attention"), ".")),
+        another)]),
       result,
     );
     drawn(model, ["learning_rate", "steps", "n_points", "points", "attention", "divisor"], draw);

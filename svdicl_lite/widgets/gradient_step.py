@@ -23,7 +23,7 @@ class GradientStep(Widget):
     """
 
     _esm = script("gradient_step")
-    height = (680, 690)
+    height = (515, 620)
     learning_rate = traitlets.Float(0.5, min=0, max=2.5).tag(sync=True)
     steps = traitlets.Int(3, min=0, max=MOST_STEPS).tag(sync=True)
     n_points = traitlets.Int(8, min=2, max=MOST_POINTS).tag(sync=True)

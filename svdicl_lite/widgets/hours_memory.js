@@ -1,4 +1,4 @@
-import { choice, drawn, fixed, frame, h, says, slider } from "./base.js";
+import { beside, choice, drawn, fixed, frame, h, says, slider } from "./base.js";
 import { among, kept, whole } from "./kept.js";
 
 // The formulas of chapter 15, as hours_memory.py has them. s: A, M, L, V, d, keys, factors, weights of a model.
@@ -47,7 +47,8 @@ export default {
     const speed = (value) => (value < 1 ? `${1000 * value} GFLOP/s` : `${value} TFLOP/s`);
     const node = frame(
       el, "Hours and memory of a search",
-      h("div", { class: "controls" },
+      beside([h("table", { class: "weighed" }, h("thead", {}, h("tr", {}, ...["memory", "GB"].map((text) => h("th", { scope: "col" }, text)))), body)],
+        [h("div", { class: "controls" },
         choice(model, "model", { label: "Model", options: models.map(({ name }) => name) }),
         choice(model, "device", { label: "Device sustains", options: devices.map((value) => [value, speed(value)]) }),
         choice(model, "n", { label: "Examples", options: queries.map((value) => [value, value.toLocaleString("en")]) })),
@@ -55,9 +56,8 @@ export default {
         slider(model, "shots", { label: "Demonstrations", min: 0, max: 32, step: 1 }),
         slider(model, "tokens", { label: "Tokens of a text", min: 5, max: 200, step: 5 }),
         slider(model, "n_rates", { label: "Clip rates", min: 1, max: 16, step: 1 }),
-        slider(model, "above", { label: "Layers above it", min: 0, max: 31, step: 1 })),
+        slider(model, "above", { label: "Layers above it", min: 0, max: 31, step: 1 }))]),
       result,
-      h("table", { class: "weighed" }, h("thead", {}, h("tr", {}, ...["memory", "GB"].map((text) => h("th", { scope: "col" }, text)))), body),
       h("p", {}, "16 bits a number, factors in double precision; a device that is kept busy, which one prompt at a time does not do."),
     );
     drawn(model, ["model", "device", "n", "shots", "tokens", "n_rates", "above"], draw);

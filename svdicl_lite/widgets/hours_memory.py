@@ -22,7 +22,7 @@ class HoursAndMemory(Widget):
     """
 
     _esm = script("hours_memory")
-    height = (535, 765)
+    height = (500, 665)
     models = traitlets.List().tag(sync=True)  # of dicts: `sizes`
     model = traitlets.Unicode().tag(sync=True)
     devices = traitlets.List(list(DEVICES)).tag(sync=True)

@@ -1,4 +1,4 @@
-import { chart, drawn, fixed, frame, h, path, percent, s, says, slider, ticksIn } from "./base.js";
+import { beside, chart, drawn, fixed, frame, h, path, percent, s, says, slider, ticksIn } from "./base.js";
 import { kept, whole, within } from "./kept.js";
 import { plan } from "./student.js";
 
@@ -36,14 +36,14 @@ export default {
     const points = (digits) => (share) => `${(100 * share).toFixed(digits)}`;
     const node = frame(
       el, "How sure? Sample size, interval, power",
-      h("div", { class: "controls aligned" },
+      beside([picture], [h("div", { class: "controls aligned" },
         slider(model, "n", { label: "Examples n", min: 100, max: 4000, step: 100, shown: (n) => n.toLocaleString("en") }),
         slider(model, "sets", { label: "Sets", min: 1, max: 32, step: 1 }),
         slider(model, "gain", { label: "Gain, points", min: 0, max: 0.2, step: 0.005, shown: points(1) }),
         slider(model, "changed", { label: "Changed, %", min: 0.05, max: 0.6, step: 0.05, shown: points(0) }),
         slider(model, "spread", { label: "Spread, points", min: 0, max: 0.15, step: 0.01, shown: points(0) }),
-        slider(model, "comparisons", { label: "Comparisons", min: 1, max: 40, step: 1 })),
-      picture, result,
+        slider(model, "comparisons", { label: "Comparisons", min: 1, max: 40, step: 1 }))]),
+      result,
       h("table", {}, h("thead", {}, h("tr", {}, ...["test", "shown in", "smallest gain shown as often as not"].map((text) => h("th", { scope: "col" }, text)))), body),
     );
     drawn(model, ["n", "sets", "gain", "changed", "spread", "comparisons"], draw);

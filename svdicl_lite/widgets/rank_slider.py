@@ -29,7 +29,7 @@ class RankSlider(Widget):
     """
 
     _esm = script("rank_slider")
-    height = (900, 1240)
+    height = (860, 1170)
     clip_rate = traitlets.Float(0.9, min=0, max=1).tag(sync=True)
     parts = traitlets.List().tag(
         sync=True

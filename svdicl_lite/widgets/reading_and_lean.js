@@ -1,4 +1,4 @@
-import { chart, choice, drawn, fixed, frame, h, numbers, percent, points, rateText, s, says, signed, slider, ticksIn } from "./base.js";
+import { beside, chart, choice, drawn, fixed, frame, h, numbers, percent, points, rateText, s, says, signed, slider, ticksIn } from "./base.js";
 import { among, kept, whole, within } from "./kept.js";
 import { discrimination } from "./prompts.js";
 
@@ -60,13 +60,13 @@ export default {
 
     const node = frame(
       el, "Reading and lean: two distributions, a threshold, a clip",
-      h("div", { class: "controls" },
+      beside([picture], [h("div", { class: "controls" },
         choice(model, "layer", { label: "Layer", options: layers }),
         choice(model, "module", { label: "Module", options: modules.map((module) => [module, module.toUpperCase()]) })),
       h("div", { class: "controls aligned" },
         slider(model, "rate", { label: "Clip rate ξ", min: 0, max: rates.length - 1, step: 1, shown: (i) => rateText(rates[i]) }),
-        slider(model, "threshold", { label: "Threshold", min: -reach, max: reach, step: 0.1, shown: (value) => signed(value, 1) })),
-      picture, result,
+        slider(model, "threshold", { label: "Threshold", min: -reach, max: reach, step: 0.1, shown: (value) => signed(value, 1) }))]),
+      result,
       h("table", {}, h("thead", {}, h("tr", {}, ...["", "no clip", "now"].map((text) => h("th", { scope: "col" }, text)))), body),
     );
     drawn(model, ["module", "layer", "rate", "threshold"], draw);

@@ -28,7 +28,7 @@ class ReadingAndLean(Widget):
     """
 
     _esm = script("reading_and_lean")
-    height = (755, 775)
+    height = (620, 740)
     words = traitlets.List().tag(sync=True)
     # modules, layers, clip_rates: the margins are in this order
     cells = traitlets.Dict().tag(sync=True)

@@ -27,7 +27,7 @@ class SpectrumBrowser(Widget):
     """
 
     _esm = script("spectrum_browser")
-    height = (480, 730)
+    height = (455, 675)
     # of dicts: name, n_layers, roles, cells (layer by layer, role by role; None if there is none)
     models = traitlets.List().tag(sync=True)
     model = traitlets.Unicode().tag(sync=True)
