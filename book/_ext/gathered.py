@@ -30,6 +30,11 @@ def markdown_table(rows: list[dict]) -> str:
     )
 
 
+def captioned(caption: str, name: str, rows: list[dict]) -> str:
+    """A table in Markdown with its caption, numbered, `name` its label."""
+    return f":::{{table}} {caption}\n:name: {name}\n\n{markdown_table(rows)}\n:::"
+
+
 def _status(folder: Path) -> str:
     rows, versions = [], {}
     for path in sorted((folder / "chapters").glob("*.ipynb")):
@@ -51,12 +56,9 @@ def _status(folder: Path) -> str:
     if not rows:
         return "No chapter of this site was run by `run_chapter.py`."
     took = "What running each chapter took, and with which sizes and seed."
-    return "\n".join(
-        [
-            f":::{{table}} {took}\n:name: tbl-status\n\n{markdown_table(rows)}\n:::\n",
-            ":::{table} The software that ran the chapters, and its versions.",
-            f":name: tbl-versions\n\n{markdown_table(listed)}\n:::",
-        ]
+    versions_of = "The software that ran the chapters, and its versions."
+    return "\n\n".join(
+        [captioned(took, "tbl-status", rows), captioned(versions_of, "tbl-versions", listed)]
     )
 
 

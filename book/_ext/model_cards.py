@@ -8,7 +8,7 @@ begin with `% NAME: `; all else is read from the card that training wrote beside
 import re
 from pathlib import Path
 
-from gathered import markdown_table
+from gathered import captioned, markdown_table
 from model_pictures import ability, curve
 
 from svdicl_lite import numbers
@@ -51,8 +51,7 @@ def overview(cards: dict[str, dict], said: dict[str, str]) -> str:
         }
         for name, card in cards.items()
     ]
-    title = ":::{table} The models that are shipped. Each has a card below.\n:name: tbl-models"
-    return f"{title}\n\n{markdown_table(rows)}\n:::\n"
+    return captioned("The models that are shipped. Each has a card below.", "tbl-models", rows)
 
 
 def facts(card: dict) -> str:

@@ -8,7 +8,7 @@ experiment was not computed yet, the page says so.
 import re
 from pathlib import Path
 
-from gathered import markdown_table
+from gathered import captioned
 from real_rounding import rounding
 from real_spectra import four_bits
 from verdicts import interval_beside, stated_and_found
@@ -45,7 +45,8 @@ def facts() -> str:
         "file in it": f"`{FILE}`",
         "fetched by": f"`python -m svdicl_lite.models {NAME}`, or the first `load_model`",
     }
-    return markdown_table([{"": key, " ": value} for key, value in said.items()])
+    rows = [{"": key, " ": value} for key, value in said.items()]
+    return captioned("What SmolLM2-135M is here, and where it comes from.", "tbl-smollm2", rows)
 
 
 def twins() -> dict[str, str]:
@@ -70,15 +71,25 @@ def baselines(experiments: Path) -> str:
     rows = [_figures(seven[paper], judged) for paper in PAPERS]
     return "\n\n".join(
         [
-            f"Test split, {shots} demonstrations, {n_sets} sets of them, no clip; one task for each"
-            " of the paper's seven, in its order:",
-            markdown_table([row for row in rows if row]),
-            "Further tasks, as near to one of the seven as the last table says:",
-            markdown_table([_figures(task, judged) for task in others]),
+            captioned(
+                f"One task for each of the paper's seven, in its order: test, {shots}"
+                f" demonstrations in {n_sets} sets, no clip.",
+                "tbl-smollm2-seven",
+                [row for row in rows if row],
+            ),
+            captioned(
+                "Further tasks in the same way; {numref}`tbl-smollm2-near` says to which of the"
+                " seven each is near.",
+                "tbl-smollm2-further",
+                [_figures(task, judged) for task in others],
+            ),
             under_the_majority(judged),
             *(stated_and_found(path, verdicts(judged))),
-            "How near each task is to the one that it stands for:",
-            markdown_table([_nearness(task) for task in (*seven.values(), *others)]),
+            captioned(
+                "How near each task is to the one that it stands for.",
+                "tbl-smollm2-near",
+                [_nearness(task) for task in (*seven.values(), *others)],
+            ),
         ]
     )
 

@@ -5,7 +5,7 @@ what `benchmarks/quantised.py --write` kept.
 import json
 from pathlib import Path
 
-from gathered import markdown_table
+from gathered import captioned
 from verdicts import interval_beside, paragraph, statements
 
 
@@ -22,7 +22,10 @@ def rounding(experiments: Path) -> str:
     stated = statements(found["hypothesis"])
     for name, result in found["models"].items():
         *single, both = result["effects"]
-        parts += [f"**`{name}`.** {_effect(both)} {_above_and_below(single)}", _cut(result["cut"])]
+        parts += [
+            f"**`{name}`.** {_effect(both)} {_above_and_below(single)}",
+            _cut(name, result["cut"]),
+        ]
         figures = _figures(result)
         parts += [
             paragraph(f"{which} of `{name}`", stated[which], holds, figures[which])
@@ -53,7 +56,7 @@ def _above_and_below(single: list[dict]) -> str:
     )
 
 
-def _cut(cut: dict) -> str:
+def _cut(name: str, cut: dict) -> str:
     rows = [
         {
             "weights": row["weights"],
@@ -72,10 +75,16 @@ def _cut(cut: dict) -> str:
         )
         for what in ("accuracy", "discrimination")
     }
+    shown = captioned(
+        f"`{name}` with exact weights, rounded to four bits, and cut. The distance of the scores is"
+        " a share of their variance between examples.",
+        f"tbl-rounding-{name}",
+        rows,
+    )
     return (
         f"The cut takes all that lies under the rounding's spectrum, {cut['removed']:.1%} of the"
-        f" singular values, in {cut['touched']} of {cut['matrices']} matrices; the distance of the"
-        f" scores is a share of their variance between examples.\n\n{markdown_table(rows)}\n\n"
+        f" singular values, in {cut['touched']} of {cut['matrices']} matrices.\n\n"
+        f"{shown}\n\n"
         f"What the cut does to four bits, less what it does to exact weights: accuracy"
         f" {of['accuracy']}, discrimination {of['discrimination']}."
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from gathered import markdown_table
+from gathered import captioned, markdown_table
 from verdicts import stated_and_found
 
 from svdicl_lite import figures, plots
@@ -30,17 +30,32 @@ def four_bits(experiments: Path, folder: Path) -> str:
     except FileNotFoundError as error:
         return f"There are no figures yet: {error}."
     _figure(table, folder / "smollm2_conditions.svg")
+    spectra_of, noises = by_role(table)
     parts = [
-        "By type of matrix, the median over the layers, least to largest in brackets:",
-        *map(markdown_table, by_role(table)),
+        captioned(
+            "Singular values by type of matrix: the median over the layers, least to largest in"
+            " brackets.",
+            "tbl-smollm2-spectra",
+            spectra_of,
+        ),
+        captioned(
+            "What the rounding has to do with them: the median over the layers, least to largest in"
+            " brackets; *floored* is the condition number with the noise's top as the least.",
+            "tbl-smollm2-noise",
+            noises,
+        ),
         lottery(table),
         ":::{admonition} Every layer\n:class: dropdown\n",
         markdown_table([_row(row) for row in table.itertuples()]),
         ":::",
         _figure_directive(table),
-        "The paper's rule takes the deeper of the two layers whose module has the largest"
-        " condition number:",
-        markdown_table(rule(table)),
+        captioned(
+            "The paper's rule takes the deeper of the two layers whose module has the largest"
+            " condition number; which one that is depends on what counts as the least singular"
+            " value.",
+            "tbl-smollm2-rule",
+            rule(table),
+        ),
         redrawn(table),
         *stated_and_found(path, verdicts(table)),
     ]
@@ -155,9 +170,11 @@ def redrawn(table: pd.DataFrame) -> str:
         layers = ", ".join(f"{layer} ({times})" for layer, times in picks.most_common())
         rows.append({"module": module, "layers picked, and how often": layers})
     draws = len(table["redrawn"].iloc[0])
-    return (
-        "What it picks if the stored weights are rounded once more, with errors of the same size,"
-        f" drawn {draws} times, and no floor:\n\n{markdown_table(rows)}"
+    return captioned(
+        "What the rule picks if the stored weights are rounded once more, with errors of the same"
+        f" size, drawn {draws} times, and no floor.",
+        "tbl-smollm2-redrawn",
+        rows,
     )
 
 
