@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "book/_ext"))
 import tables
 
 HEAD = ("claim", "here", "there")
-ROW = ("one claim of several", "found on every model " * 3, "not shown")
+ROW = ("one claim of several", "found on every model " * 9, "not shown")
 
 
 def table(*rows, head=HEAD):
@@ -30,20 +30,29 @@ def test_each_cell_but_the_first_says_its_column():
     assert not told.select("td:first-child .column-name")
 
 
-def test_a_short_value_stands_beside_the_name_of_its_column():
-    told = table(ROW)
-    assert [cell.get("class") for cell in told.select("td")] == [None, None, "short".split()]
+def test_what_a_cell_holds_is_one_element_beside_the_name_of_its_column():
+    told = table((ROW[0], "<b>found</b> on <i>every</i> model " * 9, "<p>once</p><p>twice</p>"))
+    for cell in told.select("td:not(:first-child)"):
+        assert [child["class"] for child in cell.children] == [["column-name"], ["column-value"]]
+    assert len(told.select(".column-value b")) == 9 and len(told.select(".column-value p")) == 2
+
+
+def test_a_cell_that_says_that_there_is_nothing_is_marked():
+    told = table(ROW, ("another claim of several", "–", " "))
+    kinds = [cell.get("class") for cell in told.select("td:not(:first-child)")]
+    assert kinds == [None, None, ["nothing"], ["nothing"]]
 
 
 @pytest.mark.parametrize(
     "rows, head",
     [
         ([("a", "0.91", "0.95"), ("b", "0.87", "0.9")], HEAD),
+        ([("what was said before", "two or three words " * 3, "yes")], HEAD),
         ([("a", "word " * 30)], HEAD[:2]),
         ([("a", *["0.692 [0.605, 0.766]"] * 6)], ("task", *"uvwxyz")),
     ],
 )
-def test_a_table_of_numbers_or_of_two_columns_stays_a_table(rows, head):
+def test_a_table_of_numbers_of_few_words_or_of_two_columns_stays_a_table(rows, head):
     told = table(*rows, head=head)
     assert "prose" not in told["class"] and not told.select(".column-name")
 

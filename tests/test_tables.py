@@ -68,9 +68,8 @@ def test_an_index_that_only_counts_is_not_shown_and_columns_of_numbers_are_known
     table = made(frame)
     assert heads(table) == [["task", "gain", "n"]]
     assert rows(table) == [[*row] for row in zip("abc", GAINS, ["8", "16", "32"])]
-    assert [cell.get("class") for cell in table.select("tr:first-child > *")] == (
-        [None, ["number"], ["number"]] * 2
-    )
+    kinds = [cell.get("class") for cell in table.select("tr:first-child > *")]
+    assert kinds == [None, *[["number"]] * 2, ["short"], *[["number"]] * 2]
     assert table.select_one(".interval").text == "[−0.2, +2.0]"
     assert not table.select("[id], [style], [border]") and table["class"] == ["table"]
 
@@ -132,15 +131,33 @@ def test_what_is_no_table_of_the_text_stays_as_it_is():
     "columns, cell, kinds",
     [
         (2, "0.92 [0.88, 0.96]", []),
-        (3, "0.92 [0.88, 0.96]", ["below-on-phones"]),
-        (4, "0.92 [0.88, 0.96]", ["below-on-phones", "wide"]),
-        (6, "0.92 [0.88, 0.96]", ["below", "wide"]),
-        (9, "0.123", ["wide"]),
+        (3, "0.92 [0.88, 0.96]", ["full-on-phones"]),
+        (4, "0.92 [0.88, 0.96]", ["below-on-phones", "full-on-phones"]),
+        (5, "0.92 [0.88, 0.96]", ["below-on-phones", "tight", "full-on-phones"]),
+        (8, "0.92 [0.88, 0.96]", ["below", "tight", "wide", "full", "full-on-phones"]),
+        (9, "0.123", ["tight", "full-on-phones"]),
+        (14, "0.123", ["tight", "wide", "full", "full-on-phones"]),
     ],
 )
 def test_what_a_table_does_where_it_is_too_wide_is_decided_by_its_width(columns, cell, kinds):
     table = made(pd.DataFrame([[cell] * columns] * 2, index=["a", "b"], columns=range(columns)))
     assert table["class"] == ["table", *kinds]
+
+
+def test_long_words_of_the_heads_are_divided_only_where_that_makes_a_table_fit():
+    names = "task accuracy discrimination calibrated imbalance canonical".split()
+    values = pd.DataFrame(dict.fromkeys(names, ["0.95"] * 2))
+    table = made(values)
+    assert "tight" in table["class"] and "wide" not in table["class"]
+    assert len(table.select("thead .divided")) == 6 and heads(table) == [names]
+    assert not made(values.iloc[:, :3]).select(".divided")
+
+
+def test_an_interval_in_a_text_and_words_beside_numbers_are_marked():
+    texts = ["MLP 6: −0.077 [−0.112, −0.040]", "MLP 26: −0.012 [−0.016, −0.007]", "none"]
+    table = made(pd.DataFrame({"where": texts, "reading": ["0.1", "no clip", "0.2"]}, list("abc")))
+    assert table.select_one(".interval").text == "[−0.112, −0.040]"
+    assert [cell["class"] for cell in table.select(".number.words")] == [["number", "words"]]
 
 
 LOOK = """() => [...document.querySelectorAll(".bd-article table")]
@@ -152,7 +169,7 @@ LOOK = """() => [...document.querySelectorAll(".bd-article table")]
     return {
       size: style.fontSize, lines: style.borderTopWidth + " " + style.borderBottomWidth,
       figures: style.fontVariantNumeric, numbers: [...new Set(cells.map(aligned))],
-      words: [...new Set([...table.querySelectorAll("td:not(.number, .short)")].map(aligned))],
+      words: [...new Set([...table.querySelectorAll("td:not(.number)")].map(aligned))],
       counts: [...table.querySelectorAll("tbody tr")].every(
         (row, i) => row.cells[0].matches("th") && row.cells[0].textContent.trim() === String(i))
         && !table.tHead?.rows[table.tHead.rows.length - 1].cells[0].textContent.trim(),
@@ -164,6 +181,7 @@ LOOK = """() => [...document.querySelectorAll(".bd-article table")]
       text: table.innerText.slice(0, 60),
     };
   })"""
+SIZES = {False: ["14px"], True: ["13px", "12px"]}  # on a desk; on a phone, and where it is tight
 NAMES = "chapters/02_inside_gpt2 chapters/05_clip_and_see chapters/10_rivals book/models".split()
 
 
@@ -178,7 +196,8 @@ def test_on_a_page_all_tables_look_alike(browser, sites, name):  # noqa: F811
             page.wait_for_timeout(200)
             seen[width] = page.evaluate(LOOK)
         for table in [*seen[1280], *seen[390]]:
-            assert table["size"] == "12.8px" and table["lines"] in ("1.5px 1.5px", "1px 1px"), table
+            assert table["size"] in SIZES[table in seen[390]], table
+            assert table["lines"] in ("1.5px 1.5px", "1px 1px"), table
             assert "tabular-nums" in table["figures"] and not table["counts"], table
             assert table["numbers"] in ([], ["right"]), table
             assert set(table["words"]) <= {"left", "start"} and table["broken"] == [], table

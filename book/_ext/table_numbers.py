@@ -12,6 +12,7 @@ NUMBER = re.compile(
 UNIT = r"%|h|s|min|seconds?|minutes?|hours?|days?|MB|GB|points?|billion|million"
 BETWEEN = re.compile(rf"[\s\[\]()/→±×<>≤≥≈;*–]|(?<!\w)(?:{UNIT}|of|to|n =)(?!\w)|,(?=\s)")
 LIST = re.compile(r"\d+(?:, \d+)+")
+IN_TEXT = re.compile(r"(\[[+−]?\d[^\[\]]*, [^\[\]]*\])")
 INTERVAL = re.compile(r"\s(\[[^\[\]]+\]|\([^()]+(?:\sto\s|–)[^()]+\)|[/→]\s\S+$)")
 
 
@@ -33,12 +34,23 @@ def is_list(text: str) -> bool:
 
 def mark_intervals(cells: list[Tag]) -> None:
     """Puts each interval, and the second of two values, into an element of its own, which may stand
-    below the first.
+    below the first; in a text, too, an interval is one.
     """
     for cell in cells:
+        for text in [node for node in cell.find_all(string=True) if IN_TEXT.search(str(node))]:
+            if not is_number(str(text)):
+                parts = IN_TEXT.split(str(text))  # text, interval, text, …
+                text.replace_with(
+                    *(_apart(part) if i % 2 else part for i, part in enumerate(parts))
+                )
         for text in [node for node in cell.find_all(string=True) if is_number(str(node))]:
             before, *rest = INTERVAL.split(str(text), maxsplit=1)
             if rest and before.strip():
-                interval = Tag(name="span", attrs={"class": "interval"})
-                interval.string = rest[0]
-                text.replace_with(NavigableString(before + " "), interval, NavigableString(rest[1]))
+                text.replace_with(NavigableString(before + " "), _apart(rest[0]), rest[1])
+
+
+def _apart(text: str) -> Tag:
+    """An interval as an element."""
+    made = Tag(name="span", attrs={"class": "interval"})
+    made.string = text
+    return made

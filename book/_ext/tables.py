@@ -36,7 +36,7 @@ def _table(html: str) -> str:
     drop_index(grid)
     numbers = align(grid)
     mark_groups(grid)
-    for at in numbers:
+    for at in range(grid.width):
         mark_intervals(grid.column(at))
     if is_prose(grid, numbers):
         as_rows(grid)
@@ -111,7 +111,8 @@ def align(grid: Grid) -> list[int]:
     for row in [*grid.heads, *grid.rows]:
         for at, cell in row:
             if int(cell.get("colspan", 1)) == 1 and at in numbers:
-                cell["class"] = "number"
+                words = cell.name == "td" and not is_number(cell.get_text(" ", strip=True))
+                cell["class"] = ["number", "words"] if words else ["number"]
     for row in grid.heads:
         for _, cell in row:
             if cell.name == "th":
