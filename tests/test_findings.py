@@ -83,6 +83,15 @@ def test_a_number_and_its_interval_are_one_piece_outside_of_tables():
     assert whole == ["+1.7 [−0.9, +4.3]", "[+0.1, +3.0]"] and tree.astext() == before
 
 
+def test_a_percent_sign_stays_with_its_number():
+    glued = nodes.paragraph("", "", nodes.inline("", "94"), nodes.Text(" % of it, 95 % of all"))
+    tree = new_document("page")
+    tree += [glued, nodes.paragraph("", "", nodes.literal("", "5 % 2"))]
+    intervals.keep_percents(tree)
+    assert glued.astext() == "94\u00a0% of it, 95\u00a0% of all"
+    assert tree[1].astext() == "5 % 2"
+
+
 def test_the_words_for_verdicts_are_those_that_the_page_explains():
     given = re.findall(r"^verdict: (.+)$", PAGE, re.MULTILINE)
     assert len(given) >= 15 and set(given) == set(findings.SIGNS)

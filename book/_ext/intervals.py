@@ -22,6 +22,7 @@ WIDTH, HEIGHT = 190, 14  # of a bar, in pixels
 A_ROW, STEP = 20, 9  # squares of a count in a row, and pixels from one to the next
 NUMBER = rf"[+{MINUS}-]?\d[\d,]*(?:\.\d+)?"
 ESTIMATE = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
+PERCENT = re.compile(r"(?:(?<=\d)|^) %")
 WHOLE = re.compile(rf"({NUMBER} )?(\[{NUMBER}, {NUMBER}\])")
 
 
@@ -132,6 +133,14 @@ def axis() -> str:
     return _svg(ticks, "", 20, "axis")
 
 
+def keep_percents(doctree: nodes.document) -> None:
+    """A percent sign stays in the line of its number, wherever that was glued from."""
+    for text in list(doctree.findall(nodes.Text)):
+        kept = PERCENT.sub("\u00a0%", text)
+        if kept != text and not _within(text, (nodes.FixedTextElement, nodes.literal)):
+            text.parent.replace(text, nodes.Text(kept))
+
+
 def keep_whole(doctree: nodes.document) -> None:
     """Puts a number and its interval into one unbroken piece. Tables break theirs themselves."""
     for text in list(doctree.findall(nodes.Text)):
@@ -156,6 +165,11 @@ def _within(node: nodes.Node, kinds: tuple) -> bool:
     return False
 
 
+def _keep(app, doctree, docname):
+    keep_percents(doctree)
+    keep_whole(doctree)
+
+
 def setup(app):
-    app.connect("doctree-resolved", lambda app, doctree, docname: keep_whole(doctree), priority=950)
+    app.connect("doctree-resolved", _keep, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
