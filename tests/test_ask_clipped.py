@@ -185,3 +185,45 @@ def test_demonstrations_of_one_s_own_have_no_fifty_others(page):
     page.wait_for_timeout(500)
     assert "your own now" in page.locator(".held").inner_text()
     assert "is right" not in said(page)
+
+
+def test_all_bars_have_one_scale_and_stand_for_probabilities_alone(page):
+    bars = page.eval_on_selector_all(
+        ".svdicl .bar",
+        """bars => bars.map((bar) => [bar.getBoundingClientRect().width,
+          Number(bar.closest("td").dataset.share), Boolean(bar.closest(".told"))])""",
+    )
+    widths, shares, told = np.array(bars).T
+    assert len(bars) == 6 and told.all()
+    long = shares > 0.05
+    np.testing.assert_allclose(widths[long] / shares[long], widths.max() / shares.max(), rtol=0.01)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_demonstrations_are_seen_whole_where_they_are_edited(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    hidden = "area => area.scrollHeight - area.clientHeight"
+    assert page.get_by_label("Demonstrations").evaluate(hidden) <= 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_dots_stand_by_what_is_right_and_then_by_how_clearly_the_model_answered(page, widget):
+    cells = page.locator(".held tbody tr").first.locator("td.dots")
+    labels = [label for _, label in widget.starts[0]["queries"][:50]]
+    for c in (0, 1):
+        dots = cells.nth(c).locator("i").evaluate_all("all => all.map((i) => i.className)")
+        assert len(dots) == labels.count(c) and dots == sorted(dots)  # right before wrong
+        said_aloud = cells.nth(c).locator(".heard").text_content()
+        assert said_aloud == f"{dots.count('right')} of {len(dots)} right"
+
+
+def test_what_the_numbers_of_the_fifty_say_is_said(page):
+    (before, after), (low, high) = (
+        of_the_fifty(page, name) for name in ("right", "discrimination")
+    )
+    assert after > before and low == high
+    assert "the lean moved, not the reading" in page.locator(".held").inner_text()
+    page.get_by_role("slider").press("Home")
+    page.wait_for_function("document.querySelector('.cut').textContent.includes('nothing')")
+    page.wait_for_function(READ)
+    assert "the lean moved" not in page.locator(".held").inner_text()
