@@ -16,11 +16,14 @@ def _lift(app):
             for output in cell.get("outputs", []):
                 name = output.get("metadata", {}).get("scrapbook", {}).get("name", "")
                 if name.startswith("cover_"):
-                    svg = next(
+                    svgs = [
                         "".join(value)
                         for mime, value in output["data"].items()
                         if mime.endswith("image/svg+xml")
-                    )
+                    ]
+                    if not svgs:  # of a chapter that has another name by now
+                        continue
+                    (svg,) = svgs
                     Path(app.srcdir, f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
