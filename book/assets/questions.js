@@ -63,7 +63,8 @@
   // on one of its buttons or a link to one of the covered places, uncovers all, too.
   function covered(form) {
     const places = [...document.getElementsByClassName(`of-${form.id}`)], strips = [...document.querySelectorAll(`.strip[data-of="${form.id}"]`)];
-    const uncover = () => {
+    const uncover = (said = "") => {
+      form.querySelector("[role=status]").textContent = said;
       form.classList.add("told");
       for (const place of places) place.classList.remove("covered");
       for (const strip of strips) strip.remove();
@@ -77,7 +78,7 @@
     for (const strip of strips)
       strip.querySelector("button").addEventListener("click", () => {
         const shown = strip.nextElementSibling;
-        keeping(strip, uncover, shown);
+        keeping(strip, () => uncover(), shown);
         went(shown);
       });
     const arrived = () => {
@@ -110,8 +111,8 @@
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const said = field ? compared() : chosen();
-      told.textContent = said || (field ? "Type a number first." : "Choose an answer first.");
-      if (said) uncover();
+      if (said) uncover(said);
+      else told.textContent = field ? "Type a number first." : "Choose an answer first.";
     });
   }
 
@@ -187,8 +188,7 @@
         ...real.map((value, i) => svg("rect", { class: "real", x: X(i) - 4, y: Y(value) - 4, width: 8, height: 8 })),
       );
       const most = ` Farthest at ${axes.dataset.x} ${at[far]}: you said ${points[far].slider.valueAsNumber.toFixed(digits)}, it is ${truth[far][1]}.`;
-      told.textContent = `Off by ${mean.toFixed(digits)} on average.${Number(off[far].toFixed(digits)) ? most : ""} Squares are what was measured.`;
-      uncover();
+      uncover(`Off by ${mean.toFixed(digits)} on average.${Number(off[far].toFixed(digits)) ? most : ""} Squares are what was measured.`);
     });
     draw(false);
   }
