@@ -4,6 +4,7 @@ book.
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -74,12 +75,12 @@ def test_chapter_has_what_every_chapter_has(chapter):
         "What you will be able to do",
         "**Before you start:**",
         "**It takes**",
-        "Predict, then run",
         "things to take away",
         "Further reading",
         "Now try",
     ):
         assert wanted in text, f"{chapter} lacks {wanted!r}"
+    assert re.search(r"^:::\{(guess|curve)\} ", text, re.M), f"{chapter} asks for no prediction"
     assert text.count("\n### Exercise ") >= 3
     assert text.count("**Expected result:**") == text.count("\n### Exercise ")
 
