@@ -101,7 +101,7 @@ class ControlComparison(Widget):
         for y, (_, scores) in enumerate(rows):
             colour = (plots.PLAIN, plots.CLIP, *[plots.GONE] * (len(rows) - 3), plots.PLAIN)[y]
             ax.plot(leads(scores, self.labels_), np.full(N, y), "|", color=colour, ms=12, alpha=0.7)
-        ax.axvline(0, color="0.4", lw=0.8)
+        ax.axvline(0, color=plots.PLAIN, lw=0.8)
         ax.set_yticks(range(len(rows)), [name for name, _ in rows])
         ax.invert_yaxis()
         ax.set_xlabel("lead of the right label word (nats)")

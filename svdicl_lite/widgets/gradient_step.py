@@ -103,7 +103,7 @@ class GradientStep(Widget):
         fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
         queries = np.linspace(-2, 2, 41)
         (slope, height), _ = self.descent(self.steps)
-        ax.plot(*self.shown.T, "o", color="0.35", label="points")
+        ax.plot(*self.shown.T, "o", color=plots.PLAIN, label="points")
         ax.plot(queries, slope * queries + height, color=plots.PLAIN, label="gradient descent")
         ax.plot(
             queries[::2],

@@ -115,7 +115,7 @@ class ReadingAndLean(Widget):
                     color=colour,
                     label=f"{self.words[label]} is right",
                 )
-            ax.axvline(0, color="0.4", lw=0.8)
+            ax.axvline(0, color=plots.PLAIN, lw=0.8)
             ax.set_ylabel(f"examples, {name}")
         axes[1].set_xlabel(f"score of {self.words[1]} minus score of {self.words[0]}")
         axes[0].legend(frameon=False)
