@@ -105,7 +105,9 @@ def test_a_callout_is_coloured_by_what_it_means(browser, sites, theme):  # noqa:
         )
         rgb = lambda colour: f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
         which = ["light", "dark"].index(theme)
-        words = page.locator("article p").first.evaluate("node => getComputedStyle(node).color")
+        words = page.locator("section > p:not([class])").first.evaluate(
+            "node => getComputedStyle(node).color"
+        )
         assert edge("tip") != words
         coloured = [rgb(both[which]) for name, both in palette().items() if name != "gone"]
         assert edge("tip") not in coloured and words not in coloured
