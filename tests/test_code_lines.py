@@ -82,10 +82,14 @@ def test_on_a_phone_no_code_scrolls_and_nothing_wraps_on_a_desk(browser, sites, 
               const range = new Range();
               range.setStartAfter(line.firstChild), range.setEndAfter(line.lastChild);
               const first = range.getClientRects()[0].left - line.getBoundingClientRect().left;
-              return [first, line.style.getPropertyValue("--in")];
+              const spaces = Number(line.style.getPropertyValue("--in"));
+              const letter = document.createElement("span");
+              letter.style = "position: absolute; width: 1ch";
+              line.append(letter);
+              return [first / letter.getBoundingClientRect().width, spaces];
             })""",
         )
         for left, spaces in indents:
-            assert left / 7.2 == pytest.approx(float(spaces), abs=0.3), "not where the code begins"
+            assert left == pytest.approx(spaces, abs=0.3), "not where the code begins"
         page.set_viewport_size({"width": 1280, "height": 900})
         assert page.evaluate(hidden) == []
