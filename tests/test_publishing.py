@@ -55,6 +55,13 @@ def test_a_page_on_paper_has_ids_of_its_own_and_the_light_pictures():
     assert page.h2.string == "An exercise (10 minutes)"  # as a bookmark shows it
 
 
+def test_what_model_cards_fold_is_not_on_paper():
+    html = '<article class="bd-article"><details class="fold">recipe</details>said</article>'
+    for name, shown in (("book/models", "said"), ("chapters/01_a", "recipesaid")):
+        page = pdf.on_paper(BeautifulSoup(html, "html.parser").article, name, set())
+        assert page.get_text() == shown
+
+
 @pytest.mark.built
 def test_the_pages_are_printed_with_bookmarks_and_numbers(sites, tmp_path):  # noqa: F811
     """Two of them: the whole book takes minutes."""

@@ -62,7 +62,9 @@ def on_paper(article: Tag, name: str, known: set[str]) -> Tag:
     """A page's text with ids of its own, links to places in the one page, and pictures that come at
     once.
     """
-    for node in article.select(NOT_ON_PAPER):
+    # The settings and figures that model cards fold fill forty sheets; they stay on their page.
+    folded = ", details.fold" if name == "book/models" else ""
+    for node in article.select(NOT_ON_PAPER + folded):
         node.decompose()
     for node in article.select("[id]"):
         node["id"] = anchor(name, node["id"])
