@@ -113,7 +113,7 @@ def _least(grid: Grid, at: int, number: bool, room: Room, below: bool) -> float:
 def least(grid: Grid, numbers: list[int], room: Room, below: bool = False) -> float:
     """How narrow a table can be without a break inside a number, in pixels."""
     widths = [_least(grid, at, at in numbers, room, below) for at in range(grid.width)]
-    return sum(widths) + room.gap * grid.width
+    return sum(widths) + room.gap * (grid.width - 1)
 
 
 def natural(grid: Grid, room: Room) -> float:
@@ -123,7 +123,7 @@ def natural(grid: Grid, room: Room) -> float:
         max([width(names[at], "bold"), *(width(cell.get_text()) for cell in grid.column(at))])
         for at in range(grid.width)
     ]
-    return room.letter * sum(widths) + room.gap * grid.width
+    return room.letter * sum(widths) + room.gap * (grid.width - 1)
 
 
 def fits(grid: Grid, numbers: list[int]) -> bool:
