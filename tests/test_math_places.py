@@ -44,3 +44,11 @@ def test_only_formulas_in_the_text_get_a_place():
         context["body"].count('<span class="joined"><span') == 1
         and "</span>,</span> so" in (context["body"])
     )
+
+
+def test_a_bracket_stays_with_its_formula():
+    inline = r'<span class="math notranslate nohighlight">\(n\)</span>'
+    context = {"body": f"<p>a tall one ({inline}) is</p>"}
+    math_places._keep_places(SimpleNamespace(), "a", "a", context, None)
+    assert 'a tall one <span class="joined">(<span' in context["body"]
+    assert context["body"].endswith("</span>)</span> is</p>")

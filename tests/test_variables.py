@@ -31,6 +31,7 @@ def test_in_what_the_module_says_of_itself_every_such_letter_is_a_variable(plain
         (r'<span class="math">\(k = 1\)</span>', r'<span class="math">\(k = 1\)</span>'),
         ("<pre>n = 4</pre><svg><text>k = 2</text></svg>",) * 2,
         ('<img alt="n = 4">',) * 2,
+        ("<p>at ξ = 0.5, σ.</p>", '<p>at <span class="joined">ξ = 0.5</span>, σ.</p>'),
     ],
 )
 def test_elsewhere_it_is_one_where_it_is_said_what_it_is(plain, marked):

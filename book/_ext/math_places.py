@@ -10,7 +10,8 @@ import html
 import re
 
 PLACE = re.compile(
-    r'<span class="math notranslate nohighlight">(\\\(.*?\\\))</span>([,.;:?!)]*)', re.DOTALL
+    r'([(\[]*)<span class="math notranslate nohighlight">(\\\(.*?\\\))</span>([,.;:?!)\]]*)',
+    re.DOTALL,
 )
 TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\S")
 EM = 1.105  # what MathJax makes of a letter's size beside the serif of the book
@@ -80,9 +81,11 @@ def width(tex: str) -> float:
 
 def _keep_places(app, pagename, templatename, context, doctree):
     def placed(found: re.Match) -> str:
-        em, behind = width(html.unescape(found[1])), found[2]
-        span = f'<span class="math notranslate nohighlight" style="--em: {em}em">{found[1]}</span>'
-        return f'<span class="joined">{span}{behind}</span>' if behind else span
+        before, formula, behind = found.groups()
+        em = width(html.unescape(formula))
+        span = f'<span class="math notranslate nohighlight" style="--em: {em}em">{formula}</span>'
+        joined = f'<span class="joined">{before}{span}{behind}</span>'
+        return joined if before or behind else span
 
     if "body" in context:
         context["body"] = PLACE.sub(placed, context["body"])

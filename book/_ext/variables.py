@@ -10,6 +10,9 @@ EQUAL = re.compile(r"(?<![\w.'’])([B-HJ-Zb-z])(?= (?:[=≤≥]|&lt;|&gt;) )")
 ALONE = re.compile(r"(<th\b[^>]*>(?:<p>)?)([nkprN])((?:</p>)?</th>)")
 # In docstrings: no word (a, I), no unit (3 s), no "e.g.".
 ANY = re.compile(r"(?<![\w.'’])(?<!\d[ \xa0])([B-HJ-Zb-z])(?![\w'’]|\.\w)")
+VALUE = re.compile(
+    r"(?<![\w>])[αβεκλξσ] (?:=|≤|≥|&lt;|&gt;) [−+]?\d[\d.,]*(?<![.,])"
+)  # stays on its line
 MARKUP = re.compile(
     r"<(dt|code|pre|script|style|svg|h\d|textarea)\b.*?</\1>"
     r"|<(span|div) class=\"math\b.*?</\2>|<[^>]*>",
@@ -19,11 +22,14 @@ MARKUP = re.compile(
 
 def with_variables(html: str, letter: re.Pattern = EQUAL) -> str:
     """A page with such letters in `<var>`; code, formulas, drawings and headings stay."""
+    mark = lambda text: VALUE.sub(
+        r'<span class="joined">\g<0></span>', letter.sub(r"<var>\1</var>", text)
+    )
     parts, at = [], 0
     for markup in MARKUP.finditer(html):
-        parts += [letter.sub(r"<var>\1</var>", html[at : markup.start()]), markup[0]]
+        parts += [mark(html[at : markup.start()]), markup[0]]
         at = markup.end()
-    text = "".join([*parts, letter.sub(r"<var>\1</var>", html[at:])])
+    text = "".join([*parts, mark(html[at:])])
     return ALONE.sub(r"\1<var>\2</var>\3", text)
 
 
