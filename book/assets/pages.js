@@ -15,6 +15,7 @@
     sizes.observe(box);
     box.addEventListener("scroll", () => look(box), { passive: true });
   }
+  document.fonts.addEventListener("loadingdone", () => boxes.forEach(look)); // in its own letters a table may fit
 
   // A formula that is wider than its page is reached from the keyboard, too; formulas come with MathJax, behind this script.
   const formulas = new ResizeObserver((entries) => {
