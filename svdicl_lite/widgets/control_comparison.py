@@ -35,7 +35,7 @@ class ControlComparison(Widget):
     """
 
     _esm = script("control_comparison")
-    height = (795, 880)
+    height = (795, 855)
     methods = traitlets.List().tag(sync=True)  # names, the clip first
     clip_rates = traitlets.List().tag(sync=True)
     # (methods, rates, N, C) float32: log-probabilities among the label words

@@ -23,7 +23,7 @@ class HowSure(Widget):
     """
 
     _esm = script("how_sure")
-    height = (540, 815)
+    height = (540, 795)
     n = traitlets.Int(400, min=100, max=4000).tag(sync=True)
     sets = traitlets.Int(8, min=1, max=32).tag(sync=True)
     gain = traitlets.Float(0.05, min=0, max=0.2).tag(sync=True)

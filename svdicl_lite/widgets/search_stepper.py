@@ -31,7 +31,7 @@ class SearchStepper(Widget):
     """
 
     _esm = script("search_stepper")
-    height = (455, 800)
+    height = (455, 765)
     clip_rates = traitlets.List().tag(sync=True)
     # validation, held_out: eight outcomes a byte, each rate begins a new one
     bits = traitlets.Dict().tag(sync=True)
