@@ -31,7 +31,7 @@ class Room(NamedTuple):
 
 
 DESK, PAPER = Room(724, 14, 17, 98), Room(670, 12.2, 15, 86)
-PHONE, TIGHT = Room(356, 13, 12, 78), Room(356, 12, 6, 54, True)
+PHONE, TIGHT = Room(328, 13, 12, 78), Room(356, 12, 6, 54, True)  # of 360 pixels, and of 390
 SMALL = 0.92  # of the letters' size: intervals in a tight table
 FULL = 0.8  # of the room: from here on a table takes all of it
 PARTS = {  # where a long word of a head may be divided
