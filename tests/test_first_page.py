@@ -2,6 +2,7 @@
 on.
 """
 
+import re
 import sys
 
 import pytest
@@ -11,6 +12,8 @@ from test_chapters import CHAPTERS, ROOT
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
 import cards
+import findings
+import glance
 
 
 def test_there_is_a_card_for_each_chapter_in_the_order_of_the_book():
@@ -54,6 +57,26 @@ def test_the_first_screen_has_the_ways_on_and_the_picture(browser, sites, width,
         assert page.locator(".starts a").last.get_attribute("href").startswith("findings.html")
         page.locator("a.start").click()
         page.wait_for_url("**/chapters/01_*")
+
+
+def test_a_finding_of_the_first_page_has_a_verdict_a_claim_and_a_number_to_draw():
+    block = re.search(r"```\{glance\}\n(.*?)```", (ROOT / "book/intro.md").read_text(), re.DOTALL)
+    rows = [[part.strip() for part in line.split("|")] for line in block[1].splitlines()]
+    assert len(rows) == 5 and {len(row) for row in rows} == {glance.PARTS}
+    for verdict, _, kind, number in rows:
+        assert verdict in findings.SIGNS and kind in findings.DRAWN
+        assert findings.GLUE.match(number), "the number is a chapter's, not typed"
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_findings_of_the_first_page_are_drawn_on_one_scale(browser, sites, width):  # noqa: F811
+    with opened(browser, f"{sites['file']}/book/intro.html", width) as page:
+        rows, scale = page.locator(".glance > li"), page.locator(".glance-scale .bar")
+        assert rows.count() == 5 and overflow(page) == 0
+        for i in range(5):
+            box, axis = rows.nth(i).locator(".bar").bounding_box(), scale.bounding_box()
+            assert abs(box["x"] - axis["x"]) < 1 and abs(box["width"] - axis["width"]) < 1
 
 
 @pytest.mark.built
