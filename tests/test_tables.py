@@ -165,7 +165,8 @@ LOOK = """() => [...document.querySelectorAll(".bd-article table")]
   .map((table) => {
     const style = getComputedStyle(table), box = table.parentElement.closest("div, details");
     const aligned = (cell) => getComputedStyle(cell).textAlign;
-    const cells = [...table.querySelectorAll("tbody .number, thead .number")];
+    const rows = table.matches(".prose") && innerWidth < 600;  // one value below the other
+    const cells = rows ? [] : [...table.querySelectorAll("tbody .number, thead .number")];
     return {
       size: style.fontSize, lines: style.borderTopWidth + " " + style.borderBottomWidth,
       figures: style.fontVariantNumeric, numbers: [...new Set(cells.map(aligned))],
@@ -173,7 +174,7 @@ LOOK = """() => [...document.querySelectorAll(".bd-article table")]
       counts: [...table.querySelectorAll("tbody tr")].every(
         (row, i) => row.cells[0].matches("th") && row.cells[0].textContent.trim() === String(i))
         && !table.tHead?.rows[table.tHead.rows.length - 1].cells[0].textContent.trim(),
-      broken: cells.filter((cell) => !cell.closest("thead")
+      broken: cells.filter((cell) => !cell.closest("thead") && !cell.matches(".words")
         && getComputedStyle(cell).whiteSpace !== "nowrap").map((cell) => cell.textContent),
       wraps: box.scrollWidth > box.clientWidth + 2
         && [...table.querySelectorAll("tbody td")].some(

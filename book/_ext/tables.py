@@ -111,7 +111,8 @@ def align(grid: Grid) -> list[int]:
     for row in [*grid.heads, *grid.rows]:
         for at, cell in row:
             if int(cell.get("colspan", 1)) == 1 and at in numbers:
-                words = cell.name == "td" and not is_number(cell.get_text(" ", strip=True))
+                text = cell.get_text(" ", strip=True)
+                words = cell.name == "td" and not is_number(text) and re.search(r"[^\W\d]", text)
                 cell["class"] = ["number", "words"] if words else ["number"]
     for row in grid.heads:
         for _, cell in row:
