@@ -138,27 +138,19 @@ def curve(measured: list[dict], file: Path) -> str:
     named = [key for key in measured[0] if key != "step"]
     losses = [key for key in named if "loss" in key]
     others = [key for key in named if "loss" not in key]
-    fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.9), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.5), layout="constrained")
     steps = [row["step"] for row in measured]
     for key in losses:
         left.plot(steps, [row[key] for row in measured], color=plots.PLAIN)
-    parts = {key: (key, "") if len(others) <= len(COLOURS) else _parts(key) for key in others}
-    settings, tasks = (list(dict.fromkeys(part[at] for part in parts.values())) for at in (0, 1))
-    for key, (setting, task) in parts.items():
-        at = settings.index(setting)
-        look = {"color": COLOURS[at], "marker": MARKERS[at], "ms": 3.5, "lw": 1.25}
-        look["ls"] = STYLES[tasks.index(task)] if len(tasks) <= 2 else "-"
-        first = task == tasks[0] or len(tasks) == 2
-        label = f"{task} {setting}" if len(tasks) == 2 else setting
-        right.plot(
-            steps,
-            [row[key] for row in measured],
-            label=label.replace("_", " ") if first else None,
-            **look,
-        )
+    lines = _lines(measured, others)
+    for label, look, values in lines:
+        look |= {"ms": 3.5, "lw": 1.25, "label": label.replace("_", " ")}
+        right.plot(steps, values, **look)
     measure = (
         "error" if "error" in others[0] else "share" if "noise_share" in others else "accuracy"
     )
+    if 2 * len(lines) < len(others):
+        measure = f"mean {measure}"
     left.set(xlabel="training step", ylabel=losses[0].replace("_", " "))
     right.set(xlabel="training step", ylabel=measure)
     fig.legend(loc="outside lower center", ncols=2, frameon=False)
@@ -168,6 +160,22 @@ def curve(measured: list[dict], file: Path) -> str:
         f"Two panels by training step, {len(steps)} points each: {', '.join(losses)}, which ends at"
         f" {measured[-1][losses[0]]:.2f}, and {', '.join(others)}."
     )
+
+
+def _lines(measured: list[dict], named: list[str]) -> list[tuple[str, dict, list[float]]]:
+    """Label, look and values of the lines of some measures; of more than two tasks their mean."""
+    parts = {key: (key, "") if len(named) <= len(COLOURS) else _parts(key) for key in named}
+    settings, tasks = (list(dict.fromkeys(part[at] for part in parts.values())) for at in (0, 1))
+    kinds = [*parts.values()] if len(tasks) <= 2 else [(setting, None) for setting in settings]
+    lines = []
+    for setting, task in kinds:
+        keys = [k for k, part in parts.items() if part[0] == setting and task in (None, part[1])]
+        at = settings.index(setting)
+        look = {"color": COLOURS[at], "marker": MARKERS[at]}
+        look["ls"] = STYLES[tasks.index(task)] if task else "-"
+        values = [sum(row[key] for key in keys) / len(keys) for row in measured]
+        lines.append((f"{task} {setting}" if len(tasks) == 2 else setting, look, values))
+    return lines
 
 
 def _parts(key: str) -> tuple[str, str]:
