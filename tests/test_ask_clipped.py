@@ -75,7 +75,9 @@ def test_the_fifty_prompts_are_judged_as_the_library_judges_them(
     page, widget, shipped, index, place
 ):
     start, (model, tokenizer), (layer, module) = widget.starts[index], shipped, place
-    page.get_by_role("combobox", name="Prompt").select_option(index=index)
+    prompts = page.get_by_role("combobox", name="Prompt")
+    prompts.select_option(index=index)
+    assert prompts.evaluate("select => select.selectedIndex") == index
     page.get_by_role("combobox", name="Layer").select_option(str(layer))
     page.get_by_role("combobox", name="Module").select_option(module.upper())
     expected = [of_fifty(model, tokenizer, start)]

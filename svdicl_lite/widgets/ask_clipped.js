@@ -47,7 +47,7 @@ function controls(model, config, starts) {
   const put = (start, asked) => go({ demonstrations: start.demonstrations, query: start.queries[asked][0], label_words: start.words.join(", ") });
   const current = () => startOf(starts, model.get("demonstrations"), wordsOf(model.get("label_words")));
   const from = h("select", { id: newId(), onchange: () => put(starts[from.selectedIndex], 0) }, ...starts.map(({ name }) => h("option", {}, name.replace(" label words", ""))));
-  model.on("change:demonstrations", () => { from.selectedIndex = starts.indexOf(current()); });
+  for (const name of ["demonstrations", "label_words"]) model.on(`change:${name}`, () => { from.selectedIndex = starts.indexOf(current()); });
   from.selectedIndex = starts.indexOf(current());
   const next = () => {
     const { queries } = current() ?? starts[Math.max(0, from.selectedIndex)], at = queries.findIndex(([text]) => text === model.get("query"));

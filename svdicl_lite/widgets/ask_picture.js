@@ -22,7 +22,7 @@ export function promptInShort(model, edit, next) {
   draw();
   return h("div", { class: "prompt" }, shown,
     h("p", { class: "shown" }, h("span", { class: "what" }, "Query"), h("button", { type: "button", onclick: next }, "Another query"),
-      h("span", { class: "said" }, query, " → ?")));
+      h("span", { class: "said" }, query, "\u00a0→\u00a0?")));
 }
 
 export const LOOKS = [["plain", "no clip"], ["clip", "clipped"]];
