@@ -67,7 +67,7 @@ def typed_numbers(chapter: str) -> list[str]:
     """Sentences that claim something with a number that nobody computed, nor cited."""
     found = []
     for sentence in prose(chapter):
-        if "{cite}" in sentence or sentence.endswith(
+        if "{cite" in sentence or sentence.endswith(
             "?"
         ):  # a printed number of a source; a question asserts nothing
             continue

@@ -60,11 +60,27 @@ def deck(tmp_path_factory):
     return BeautifulSoup((folder / "out/99_small.html").read_text(), "html.parser"), folder / "out"
 
 
+@pytest.mark.parametrize(
+    "role, key, said",
+    [
+        ("cite", "holm1979", "(Holm 1979)"),
+        ("cite", "sharma2023laser, yao2024svd", "(Sharma et al. 2023; Yao et al. 2024)"),
+        ("cite:t", "xu2017information", "Xu and Raginsky (2017)"),
+        ("cite:t", "kocon2021multiemo", "Kocoń et al. (2021)"),
+        ("cite:t", "brown2020language", "Brown et al. (2020)"),
+        ("cite:ct", "vonoswald2023transformers", "Von Oswald et al. (2023)"),
+        ("cite:yearpar", "yao2024svd", "(2024)"),
+    ],
+)
+def test_a_citation_is_said_as_a_sentence_needs_it(role, key, said):
+    assert slides.plain(f"See {{{role}}}`{key}`.", {}, {}) == f"See {said}."
+
+
 def test_what_is_shown_and_what_is_only_said(deck):
     page, _ = deck
     said = " ".join(notes.extract().get_text() for notes in page.find_all("aside", class_="notes"))
     shown = page.find("div", class_="slides").get_text()
-    assert re.search(r"The share is 0\.87, says \(Yao 2024\); see A small chapter\.", said)
+    assert re.search(r"The share is 0\.87, says \(Yao et al\. 2024\); see A small chapter\.", said)
     for text in (
         "A small chapter",
         "Matrices",

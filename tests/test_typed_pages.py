@@ -42,7 +42,7 @@ def sentences(text: str) -> list[str]:
 def typed(text: str) -> list[str]:
     found = []
     for sentence in sentences(text):
-        if "{cite}" in sentence or sentence.endswith("?"):
+        if "{cite" in sentence or sentence.endswith("?"):
             continue
         left = ALLOWED.sub(" ", NAMED.sub(" ", sentence))
         numbers = [n for n in NUMBER.findall(left) if n.strip(",. ") not in tuple("01234")]

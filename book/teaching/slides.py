@@ -18,11 +18,13 @@ import nbformat
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
+from pybtex.database import parse_file
 from traitlets.config import Config
 
 from svdicl_lite.figures import PHONE
 
 HERE = Path(__file__).parent
+REFERENCES = HERE.parent / "references.bib"
 LONGEST = 16  # lines of code that can be read from the last row
 BLOCK = re.compile(r"^:::+\{([\w-]+)\} ?([^\n]*)\n(.*?)^:::+$", re.M | re.S)
 TITLES = {"guess": "Predict, then run", "curve": "Predict, then run", "answer": "The answer"}
@@ -58,6 +60,27 @@ def titles(folder: Path) -> dict:
     )
 
 
+def cited(kind: str, keys: str) -> str:
+    """A citation by name and year; `{cite:t}` is part of the sentence, and `{cite:yearpar}` stands
+    behind the names.
+    """
+    sources = parse_file(REFERENCES).entries
+    names, years = [], []
+    for source in (sources[key.strip()] for key in keys.split(",")):
+        people = [
+            " ".join(map(str, who.rich_prelast_names + who.rich_last_names))
+            for who in source.persons["author"]
+        ]
+        names.append(" and ".join(people) if len(people) <= 2 else f"{people[0]} et al.")
+        years.append(source.fields["year"])
+    if kind == "cite:yearpar":
+        return f"({'; '.join(years)})"
+    if kind in ("cite:t", "cite:ct"):
+        told = ", ".join(f"{name} ({year})" for name, year in zip(names, years))
+        return told[0].upper() + told[1:] if kind == "cite:ct" else told
+    return f"({'; '.join(f'{name} {year}' for name, year in zip(names, years))})"
+
+
 def plain(text: str, values: dict, chapters: dict) -> str:
     """MyST's roles as plain Markdown: glued numbers, citations by name and year, references by
     title.
@@ -70,8 +93,7 @@ def plain(text: str, values: dict, chapters: dict) -> str:
             name, _, form = content.partition(":")
             return format(values[name], form) if form else str(values[name])
         if kind.startswith("cite"):
-            keys = (re.match(r"([a-z]+)(\d{4})", key.strip()) for key in content.split(","))
-            return "(" + "; ".join(f"{key[1].capitalize()} {key[2]}" for key in keys if key) + ")"
+            return cited(kind, content)
         if kind in ("ref", "doc"):
             return shown if target else f"*{chapters.get(content, content)}*"
         return "the figure" if kind == "numref" else shown
