@@ -80,32 +80,34 @@ def _at(value: float) -> float:
     return round(WIDTH * (value - LEAST) / (MOST - LEAST), 1)
 
 
-def _svg(inside: str, label: str, height: float = HEIGHT, kind: str = "") -> str:
+def _svg(inside: str, label: str, height: float = HEIGHT, kind: str = "", width=WIDTH) -> str:
     said = f'role="img" aria-label="{label}"' if label else 'aria-hidden="true"'
     return (
-        f'<svg class="bar {kind}" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}"'
+        f'<svg class="bar {kind}" viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
         f' height="{height:g}" {said}>{inside}</svg>'
     )
 
 
-def _zero() -> str:
-    return f'<path class="zero" d="M{_at(0)} 0V{HEIGHT}"/>'
+def _ticks() -> str:
+    """A faint line at each tick of the scale, and one that is seen at zero."""
+    others = "".join(f"M{_at(tick)} -3V{HEIGHT + 3}" for tick in TICKS if tick)
+    return f'<path class="tick" d="{others}"/><path class="zero" d="M{_at(0)} -3V{HEIGHT + 3}"/>'
 
 
 def bar(found: Estimate, kind: str, told: str) -> str:
-    """A gain as a point on its interval, beside a line at zero; `told` is what is read aloud."""
+    """A gain as a point on its interval, on the scale's lines; `told` is what is read aloud."""
     value, low, high = map(_at, found)
     middle = HEIGHT / 2
     ends = "".join(f"M{end} {middle - 3:g}v6" for end in (low, high))
     line = f'<path class="whisker" d="M{low} {middle:g}H{high}{ends}"/>'
-    return _svg(f'{_zero()}{line}<circle cx="{value}" cy="{middle:g}" r="4"/>', told, kind=kind)
+    return _svg(f'{_ticks()}{line}<circle cx="{value}" cy="{middle:g}" r="4"/>', told, kind=kind)
 
 
 def span(low: float, high: float, kind: str, told: str) -> str:
     """Where several gains lie: a strip from the least to the largest."""
     start, end = _at(low), _at(high)
     return _svg(
-        f'{_zero()}<rect x="{start}" y="4" width="{end - start:.1f}" height="6" rx="3"/>',
+        f'{_ticks()}<rect x="{start}" y="4" width="{end - start:.1f}" height="6" rx="3"/>',
         told,
         kind=f"{kind} span",
     )
@@ -119,7 +121,8 @@ def squares(some: int, all_of_them: int) -> str:
         for i in range(all_of_them)
     )
     rows = (all_of_them - 1) // A_ROW + 1
-    return _svg(each, f"{some} of {all_of_them}", rows * STEP + 3, "count")
+    width = min(all_of_them, A_ROW) * STEP
+    return _svg(each, f"{some} of {all_of_them}", rows * STEP + 3, "count", width)
 
 
 def axis() -> str:

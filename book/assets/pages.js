@@ -3,7 +3,7 @@
 (() => {
   // Boxes that hold more than they show have the class "more" until they are scrolled to their end.
   const boxes = document.querySelectorAll(
-    ".bd-article .pst-scrollable-table-container, .bd-article .cell_output .output, .bd-article .highlight pre, .bd-article .widget-stand-in details");
+    ".bd-article .pst-scrollable-table-container, .bd-article .cell_output .output, .bd-article .highlight pre, .bd-article .widget-stand-in > details");
   const look = (box) => {
     const more = box.scrollWidth - box.clientWidth > 2;
     box.classList.toggle("scrolls", more);
@@ -62,9 +62,12 @@
       copy.style.aspectRatio = `${image.getAttribute("width")} / ${image.getAttribute("height")}`;
       const close = Object.assign(document.createElement("button"), { className: "close", type: "button", ariaLabel: "Close", textContent: "×" });
       large.ariaLabel = "A figure, large";
-      large.replaceChildren(close, copy);
+      const words = pair.closest("figure")?.querySelector("figcaption")?.cloneNode(true);
+      words?.querySelector(".headerlink")?.remove();
+      large.replaceChildren(close, copy, ...(words ? [words] : []));
       if (!large.isConnected) document.body.append(large);
       large.showModal();
+      large.scrollLeft = (large.scrollWidth - large.clientWidth) / 2; // on a phone one begins in its middle
     };
     pair.addEventListener("click", open); // the button is inside
     pair.append(button);
