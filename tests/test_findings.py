@@ -33,13 +33,13 @@ def test_an_estimate_is_read_as_the_book_writes_it():
 
 
 def test_a_bar_stands_where_its_numbers_are_and_says_them():
-    svg = intervals.bar(intervals.Estimate(10, -20, 45), "clip", "+10 [−20, +45] points")
+    svg = intervals.bar(intervals.Estimate(10, -20, 55), "clip", "+10 [−20, +55] points")
     (point,) = of(svg, "circle")
-    assert float(point["cx"]) == pytest.approx(intervals.WIDTH * 30 / 65, abs=0.05)
+    assert float(point["cx"]) == pytest.approx(intervals.WIDTH * 30 / 75, abs=0.05)
     whisker = of(svg, "path")[2]["d"]
     assert whisker.startswith("M0.0 ") and f"H{intervals.WIDTH}.0" in whisker
-    assert of(svg, "svg")[0]["aria-label"] == "+10 [−20, +45] points"
-    with pytest.raises(ValueError, match="61 lies outside of the scale from -20 to 45"):
+    assert of(svg, "svg")[0]["aria-label"] == "+10 [−20, +55] points"
+    with pytest.raises(ValueError, match="61 lies outside of the scale from -20 to 55"):
         intervals.bar(intervals.Estimate(61, 50, 70), "clip", "")
 
 

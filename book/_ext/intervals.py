@@ -16,7 +16,7 @@ from docutils import nodes
 
 from svdicl_lite.numbers import MINUS
 
-LEAST, MOST = -20, 45  # points of accuracy, the ends of the scale
+LEAST, MOST = -20, 55  # points of accuracy, the ends of the scale
 TICKS = (-20, 0, 20, 40)
 WIDTH, HEIGHT = 190, 14  # of a bar, in pixels
 A_ROW, STEP = 20, 9  # squares of a count in a row, and pixels from one to the next
