@@ -67,6 +67,21 @@ def test_what_is_no_row_of_tokens_stays_as_it_is():
     assert code_lines.in_lines(nested) == nested
 
 
+@pytest.mark.parametrize(
+    "language, blanks", [("ipython3", [1, 1]), ("myst-ansi", [2, 3]), ("text", [2, 3])]
+)
+def test_in_a_cell_one_blank_line_stands_around_a_function_and_output_is_as_printed(
+    language, blanks
+):
+    code = "a = 1\n\n\ndef f():\n    b = 2\n\n    return b\n\n\n\nf()\n"
+    opening = f'<div class="highlight-{language} notranslate"><div class="highlight"><pre>'
+    made = code_lines.with_single_blanks(f"{opening}{marked(code)}</pre></div></div>")
+    kept = BeautifulSoup(made, "html.parser").get_text()
+    before, inside, after = (len(run) - 1 for run in re.findall(r"\n{2,}", kept))
+    assert [before, after] == blanks and inside == 1
+    assert kept.split() == code.split()
+
+
 @pytest.mark.built
 @pytest.mark.parametrize("name", ["book/should_i", *(f"chapters/{name}" for name in CHAPTERS)])
 def test_on_a_phone_no_code_scrolls_and_nothing_wraps_on_a_desk(browser, sites, name):  # noqa: F811

@@ -3,7 +3,8 @@
 On a phone, and on paper, a line that is too long goes on below, indented further than it begins
 (`book/assets/page.css`, *Code*): nothing of it scrolls out of sight, and one still sees where each
 line of the code begins. It is broken at spaces, and in what has none for long behind a bracket or
-before a dot, but not within `--option`. What is copied stays as it was.
+before a dot, but not within `--option`. What is copied stays as it was, but for blank lines: where
+a cell has two, as PEP 8 asks around a function, the page has one; its notebook keeps both.
 """
 
 import html
@@ -13,6 +14,7 @@ BLOCK = re.compile(r'(<div class="highlight"><pre>)(.*?)(</pre>)', re.DOTALL)
 PIECE = re.compile(r"<span[^>]*>[^<]*</span>|[^<\s]+|\s+")
 TAG = re.compile(r"<[^>]+>")
 LONG = 24  # letters without a space that may be broken elsewhere
+CELL = re.compile(r'(<div class="highlight-ipython3[^>]*><div[^>]*><pre>)(.*?)(</pre>)', re.DOTALL)
 OPTION = re.compile(r"(?<!\S)-+\w[\w-]*")
 
 
@@ -69,11 +71,16 @@ def _broken(run: list[str]) -> str:
     return "".join(made)
 
 
+def with_single_blanks(body: str) -> str:
+    """A page, in whose code cells no two blank lines follow one another: they would be holes."""
+    return CELL.sub(lambda found: re.sub(r"\n{3,}", "\n\n", found[0]), body)
+
+
 def _wrap(app, pagename, templatename, context, doctree):
     if "body" in context:
         context["body"] = BLOCK.sub(
             lambda found: found[1] + in_lines(found[2]) + found[3],
-            SETUP.sub(rf"\1{SETUP_LABEL}\2{SETUP_LABEL}\3", context["body"]),
+            SETUP.sub(rf"\1{SETUP_LABEL}\2{SETUP_LABEL}\3", with_single_blanks(context["body"])),
         )
 
 
