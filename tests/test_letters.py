@@ -35,7 +35,7 @@ def test_every_font_file_is_the_one_that_the_table_says():
         for path in folder.iterdir()
         if path.suffix in (".woff2", ".ttf")
     }
-    assert len(files) == 11 and files == SUMS
+    assert len(files) == 13 and files == SUMS
 
 
 def test_each_package_has_a_version_and_comes_with_its_licence():

@@ -1,7 +1,7 @@
 """Cuts the book's letters out of Adobe's Source families, once, when they are fetched: `make
 vendor` runs `python book/_ext/fonts.py FOLDER`, where npm has unpacked the three packages.
 
-A page has files of 15 to 20 kB with every letter and sign that the book writes, so that none of
+A page has files of 14 to 24 kB with every letter and sign that the book writes, so that none of
 them comes from another face; figures have the sans as a TrueType file, which Matplotlib reads. The
 licence reserves the name Source for uncut fonts: the cut ones are called Book.
 """
@@ -19,9 +19,11 @@ FACES = {  # what it is called → where npm has it
     "serif-regular": "source-serif/TTF/SourceSerif4-Regular.ttf",
     "serif-italic": "source-serif/TTF/SourceSerif4-It.ttf",
     "serif-bold": "source-serif/TTF/SourceSerif4-Semibold.ttf",
+    "serif-bold-italic": "source-serif/TTF/SourceSerif4-SemiboldIt.ttf",
     "sans-regular": "source-sans/TTF/SourceSans3-Regular.ttf",
     "sans-italic": "source-sans/TTF/SourceSans3-It.ttf",
     "sans-bold": "source-sans/TTF/SourceSans3-Semibold.ttf",
+    "sans-bold-italic": "source-sans/TTF/SourceSans3-SemiboldIt.ttf",
     "code-regular": "source-code-pro/TTF/SourceCodePro-Regular.ttf",
     "code-bold": "source-code-pro/TTF/SourceCodePro-Semibold.ttf",
 }
@@ -50,23 +52,24 @@ def cut(source: Path, name: str, letters: set[int]) -> TTFont:
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=letters)
     cutter.subset(font)
-    _rename(font, *name.split("-"))
+    _rename(font, *name.split("-", 1))
     return font
 
 
 def _rename(font: TTFont, kind: str, style: str) -> None:
     family = f"Book {kind.capitalize()}"
-    if style == "bold":
+    style = style.replace("-", " ").title()
+    if style.startswith("Bold"):
         font["OS/2"].usWeightClass = 700
     for record in list(font["name"].names):
         if record.nameID in FAMILY:
             record.string = family
         elif record.nameID in (2, 17):
-            record.string = style.capitalize()
+            record.string = style
         elif record.nameID == FULL:
-            record.string = f"{family} {style.capitalize()}"
+            record.string = f"{family} {style}"
         elif record.nameID == POSTSCRIPT:
-            record.string = f"Book{kind.capitalize()}-{style.capitalize()}"
+            record.string = f"Book{kind.capitalize()}-{style.replace(' ', '')}"
         elif record.nameID not in (0, 13, 14):  # copyright and licence stay
             font["name"].names.remove(record)
 
