@@ -112,3 +112,41 @@ LETTERS = """() => [...document.querySelectorAll(".drawing svg text:not(.on)")].
     Math.max(box.right - frame.right, frame.left - box.left),
     (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255, node.textContent];
 })"""
+
+
+def test_no_text_of_a_drawing_touches_another_or_the_edge_of_its_box(browser, tmp_path):
+    """In the book's letters, as wide as on a page. Gaps are in the drawing's units, 520 across."""
+    sheets = [
+        f'<link rel="stylesheet" href="{(ROOT / "book/assets" / name).as_uri()}.css">'
+        for name in ("fonts", "palette", "pictures")
+    ]
+    drawn = [f'<div class="drawing">{file.read_text()}</div>' for file in FILES]
+    (tmp_path / "all.html").write_text("".join(["<!doctype html>", *sheets, *drawn]), "utf-8")
+    with opened(browser, (tmp_path / "all.html").as_uri(), 540) as page:
+        texts, close = page.evaluate(CLOSE)
+    assert texts > 80 and close == []
+
+
+CLOSE = """async () => {
+  await Promise.all([...document.fonts].map((face) => face.load().catch(() => null)));
+  const close = [], place = (node) => [node, node.getBBox()];
+  for (const svg of document.querySelectorAll("svg")) {
+    const texts = [...svg.querySelectorAll("text")].map(place);
+    const boxes = [...svg.querySelectorAll("rect")].map(place);
+    texts.forEach(([node, a], i) => {
+      for (const [other, b] of texts.slice(i + 1)) {
+        const along = Math.max(a.x, b.x) - Math.min(a.x + a.width, b.x + b.width);
+        const shared = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
+        if (along < 6 && shared > 0.35 * Math.min(a.height, b.height))
+          close.push([along, node.textContent, other.textContent]);
+      }
+      const [x, y] = [a.x + a.width / 2, a.y + a.height / 2];
+      for (const [, b] of boxes)
+        if (b.x < x && x < b.x + b.width && b.y < y && y < b.y + b.height) {
+          const left = Math.min(a.x - b.x, b.x + b.width - a.x - a.width);
+          if (left < 3) close.push([left, node.textContent]);
+        }
+    });
+  }
+  return [document.querySelectorAll("svg text").length, close];
+}"""
