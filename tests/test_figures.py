@@ -184,7 +184,7 @@ def test_one_picture_of_a_figure_is_fetched_and_fits_theme_and_width(browser, si
                 assert box["x"] >= 0 and box["x"] + box["width"] <= width
             loaded = page.evaluate("performance.getEntriesByType('resource').map((r) => r.name)")
             other = "light" if theme == "dark" else "dark"
-            assert not [name for name in loaded if name.endswith(f"-{other}.svg")]
+            assert not [name for name in loaded if name.endswith(f"{which}-{other}.svg")]
             assert page.faults == []
 
 

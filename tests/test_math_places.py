@@ -37,7 +37,7 @@ def test_only_formulas_in_the_text_get_a_place():
     block = r'<div class="math notranslate nohighlight">\[a\]</div>'
     context = {"body": f"<p>{inline} and {inline}, so</p>{block}"}
     math_places._keep_places(SimpleNamespace(), "a", "a", context, None)
-    placed = f'style="--em: {math_places.width("a < b"):.1f}em"'
+    placed = f'style="--em: {math_places.width("a < b"):.2f}em"'
     assert placed in context["body"] and context["body"].endswith(block)
     assert context["body"].count("--em") == 2
     assert (

@@ -1,6 +1,7 @@
 """What a page loads, as a browser asks for it, packed as a server would send it."""
 
 import gzip
+import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -8,6 +9,8 @@ from browsers import SETTLED, opened
 from bs4 import BeautifulSoup
 from test_browser import HTML, sites  # noqa: F401
 from test_chapters import CHAPTERS
+
+FORMULA = re.compile(r"\\[(\[](.*)\\[)\]]", re.DOTALL)
 
 
 def asked(browser, url):
@@ -55,7 +58,8 @@ def test_every_formula_of_the_book_is_set_with_what_mathjax_has(browser, sites):
     for name in ["book/glossary", "book/notation", *(f"chapters/{one}" for one in CHAPTERS)]:
         page = BeautifulSoup((HTML / f"{name}.html").read_text(), "html.parser")
         for node in page.select("article .math"):
-            found.setdefault(node.get_text().strip()[2:-2], name)
+            tex = FORMULA.search(node.get_text())[1]  # before it there may be its number
+            found.setdefault(tex, name)
     assert len(found) > 200
     with opened(browser, f"{sites['file']}/book/notation.html") as page:
         unknown = page.evaluate(

@@ -20,7 +20,10 @@ WIDTHS = {
     **dict.fromkeys(RELATIONS.split(), 1.33),
     **dict.fromkeys(r"+ - \cdot \times \otimes \pm \odot".split(), 1.2),
     **dict.fromkeys("( ) [ ]".split(), 0.39),
-    **dict.fromkeys("fijlrtI", 0.4) | dict.fromkeys("mwW", 0.92) | dict.fromkeys("abcdegkos", 0.48),
+    **dict.fromkeys("fijlrtI", 0.4)
+    | dict.fromkeys("mw", 0.92)
+    | {"W": 0.88}
+    | dict.fromkeys("abcdegkos", 0.48),
     **dict.fromkeys(r"\log \det \exp \min \max".split(), 1.6),
     **dict.fromkeys(
         r"{ } \left \right \big \Big \bigl \bigr \limits \; \! \displaystyle".split(), 0
@@ -76,7 +79,7 @@ def width(tex: str) -> float:
     tokens, total = TOKEN.findall(tex.removeprefix(r"\(").removesuffix(r"\)")), 0.0
     while tokens:
         total += _next(tokens)
-    return round(EM * total, 1)
+    return round(EM * total, 2)
 
 
 def _keep_places(app, pagename, templatename, context, doctree):

@@ -28,14 +28,14 @@
     for (const formula of document.querySelectorAll('mjx-container[display="true"]')) formulas.observe(formula);
   });
 
-  // A displayed formula that is too wide for its page is set smaller, down to two thirds; what is wider still scrolls, and says so.
+  // A displayed formula that is too wide for its page is set smaller, down to 11 pixels on a phone; what is wider still scrolls, and says so.
   const displayed = [...document.querySelectorAll(".bd-article div.math")];
   const fit = (place) => {
     const formula = place.querySelector("mjx-container");
     if (!formula) return;
     formula.style.zoom = "";
     const share = formula.clientWidth / formula.scrollWidth;
-    if (share < 1) formula.style.zoom = Math.max(0.66, Math.floor(100 * share) / 100);
+    if (share < 1) formula.style.zoom = Math.max(0.61, Math.floor(100 * share) / 100);
   };
   for (const place of displayed) {
     new MutationObserver(() => fit(place)).observe(place, { childList: true, subtree: true }); // when MathJax has set it
