@@ -9,8 +9,10 @@ import base64
 import html
 import io
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
@@ -79,12 +81,20 @@ def _face(family: str, file: str, letters: set[int], said: str) -> str:
 
 @lru_cache(maxsize=64)
 def _packed(file: str, letters: frozenset[int]) -> str:
-    """A font with these letters only, as a data address."""
-    font = TTFont(FOLDER / f"{file}.ttf", recalcTimestamp=False)
-    options = subset.Options(hinting=False, layout_features=["kern"], name_IDs=[])
-    cutter = subset.Subsetter(options)
+    return address(cut(FOLDER / f"{file}.ttf", letters, layout_features=["kern"], name_IDs=[]))
+
+
+def cut(file: Path, letters: Iterable[int], **options: Any) -> TTFont:
+    """The font at `file` with these letters only; `options` are fontTools' own."""
+    font = TTFont(file, recalcTimestamp=False)
+    cutter = subset.Subsetter(subset.Options(hinting=False, **options))
     cutter.populate(unicodes=letters)
     cutter.subset(font)
+    return font
+
+
+def address(font: TTFont) -> str:
+    """A font as an address that holds it, for a style sheet."""
     font.flavor = "woff"
     made = io.BytesIO()
     font.save(made)

@@ -46,6 +46,14 @@ def tag(verdict: str, said: str = "") -> nodes.inline:
     return made
 
 
+def scale(kind: str) -> nodes.container:
+    """The scale of the bars, which stands above them."""
+    made = nodes.container(classes=[kind])
+    made += nodes.paragraph("", "points of accuracy")
+    made += nodes.raw("", intervals.axis(), format="html")
+    return made
+
+
 def drawn(kind: str, line: str, folder: Path) -> str:
     """The picture for a line of evidence, from the numbers it begins with; empty for `-`.
 
@@ -76,10 +84,7 @@ class Findings(SphinxDirective):
     def run(self):
         made = nodes.bullet_list(classes=["findings"])
         self.state.nested_parse(self.content, self.content_offset, made)
-        scale = nodes.container(classes=["finding-scale"])
-        scale += nodes.paragraph("", "points of accuracy")
-        scale += nodes.raw("", intervals.axis(), format="html")
-        return [scale, made]
+        return [scale("finding-scale"), made]
 
 
 class Finding(SphinxDirective):

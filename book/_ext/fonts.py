@@ -9,8 +9,9 @@ licence reserves the name Source for uncut fonts: the cut ones are called Book.
 import sys
 from pathlib import Path
 
-from fontTools import subset
 from fontTools.ttLib import TTFont
+
+from svdicl_lite import letters
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("source-serif", "source-sans", "source-code-pro")
@@ -44,14 +45,11 @@ VARIABLES = set(range(0x3B1, 0x3CA))  # ξ, σ, κ … look as in formulas (book
 FAMILY, FULL, POSTSCRIPT = (1, 16), 4, 6  # numbers of names in a font
 
 
-def cut(source: Path, name: str, letters: set[int]) -> TTFont:
-    """The font at `source` with `letters` only, and called Book."""
-    font = TTFont(source, recalcTimestamp=False)
-    options = subset.Options(hinting=False, layout_features=FEATURES, name_IDs=["*"])
-    options.notdef_outline = True
-    cutter = subset.Subsetter(options)
-    cutter.populate(unicodes=letters)
-    cutter.subset(font)
+def cut(source: Path, name: str, wanted: set[int]) -> TTFont:
+    """The font at `source` with the wanted letters only, and called Book."""
+    font = letters.cut(
+        source, wanted, layout_features=FEATURES, name_IDs=["*"], notdef_outline=True
+    )
     _rename(font, *name.split("-", 1))
     return font
 

@@ -8,7 +8,6 @@ A line is `verdict | claim | what is drawn | number and words`, the last two as 
 from pathlib import Path
 
 import findings
-import intervals
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
@@ -22,15 +21,12 @@ class Glance(SphinxDirective):
     has_content = True
 
     def run(self):
-        scale = nodes.container(classes=["glance-scale"])
-        scale += nodes.paragraph("", "points of accuracy")
-        scale += nodes.raw("", intervals.axis(), format="html")
         made = nodes.bullet_list(classes=["glance"])
         try:
             made += [self._row(line) for line in self.content if line.strip()]
         except ValueError as error:
             raise self.error(str(error)) from error
-        return [scale, made]
+        return [findings.scale("glance-scale"), made]
 
     def _row(self, line: str) -> nodes.list_item:
         told = [part.strip() for part in line.split("|")]

@@ -5,15 +5,13 @@ some twenty signs. The script is left out (`book/_templates/layout.html`), and o
 what the book's style sheet names.
 """
 
-import base64
-import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import tinycss2
-from fontTools import subset
-from fontTools.ttLib import TTFont
+
+from svdicl_lite import letters
 
 PRIVATE = range(0xE000, 0xF900)  # where Font Awesome has its signs
 FACE = re.compile(r"@font-face\s*\{[^}]*?font-family:\s*Font\s?Awesome[^}]*\}", re.IGNORECASE)
@@ -38,19 +36,6 @@ def signs(style: str) -> set[int]:
     return said
 
 
-def cut(font: Path, wanted: set[int]) -> str:
-    """A font with the wanted signs only, as a data address."""
-    options = subset.Options(hinting=False, layout_features=[], notdef_outline=True)
-    made = TTFont(font)
-    cutter = subset.Subsetter(options)
-    cutter.populate(unicodes=wanted)
-    cutter.subset(made)
-    made.flavor = "woff"
-    file = io.BytesIO()
-    made.save(file)
-    return f"data:font/woff;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
 def with_cut_fonts(style: str, fonts: Path, pages: Iterable[str]) -> str:
     """A style sheet whose Font Awesome faces hold the signs that it writes, and nothing else; of
     the faces those that a page asks for.
@@ -64,7 +49,10 @@ def with_cut_fonts(style: str, fonts: Path, pages: Iterable[str]) -> str:
             return rule[0]
         if not classes & ASKED_BY.get(name[1], classes):
             return ""
-        address = cut(fonts / f"{name[1]}.ttf", wanted)
+        font = letters.cut(
+            fonts / f"{name[1]}.ttf", wanted, layout_features=[], notdef_outline=True
+        )
+        address = letters.address(font)
         return SOURCE.sub(lambda _: f'src: url("{address}") format("woff")', rule[0])
 
     return FACE.sub(face, style)
