@@ -36,7 +36,10 @@ def test_a_bar_stands_where_its_numbers_are_and_says_them():
     svg = intervals.bar(intervals.Estimate(10, -20, 55), "clip", "+10 [−20, +55] points")
     (point,) = of(svg, "circle")
     assert float(point["cx"]) == pytest.approx(intervals.WIDTH * 30 / 75, abs=0.05)
-    whisker = of(svg, "path")[2]["d"]
+    ticks, zero, whisker = (path["d"] for path in of(svg, "path"))
+    at = [float(found) for found in re.findall(r"M([\d.]+) -3V", f"{ticks}{zero}")]
+    scale = [intervals.WIDTH * (tick + 20) / 75 for tick in (-20, 20, 40, 0)]
+    assert at == pytest.approx(scale, abs=0.06)
     assert whisker.startswith("M0.0 ") and f"H{intervals.WIDTH}.0" in whisker
     assert of(svg, "svg")[0]["aria-label"] == "+10 [−20, +55] points"
     with pytest.raises(ValueError, match="61 lies outside of the scale from -20 to 55"):

@@ -111,6 +111,9 @@ def test_a_figure_is_seen_large_and_goes_with_escape(browser, sites, how):  # no
         assert image.bounding_box()["width"] > 1.5 * small
         assert image.get_attribute("src").endswith("-wide-light.svg")
         assert image.get_attribute("alt") == pair.locator("img").first.get_attribute("alt")
+        assert large.locator("figcaption").inner_text().startswith("Figure 5.1 ")
+        middle = "box => Math.abs(2 * box.scrollLeft + box.clientWidth - box.scrollWidth)"
+        assert large.evaluate(middle) <= 2 and image.bounding_box()["x"] < 0
         page.keyboard.press("Escape")
         assert not large.is_visible() and page.faults == []
         if how == "keyboard":

@@ -61,7 +61,7 @@ def test_all_begins_at_the_left_edge_of_the_text(browser, sites, name, width):  
               const column = document.querySelector("article > section").getBoundingClientRect();
               const inside = ".cell_input, figure, figcaption, picture:not(.in-dark) img";
               const nodes = document.querySelectorAll(`article section > .cell :is(${inside}),
-                article section > :is(p, h2, .cell, figure, div.math)`);
+                article section > :is(p, h2, .cell, figure, .admonition, div.math)`);
               const boxes = [...nodes].filter((node) => node.checkVisibility()
                 && !node.closest(".widget")).map((node) => {
                 const { left, right } = node.getBoundingClientRect();
