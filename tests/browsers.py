@@ -109,6 +109,14 @@ def static_page(widget, folder):
     return path.as_uri()
 
 
+def sides(page, where):
+    """Where the first of these begins and the last ends, in pixels down the page. Asked in one step,
+    since a widget may draw a part anew between finding it and measuring it.
+    """
+    edges = "all => [all[0].getBoundingClientRect().top, all.at(-1).getBoundingClientRect().bottom]"
+    return [edge + page.evaluate("scrollY") for edge in page.eval_on_selector_all(where, edges)]
+
+
 def said(page):
     """What a widget says of its state, as a screen reader is told it."""
     return page.locator(".says").inner_text()

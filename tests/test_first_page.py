@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from browsers import opened
+from browsers import opened, sides
 from test_browser import overflow, sites  # noqa: F401
 from test_chapters import CHAPTERS, ROOT
 
@@ -47,8 +47,7 @@ def test_a_chapter_that_says_less_is_named(tmp_path):
 def test_the_first_screen_has_the_ways_on_and_the_picture(browser, sites, width, height, screens):  # noqa: F811
     with opened(browser, f"{sites['file']}/book/intro.html", width) as page:
         page.set_viewport_size({"width": width, "height": height})
-        end = lambda where: sum(page.locator(where).last.bounding_box()[k] for k in ("y", "height"))
-        top = lambda where: page.locator(where).first.bounding_box()["y"]
+        top, end = lambda where: sides(page, where)[0], lambda where: sides(page, where)[1]
         assert top(".lead") < top(".starts") < top(".widget") < top("article h2")
         assert end(".starts a") < 0.65 * height, "both ways on are seen at once"
         assert end(".told") < screens * height, "so are the bars"
