@@ -110,8 +110,8 @@ def static_page(widget, folder):
 
 
 def sides(page, where):
-    """Where the first of these begins and the last ends, in pixels down the page. Asked in one step,
-    since a widget may draw a part anew between finding it and measuring it.
+    """Where the first of these begins and the last ends, in pixels down the page. Asked in one
+    step, since a widget may draw a part anew between finding it and measuring it.
     """
     edges = "all => [all[0].getBoundingClientRect().top, all.at(-1).getBoundingClientRect().bottom]"
     return [edge + page.evaluate("scrollY") for edge in page.eval_on_selector_all(where, edges)]
