@@ -18,7 +18,7 @@ from svdicl_lite.widgets import AskClippedModel
 
 MOVE = """async (number) => {
   const slider = document.querySelector("input[type=range]");
-  slider.value = 0.3 + 0.005 * number;
+  slider.value = 2 + number; // the stop
   const painted = (resume) => () => requestAnimationFrame(() => setTimeout(resume));
   const drawn = new Promise((resume) => new MutationObserver(painted(resume))
     .observe(document.querySelector(".told"), { childList: true }));

@@ -9,6 +9,7 @@ from browsers import opened, static_page
 from model_in_page import in_torch
 
 from svdicl_lite.clipping.clip import clipped
+from svdicl_lite.clipping.svd import CLIP_RATES
 from svdicl_lite.widgets import AskClippedModel
 
 # Fixtures: pytest looks for their names here.
@@ -41,6 +42,23 @@ def assert_shown(page, model, tokenizer, layer, module, rate):
         np.testing.assert_allclose(shares[-1], 1 - expected.sum(), atol=5e-4)
 
 
+def test_the_slider_stops_at_each_rate_of_the_paper_and_shows_what_lies_between(
+    browser, shipped, tmp_path
+):
+    model, tokenizer = shipped
+    url = static_page(AskClippedModel(model, tokenizer, clip_rate=0.833), tmp_path)
+    with opened(browser, url) as page:
+        slider = page.get_by_role("slider", name="Clip rate ξ")
+        assert slider.get_attribute("aria-valuetext") == "0.833"
+        slider.press("Home")
+        seen = [float(slider.get_attribute("aria-valuetext"))]
+        while seen[-1] < 1:
+            page.keyboard.press("ArrowRight")
+            seen.append(float(slider.get_attribute("aria-valuetext")))
+            assert seen[-1] > seen[-2]
+        assert set(CLIP_RATES) <= set(seen) and sum(rate >= 0.9 for rate in seen) >= len(seen) / 2
+
+
 def test_what_the_widget_shows_is_what_the_model_says(browser, shipped, tmp_path):
     """From the keyboard: another rate, another layer, another query, other demonstrations; and what
     it will not read it refuses in a sentence.
@@ -52,7 +70,7 @@ def test_what_the_widget_shows_is_what_the_model_says(browser, shipped, tmp_path
         agrees(model.config.n_layer - 1, "mlp", 0.9)
         slider = page.get_by_role("slider", name="Clip rate ξ")
         slider.focus()
-        for _ in range(10):
+        for _ in range(5):
             page.keyboard.press("ArrowRight")
         agrees(model.config.n_layer - 1, "mlp", 0.95)
         page.get_by_role("combobox", name="Layer").focus()

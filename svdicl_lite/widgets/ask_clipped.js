@@ -36,6 +36,8 @@ const rolesOf = (module) => (module === "all" ? [...ROLES.attn, ...ROLES.mlp] : 
 const pause = () => new Promise((resume) => setTimeout(resume));
 
 const MODULES = [...Object.entries(MODULE_NAMES), "q", "k", "v", "o", "fc_in", "fc_out"];
+// Where the slider stops: closer towards 1, since what a clip keeps shrinks as 1 − ξ does, and the last values matter most.
+const STOPS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, ...Array.from({ length: 10 }, (_, i) => (90 + i) / 100), 0.995, 1];
 const TOP = 4; // tokens shown beside the labels
 
 // The controls, each tied to a trait; what is typed by the reader is replaced when another prompt is chosen.
@@ -65,7 +67,7 @@ function controls(model, config, starts) {
     edit.open = true;
     edit.querySelector("textarea").focus();
   };
-  const rate = slider(model, "clip_rate", { label: "Clip rate ξ", min: 0, max: 1, step: 0.005, shown: (value) => value.toFixed(3) });
+  const rate = slider(model, "clip_rate", { label: "Clip rate ξ", stops: STOPS, shown: (value) => value.toFixed(3) });
   const places = h("div", { class: "controls places" },
     choice(model, "layer", { label: "Layer", options: Array.from({ length: config.layers }, (_, l) => l) }),
     choice(model, "module", { label: "Module", options: MODULES }),

@@ -41,17 +41,19 @@ export function says() {
 }
 
 // A labelled slider tied to the trait `name`: moving it sets the trait, setting the trait moves it. `shown` makes the number's text.
-export function slider(model, name, { label, min, max, step, shown = String }) {
+// It goes from `min` to `max` by `step`, or from one of `stops` to the next.
+export function slider(model, name, { label, min, max, step, stops, shown = String }) {
   const id = newId();
-  const input = h("input", { type: "range", id, min, max, step });
+  const input = h("input", { type: "range", id, ...(stops ? { min: 0, max: stops.length - 1, step: 1 } : { min, max, step }) });
   const output = h("output", { for: id });
   const update = () => {
-    input.value = model.get(name);
-    output.textContent = shown(Number(input.value));
+    const value = model.get(name), off = stops?.map((stop) => Math.abs(stop - value));
+    input.value = stops ? off.indexOf(Math.min(...off)) : value; // a link may ask for what lies between two stops
+    output.textContent = shown(stops ? value : Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);
   };
   input.addEventListener("input", () => {
-    model.set(name, Number(input.value));
+    model.set(name, stops ? stops[input.value] : Number(input.value));
     model.save_changes();
   });
   model.on(`change:${name}`, update);
