@@ -4,6 +4,7 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
+from IPython.lib.pretty import pretty
 
 from svdicl_lite import (
     CLIP_RATES,
@@ -16,6 +17,11 @@ from svdicl_lite import (
     search_clip_rate,
 )
 from svdicl_lite.clipping.controls import dropped
+from svdicl_lite.numbers import p_value, points
+from svdicl_lite.search import verdict
+from svdicl_lite.search.compared import ComparedScores
+from svdicl_lite.search.greedy import GreedyResult
+from svdicl_lite.search.kept import KeptClip
 from svdicl_lite.search.results import SearchResult
 
 FEW = {"n_validation": 24, "n_test": 32, "n_shots": 2, "clip_rates": (0, 0.5, 0.95)}
@@ -105,18 +111,58 @@ def test_in_a_notebook_a_result_is_a_table_that_can_be_heard(found, model, token
     results = {
         "mlp of layer": found,
         "before and after": compare(*judges, lambda: dropped(model, 1)),
-        "clips tried": greedy_search(model, *judges, ("mlp",), (1,), (0, 0.5)),
+        "kept of 1 clips tried": greedy_search(model, *judges, ("mlp",), (1,), (0, 0.5)),
     }
     for caption, result in results.items():
         page = BeautifulSoup(result._repr_html_(), "html.parser")
-        assert caption in page.table.caption.text
-        heads = page.thead.find_all("th")
-        assert all(head["scope"] == "col" and head.text for head in heads)
-        rows = page.tbody.find_all("tr")
-        assert [row.th.text for row in rows] == ["validation", "test"]
-        assert all(row.th["scope"] == "row" for row in rows)
-        assert all(len(row.find_all(["th", "td"])) == len(heads) for row in rows)
-        assert f"{result.test_after.accuracy:.3f}" in rows[1].text
-        said = "\n".join(page.p.stripped_strings)
-        assert said == result.verdict()
-        assert not re.search(r"<(?!/?(table|caption|thead|tbody|tr|th|td|p|br))", str(page))
+        *_, table = page.find_all("table")
+        assert caption in table.caption.text and f"n = {result.test_after.n}" in table.caption.text
+        heads = table.thead.find_all("th")
+        assert [head["scope"] for head in heads] == ["col"] * 3 and all(h.text for h in heads)
+        rows = table.tbody.find_all("tr")
+        assert all(row.th["scope"] == "row" and len(row.find_all("td")) == 3 for row in rows)
+        assert not re.search(
+            r"<(?!/?(table|caption|thead|tbody|tr|th|td|p|strong|small))", str(page)
+        )
+
+
+def test_the_table_has_the_verdict_first_and_says_what_the_text_says(found):
+    page = BeautifulSoup(found._repr_html_(), "html.parser")
+    first, notes = page.find_all("p")
+    assert first.text[1:-1] == verdict.sentence(found)[1:]  # but for the capital and the stop
+    cells = {
+        row.th.text: [cell.text for cell in row.find_all("td")] for row in page.select("tr")[1:]
+    }
+    before, after, gain = cells["accuracy"]
+    assert f"test accuracy {before} → {after} over 12 sets" in str(found)
+    parts = [cells[f"of the gain: {part}"][2] for part in ("reading", "lean")]
+    shown = "reading {} + lean {}".format(*parts)
+    assert f"gain {gain.split()[0]} points = {shown}" in str(found)
+    for name in ("balanced accuracy", "calibrated accuracy", "imbalance"):
+        assert f"{name} {' → '.join(cells[name][:2])}" in str(found)
+    assert cells["discrimination"][1].startswith(f"{found.test_after.discrimination:.3f} [")
+    assert cells["validation accuracy, n = 24"][2] == points(found.validation_gain)
+    assert p_value(found.p_value_by_set, "sign-flip p") in notes.text
+    assert notes.text.endswith(f"{found.counted}.")
+
+
+def test_a_result_of_scores_alone_has_no_validation_to_show(found):
+    whole, cut = found.test_before, found.test_after
+    alone = ComparedScores(whole, cut, whole, cut)
+    assert "validation" not in alone._repr_html_() + str(alone)
+    assert "judged on test" not in alone._repr_html_()
+
+
+def test_the_clips_that_a_search_kept_are_a_table_of_their_own(found):
+    step = KeptClip(found.chosen_cell, found.validation_after, found.test_after)
+    greedy = GreedyResult(
+        found.validation_before, step.validation, found.test_before, step.guard, (step,), 3, 1
+    )
+    kept, judged = BeautifulSoup(greedy._repr_html_(), "html.parser").find_all("table")
+    row = [cell.text for cell in kept.tbody.find_all(["th", "td"])]
+    assert row[0] == found.done and row[2].startswith(f"{step.guard.accuracy:.3f} [")
+    assert "1 clip kept of 3 clips tried, 1 refused by the guard, judged" in judged.caption.text
+
+
+def test_where_no_html_is_shown_a_result_is_its_text(found):
+    assert pretty(found) == repr(found) == str(found)

@@ -45,6 +45,11 @@ class Cell:
         """What one `Clip` serves: all but the rate."""
         return self.layer, self.module, self.expert, self.method, self.seed
 
+    @property
+    def named(self) -> str:
+        """As in: mlp of layer 3 at ξ = 0.99."""
+        return f"{self.module} of layer {self.layer} at ξ = {self.clip_rate:g}"
+
     def clip(self, model: nn.Module, evaluator: ICLEvaluator | None = None) -> Clip:
         """The `Clip` of this place, factored once for all rates. A method that fits inputs reads
         the demonstrations of `evaluator`.

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svdicl_lite.numbers import p_value, tidy
-from svdicl_lite.search import verdict
 from svdicl_lite.search.paired_files import PAIRED_BY, Judged, read_judged
 from svdicl_lite.search.results import Comparison
 from svdicl_lite.stats import Interval, mcnemar, paired_bootstrap, wilson_interval
@@ -27,9 +26,8 @@ NOT_COUNTED = (
 class ComparedScores(Comparison):
     """A `Comparison` of two models' scores on one set of examples; there is no validation."""
 
-    def verdict(self) -> str:
-        """As that of a search, less what validation promised."""
-        return verdict.text_of_test(self, NOT_COUNTED)
+    has_validation = False
+    counted = NOT_COUNTED
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,10 @@ from svdicl_lite.search.checks import check_cells, check_clip_rates, check_evalu
 from svdicl_lite.search.journal import Journal
 from svdicl_lite.search.kept import KeptClip, KeptClips
 from svdicl_lite.search.results import Comparison
+from svdicl_lite.search.shown import result_html, steps_html
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GreedyResult(Comparison):
     """What the greedy search kept, in order, and the one test before and after all of it."""
 
@@ -34,10 +35,22 @@ class GreedyResult(Comparison):
     n_tried: int  # clips judged on validation
     n_refused: int = 0  # of them better on validation, and refused by the guard
 
+    @property
+    def done(self) -> str:
+        """How many clips were tried, and kept."""
+        return f"{len(self.steps) or 'no'} clip{'s' * (len(self.steps) != 1)} kept {self._tried}"
+
+    @property
+    def _tried(self) -> str:
+        refused = f", {self.n_refused} refused by the guard" if self.n_refused else ""
+        return f"of {self.n_tried} clips tried{refused}"
+
     def __str__(self) -> str:
         kept = [str(step) for step in self.steps] or ["no clip kept"]
-        refused = f", {self.n_refused} refused by the guard" if self.n_refused else ""
-        return "\n".join([*kept, f"of {self.n_tried} clips tried{refused}", self.verdict()])
+        return "\n".join([*kept, self._tried, self.verdict()])
+
+    def _repr_html_(self) -> str:
+        return result_html(self, steps_html(self.steps))
 
 
 def greedy_search(

@@ -27,10 +27,7 @@ class KeptClip:
 
     def __str__(self) -> str:
         guarded = "" if self.guard is None else f", guard {self.guard.accuracy:.3f}"
-        return (
-            f"{self.cell.module} of layer {self.cell.layer} at ξ = {self.cell.clip_rate:g}:"
-            f" validation {self.validation.accuracy:.3f}{guarded}"
-        )
+        return f"{self.cell.named}: validation {self.validation.accuracy:.3f}{guarded}"
 
 
 class KeptClips:

@@ -6,6 +6,7 @@ Taught in chapter 08.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,9 +27,12 @@ from svdicl_lite.stats import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The model before and after, on the data that chose and on the data that judges."""
+
+    has_validation: ClassVar[bool] = True
+    counted: ClassVar[str] = verdict.WHAT_P_COUNTS
 
     validation_before: Evaluation
     validation_after: Evaluation
@@ -173,14 +177,22 @@ class Comparison:
         """
         return verdict.text(self)
 
+    @property
+    def done(self) -> str:
+        """What stands between before and after, in a few words."""
+        return "before and after"
+
     def __str__(self) -> str:
         return self.verdict()
 
     def _repr_html_(self) -> str:
         return result_html(self)
 
+    def __repr__(self) -> str:
+        return str(self)  # not the outcome of every example
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class SearchResult(Comparison):
     """What Algorithm 1 found: every validation outcome, the choice, and the one test before and
     after.
@@ -216,11 +228,14 @@ class SearchResult(Comparison):
         """The validation outcome of the chosen rate."""
         return self.validation_after
 
-    def __str__(self) -> str:
+    @property
+    def done(self) -> str:
+        """The clip, and how it was chosen."""
         cell = self.chosen_cell
         how = [] if cell.method == "svd" else [cell.method]
         how += [] if self.choose_by == "accuracy" else [f"chosen by {self.choose_by}"]
         said = f" ({', '.join(how)})" if how else ""
-        return (
-            f"{self.module} of layer {self.layer} at ξ = {self.clip_rate:g}{said}\n{self.verdict()}"
-        )
+        return f"{cell.named}{said}"
+
+    def __str__(self) -> str:
+        return f"{self.done}\n{self.verdict()}"

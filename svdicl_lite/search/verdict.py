@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from svdicl_lite.numbers import interval, number, p_value, tidy
+from svdicl_lite.numbers import estimate, number, p_value, tidy
 from svdicl_lite.stats import SETS_NEEDED, Interval, least_sign_flip_p
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def kind(result: Comparison) -> str:
 
 def _found(result: Comparison) -> tuple[str, str]:
     """The kind of the change, collapse apart, and a sentence on it."""
-    signs = _sign(_reading(result)), _sign(_lean(result))
-    gain = _sign(_gain(result))
+    signs = _sign(of_reading(result)), _sign(of_lean(result))
+    gain = _sign(of_gain(result))
     if gain > 0:
         return GAINS.get(signs, (UNTOLD[0], UNTOLD[1].format("rose")))
     if gain < 0:
@@ -72,25 +72,27 @@ def _found(result: Comparison) -> tuple[str, str]:
 
 def text(result: Comparison) -> str:
     """All that is to be said of a comparison, a line a thought."""
-    return text_of_test(result, f"{_promised(result)}\n{WHAT_P_COUNTS}")
-
-
-def text_of_test(result: Comparison, last: str) -> str:
-    """What is to be said of before and after on one set of examples, with what comes `last`."""
     lines = [_accuracies(result), _balanced(result), *_gains(result), _parts(result)]
-    lines += [_measures(result), sentence(result), last]
-    return tidy("\n".join(lines))
+    lines += [_measures(result), sentence(result)]
+    lines += [_promised(result)] if result.has_validation else []
+    return tidy("\n".join([*lines, result.counted]))
 
 
-def _reading(result: Comparison) -> Interval:
+# The intervals to print: over sets, or, where there are too few, for these demonstrations.
+
+
+def of_reading(result: Comparison) -> Interval:
+    """Of the gain's part that is reading."""
     return result.reading_over_sets or result.reading_interval
 
 
-def _lean(result: Comparison) -> Interval:
+def of_lean(result: Comparison) -> Interval:
+    """Of its part that is lean."""
     return result.lean_over_sets or result.lean_interval
 
 
-def _gain(result: Comparison) -> Interval:
+def of_gain(result: Comparison) -> Interval:
+    """Of the gain."""
     return result.gain_over_sets or result.gain_interval
 
 
@@ -125,32 +127,51 @@ def _gains(result: Comparison) -> list[str]:
     n_sets = len(result.gain_by_set)
     here = f"[{low:+.3f}, {high:+.3f}], {p_value(result.p_value, 'McNemar p')}"
     if result.gain_over_sets is None:
-        few = "one set says" if n_sets == 1 else f"{n_sets} sets say"
         return [
             f"gain {result.test_gain:+.3f} {here}, for these demonstrations only",
-            f"{few} nothing reliable about other demonstrations; that takes {SETS_NEEDED} sets,"
-            " better 12 or more",
+            too_few(result),
         ]
     low, high = result.gain_over_sets
     return [
         f"gain {result.test_gain:+.3f} [{low:+.3f}, {high:+.3f}] over {n_sets} sets of"
-        f" demonstrations, {p_value(result.p_value_by_set, 'sign-flip p')} (the least possible is"
-        f" {p_value(least_sign_flip_p(n_sets), '')})",
+        f" demonstrations, {sign_flips(result)}",
         f"for these demonstrations only {here}",
     ]
 
 
+def too_few(result: Comparison) -> str:
+    """That there are too few sets to say anything of other demonstrations."""
+    n_sets = len(result.gain_by_set)
+    few = "one set says" if n_sets == 1 else f"{n_sets} sets say"
+    return (
+        f"{few} nothing reliable about other demonstrations; that takes {SETS_NEEDED} sets, better"
+        " 12 or more"
+    )
+
+
+def sign_flips(result: Comparison) -> str:
+    """As in: sign-flip p = .016 (the least possible is .0078)."""
+    least = p_value(least_sign_flip_p(len(result.gain_by_set)), "")
+    return f"{p_value(result.p_value_by_set, 'sign-flip p')} (the least possible is {least})"
+
+
+def parts(result: Comparison) -> dict[str, tuple[float, Interval]]:
+    """Gain, reading and lean in points, with their intervals. Lean is the rest of what is shown, so
+    that the parts add up for a reader.
+    """
+    gain, reading = round(100 * result.test_gain, 1), round(100 * result.reading, 1)
+    shares = {"gain": of_gain(result), "reading": of_reading(result), "lean": of_lean(result)}
+    return {
+        name: (value, Interval(100 * low, 100 * high))
+        for value, (name, (low, high)) in zip((gain, reading, gain - reading), shares.items())
+    }
+
+
 def _parts(result: Comparison) -> str:
     """As in: gain +5.0 points = reading +0.4 [−0.9, +1.7] + lean +4.6 [+3.0, +6.2]."""
-    gain, reading = round(100 * result.test_gain, 1), round(100 * result.reading, 1)
-    parts = [  # the lean as the rest of what is shown, so that the line adds up for a reader
-        f"{name} {number(part, signed=True)} {interval(100 * low, 100 * high)}"
-        for name, part, (low, high) in (
-            ("reading", reading, _reading(result)),
-            ("lean", gain - reading, _lean(result)),
-        )
-    ]
-    return f"gain {number(gain, signed=True)} points = {' + '.join(parts)}"
+    (_, (gain, _)), *rest = parts(result).items()
+    shown = [f"{name} {estimate(value, ends, 1, signed=True)}" for name, (value, ends) in rest]
+    return f"gain {number(gain, signed=True)} points = {' + '.join(shown)}"
 
 
 def _measures(result: Comparison) -> str:
