@@ -19,6 +19,7 @@ PAGE = """# A page
 :x: shots
 :y: accuracy
 :between: 0.4 1
+:line: {glue:text}`auc` no clip
 :hides: fig-one
 How does accuracy change with the number of shots?
 :::
@@ -47,6 +48,16 @@ def page(browser, url):
     yield page
     assert page.faults == []
     page.close()
+
+
+def test_what_is_known_is_a_line_with_its_name(page):
+    line, label = (page.locator(f".curve svg {name}.known") for name in ("line", "text"))
+    grid = page.locator(".curve svg line.grid[x1='48']")
+    heights = [float(grid.nth(i).get_attribute("y1")) for i in range(grid.count())]
+    low, high = max(heights), min(heights)  # at 0.4 and at 1
+    expected = low + (0.95 - 0.4) / (1 - 0.4) * (high - low)
+    assert abs(float(line.get_attribute("y1")) - expected) < 0.2
+    assert label.text_content() == "no clip" and not page.locator(".curve .line").is_visible()
 
 
 def told(page, form="#question-1"):

@@ -9,7 +9,8 @@ the guess before it, and stands in its box. `:hides: fig-name` covers a figure u
 guessed, or does not want to; `covers.py` says what else has a name. A guess is a number, and
 `:unit:` what follows it, or one of the `:choices: this | that`. A curve has a point at each of the
 places `:at: 0 1 2`, which `:x:` names; `:y:` names what is drawn, between the two numbers of
-`:between:`; glued is "0: 0.52; 1: 0.87; 2: 0.88".
+`:between:`; glued is "0: 0.52; 1: 0.87; 2: 0.88". `:line: 0.5 chance` is a
+line at what is known.
 
 Everything is glued, as in the text. Without a script, and in print, the question stands there with
 its answer and the why. `book/assets/questions.js` does the rest.
@@ -115,6 +116,10 @@ class Guess(_Asked):
         """What stands before the number."""
         return "It is"
 
+    def known(self) -> list[nodes.Node]:
+        """What is drawn before the guess."""
+        return []
+
     def field(self, name: str) -> str:
         """What the guess is given with."""
         choices = [escape(one.strip()) for one in self.options.get("choices", "").split("|")]
@@ -147,6 +152,7 @@ class Guess(_Asked):
                 '<p class="label">Predict, then run</p>'
             ),
             *content,
+            *self.known(),
             _html(
                 f'<div class="fields">{self.field(name)} <button type="submit">Compare</button>'
                 f'{ways}</div><p role="status"></p><div class="why">'
@@ -164,9 +170,13 @@ class Curve(Guess):
 
     option_spec = {
         "hides": directives.unchanged,
-        **dict.fromkeys(("at", "x", "y", "between"), directives.unchanged_required),
+        **dict.fromkeys(("at", "x", "y", "between", "line"), directives.unchanged_required),
     }
     kind = "curve"
+
+    def known(self) -> list[nodes.Node]:
+        line = self.options.get("line")
+        return [_html('<p class="line">'), *self.inline(line), _html("</p>")] if line else []
 
     def answer(self) -> str:
         return f"Measured, by {escape(self.options['x'])}:"

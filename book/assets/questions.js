@@ -135,6 +135,12 @@
     const line = (values) => values.map((value, i) => `${i ? "L" : "M"}${X(i).toFixed(1)} ${Y(value).toFixed(1)}`).join("");
 
     const shown = svg("g", {}), drawn = svg("path", { class: "drawn" });
+    const [, known, name] = form.querySelector(".line")?.textContent.match(/(\S+) (.+)/) ?? [];
+    if (known) {
+      const height = Y(number(known)), label = svg("text", { class: "known", x: RIGHT - 4, y: height - 6, "text-anchor": "end" });
+      label.textContent = name;
+      plot.append(svg("line", { class: "known", x1: LEFT, x2: RIGHT, y1: height, y2: height }), label);
+    }
     plot.append(shown, drawn);
     const points = at.map((place, i) => {
       const slider = Object.assign(document.createElement("input"), { type: "range", min: low, max: high, step: 10 ** -digits, value: (low + high) / 2 });
