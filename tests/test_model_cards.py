@@ -39,9 +39,45 @@ def test_a_card_begins_with_the_purpose_and_shows_what_the_model_can_do(tmp_path
 
 def test_every_test_figure_stands_in_the_folded_table():
     test = model_card("suite-llama")["test"]
-    table = "\n".join(model_cards.tests(test))
+    table = "\n".join(model_cards.tests("suite-llama", test))
     assert table.count("\n| ") == len(test) + 1  # its head
     assert f"{test[0]['accuracy']:.3f} [{test[0]['low']:.3f}, {test[0]['high']:.3f}]" in table
+
+
+def test_what_all_pictures_share_stands_once_above_them():
+    above = PAGE[PAGE.index("## The models") : PAGE.index("% gathered models")]
+    assert "95 % interval (Wilson's)" in above and "`canonical, flipped, arbitrary`" in above
+
+
+def test_a_caption_says_what_is_particular_to_its_model(tmp_path):
+    cards = {name: model_card(name) for name in ("icl-gpt2", "icl-gpt2-prior", "recall-gpt2")}
+    said = {
+        name: model_pictures.ability(name, card, tmp_path / "a.svg")[0]
+        for name, card in cards.items()
+    }
+    for name, card in cards.items():
+        assert said[name].startswith(f"`{name}` ") and said[name].endswith(".")
+        assert f"$n$ = {card['test'][0]['n']:,} a dot" in said[name]
+        assert "Wilson" not in said[name]
+    low = next(
+        row
+        for row in cards["icl-gpt2-prior"]["test"]
+        if (row["task"], row["labels"], row["shots"]) == ("sentiment", "flipped", 8)
+    )
+    assert (
+        f"{low['accuracy']:.3f} [{low['low']:.3f}, {low['high']:.3f}] on sentiment"
+        in (said["icl-gpt2-prior"])
+    )
+
+
+@pytest.mark.parametrize("name", ["icl-gpt2", "suite-llama", "linreg-gpt2"])
+def test_every_table_of_a_card_has_a_caption_of_its_own(tmp_path, name):
+    made = model_cards.model(name, model_card(name), "Serves a test", tmp_path)
+    captions = re.findall(r"^:::\{table\} (.+)\n:name: (.+)$", made, re.MULTILINE)
+    tables = len(re.findall(r"^\|(---\|)+$", made, re.MULTILINE))
+    assert len(set(captions)) == len(captions) == tables > 1
+    for said, label in captions:
+        assert f"`{name}`" in said and label.startswith(f"tbl-{name}-")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ begin with `% NAME: `; all else is read from the card that training wrote beside
 import re
 from pathlib import Path
 
-from gathered import captioned, markdown_table
+from gathered import captioned
 from model_pictures import ability, curve
 
 from svdicl_lite import numbers
@@ -72,13 +72,13 @@ def facts(card: dict) -> str:
 def model(name: str, card: dict, purpose: str, folder: Path) -> str:
     """One card, in Markdown; its pictures are written into `folder`."""
     figure = folder / f"ability_{name}.svg"
-    caption, told = ability(card, figure)
+    caption, told = ability(name, card, figure)
     lines = [f"(card-{name})=", f"### {name}", "", f"It {purpose[0].lower()}{purpose[1:]}.", ""]
     lines += ["{.model-facts}", facts(card), ""]
     lines += [f":::{{figure}} ../{figure.name}", f":alt: {told}", "", caption, ":::", ""]
     lines += ["::::{admonition} How it was trained", ":class: dropdown", ""]
-    lines += [*recipe(card["recipe"]), *_curve(name, card, folder), "::::", ""]
-    return "\n".join([*lines, *tests(card["test"])])
+    lines += [*recipe(name, card["recipe"]), *_curve(name, card, folder), "::::", ""]
+    return "\n".join([*lines, *tests(name, card["test"])])
 
 
 def _curve(name: str, card: dict, folder: Path) -> list[str]:
@@ -86,30 +86,32 @@ def _curve(name: str, card: dict, folder: Path) -> list[str]:
         return []
     figure = folder / f"curve_{name}.svg"
     told = curve(card["curve"], figure)
-    on = f", on {card['curve_n']} validation examples" if "curve_n" in card else ""
-    caption = f"Training `{name}`: the loss, and what it could do meanwhile{on}."
+    on = f" ($n$ = {card['curve_n']} validation examples a dot)" if "curve_n" in card else ""
+    caption = f"`{name}` while it was trained{on}."
     return [f":::{{figure}} ../{figure.name}", f":alt: {told}", "", caption, ":::", ""]
 
 
-def recipe(settings: dict) -> list[str]:
+def recipe(name: str, settings: dict) -> list[str]:
     """The settings of a training as tables, its phases upright."""
     plain = {key: value for key, value in settings.items() if key not in ("phases", "stages")}
-    lines = ["", markdown_table([{"setting": key, "value": value} for key, value in plain.items()])]
+    rows = [{"setting": key, "value": value} for key, value in plain.items()]
+    lines = ["", captioned(f"Settings with which `{name}` was trained.", f"tbl-{name}-set", rows)]
     phases = settings.get("phases") or settings.get("stages", [])
     runs = phases if phases and isinstance(phases[0], list) else [phases]
     for at, run in enumerate(run for run in runs if run and isinstance(run[0], dict)):
-        head = f"Phases of stage {at + 1}" if len(runs) > 1 else "Phases"
+        stage = f" in stage {at + 1}" if len(runs) > 1 else ""
+        said = f"Phases{stage} of the training of `{name}`, in order."
         upright = [
             {"phase": key, **{str(i): phase[key] for i, phase in enumerate(run, start=1)}}
             for key in run[0]
         ]
-        lines += ["", f"{head}, in order:", "", markdown_table(upright)]
+        lines += ["", captioned(said, f"tbl-{name}-phases-{at + 1}", upright)]
     if phases and not isinstance(phases[0], (dict, list)):
         lines += ["", f"Stages end at the steps {', '.join(map(str, phases))}."]
     return [*lines, ""]
 
 
-def tests(test) -> list[str]:
+def tests(name: str, test) -> list[str]:
     """Every test figure, with its number of examples and its interval, folded."""
     if isinstance(test, dict):  # by stage: what follows the most examples
         rows = [{"who": who, **measured[-1]} for who, measured in test.items()]
@@ -124,8 +126,9 @@ def tests(test) -> list[str]:
         }
         for row in rows
     ]
-    fold = [":::{admonition} All test figures", ":class: dropdown", ""]
-    return [*fold, markdown_table(shown), "", ":::", ""]
+    said = f"All test figures of `{name}`, each with its 95 % interval."
+    fold = ["::::{admonition} All test figures", ":class: dropdown", ""]
+    return [*fold, captioned(said, f"tbl-{name}-test", shown), "", "::::", ""]
 
 
 def gathered(page: str, folder: Path) -> str:

@@ -8,17 +8,21 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from svdicl_lite import figures, plots
+from svdicl_lite import figures, numbers, plots
 
 COLOURS = (plots.ONE, plots.TWO, plots.THREE, plots.FOUR)
 MARKERS = "osD^"
 STYLES = ("-", "--")  # of two tasks
 CONTROLS = ("least_squares", "averaging", "logistic_regression", "nearest_neighbour")
 BY_SHOTS = 3  # numbers of demonstrations from which on they are an axis
+TOLD = 8  # demonstrations after which the caption tells how it does
 
 
-def ability(card: dict, file: Path) -> tuple[str, str]:
-    """Draws the test figures of a card; returns a caption, and the text for who does not see."""
+def ability(name: str, card: dict, file: Path) -> tuple[str, str]:
+    """Draws the test figures of a card; returns a caption, and the text for who does not see.
+
+    What all pictures have in common stands once on the page, and not in the captions.
+    """
     plots.style()
     test = card["test"]
     if isinstance(test, dict):
@@ -33,9 +37,9 @@ def ability(card: dict, file: Path) -> tuple[str, str]:
     measure = "error" if isinstance(test, dict) else "accuracy"
     values = [row[measure] for row in rows]
     ends = f"from {min(values):.2f} to {max(values):.2f}"
-    told = f"{caption.replace('$', '')} {len(rows)} of them, {ends}."
-    intervals = " Bars are 95 % intervals (Wilson's)." if measure == "accuracy" else ""
-    return caption + intervals, told
+    what = "Squared errors" if measure == "error" else "Accuracies"
+    told = f"{what} of {name} on the test: {len(rows)} of them, {ends}."
+    return f"`{name}` {caption}", told
 
 
 def _look(at: int, name: str) -> dict:
@@ -72,9 +76,20 @@ def _by_shots(test: list[dict]) -> str:
     axes[0][0].set_ylabel("accuracy")
     handles, names = axes[0][0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
+    return _flipped(test)
+
+
+def _flipped(test: list[dict]) -> str:
+    """What a model makes of flipped labels, which tell reading from what the words usually mean."""
+    shots = min((row["shots"] for row in test), key=lambda at: abs(at - TOLD))
+    told = [
+        f"{numbers.estimate(row['accuracy'], (row['low'], row['high']))} on {row['task']}"
+        for row in test
+        if (row["labels"], row["shots"]) == ("flipped", shots)
+    ]
     return (
-        f"Accuracy on the test ($n$ = {test[0]['n']:,} a point) by the number of demonstrations,"
-        " for each setting of the label words."
+        f"after {shots} demonstrations with flipped labels: {' and '.join(told)}"
+        f" ($n$ = {test[0]['n']:,} a dot)."
     )
 
 
@@ -101,7 +116,7 @@ def _dots(test: list[dict]) -> str:
     after = f" after {most} demonstrations" if most else ""
     n = sorted({row["n"] for row in test})
     of = f"{n[0]:,}" if len(n) == 1 else f"{n[0]:,} to {n[-1]:,}"
-    return f"Accuracy on the test{after}, by {rows_by} ($n$ = {of} a point)."
+    return f"by {rows_by}{after} ($n$ = {of} a dot)."
 
 
 def _errors(test: dict[str, list[dict]]) -> str:
@@ -120,7 +135,8 @@ def _errors(test: dict[str, list[dict]]) -> str:
     fig.legend(loc="outside right upper", frameon=False)
     n = next(iter(test.values()))[0]["n"]
     return (
-        f"Squared error on the test ($n$ = {n:,} lines) by the number of examples, at each stage."
+        "at each stage, dark to light: squared error on the test by the number of examples"
+        f" ($n$ = {n:,} lines)."
     )
 
 
