@@ -20,6 +20,11 @@ MLP = "#b84a00"
 ONE, TWO, THREE, FOUR = "#0c571a", "#b41b87", "#806600", "#4e565e"
 """Things of one kind that are compared: models, tasks, labels, settings; with a marker each."""
 
+TEXT, COLUMN = 6.5, 8.0
+"""Inches. A figure has one of two widths, `figsize=(plots.TEXT, 3.6)`: it ends where the text of a
+page does, or, with panels side by side, where its column does; then letters have their size.
+"""
+
 
 def style() -> None:
     """Sets the look of every figure of the book, and its format; call it once at the top of a
@@ -30,13 +35,24 @@ def style() -> None:
         context="notebook",
         style="ticks",
         palette=[ONE, TWO, THREE, FOUR],
-        font_scale=1.08,  # our letters are smaller than others of the same size
         rc={
             **letters.SETTINGS,
             "figure.dpi": 110,
+            "figure.figsize": (TEXT, 3.6),
+            "figure.constrained_layout.use": True,
+            "figure.constrained_layout.w_pad": 0.01,  # what is drawn ends where the figure ends
+            "figure.constrained_layout.wspace": 0.04,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "font.size": 14,  # so that what is "small" has 12 points, as the numbers on the axes
+            "axes.linewidth": 1,
+            "axes.labelpad": 7,
+            "xtick.major.size": 4,
+            "ytick.major.size": 4,
+            "xtick.major.width": 1,
+            "ytick.major.width": 1,
+            "xtick.minor.size": 2,
+            "ytick.minor.size": 2,
+            "font.size": 13.2,  # so that what is "small" has 11 points, as the numbers on the axes
         },
     )
     figures.offer()
@@ -59,7 +75,7 @@ def search_path(result: SearchResult) -> plt.Figure:
     """Validation accuracy rate by rate, hollow, the chosen rate ringed, and the test before and
     after, filled, at the right edge.
     """
-    fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+    fig, ax = plt.subplots(figsize=(TEXT, 3.8))
     x = np.arange(len(result.clip_rates))
     _points(ax, x, result.validation, "validation", CLIP, "o-", mfc="white")
     best = result.clip_rates.index(result.clip_rate)

@@ -31,6 +31,8 @@ FACES = {  # what it is called → where npm has it
 DRAWN = ("sans-regular", "sans-bold")  # the faces that figures have, besides MathJax's italic
 ITALIC = "vendor/mathjax/output/chtml/fonts/woff-v2/MathJax_Math-Italic.woff"
 SCALE = 1.09  # by which it is as high as the sans
+HEIGHTS = {"sTypoAscender": 660, "sTypoDescender": -210, "sTypoLineGap": 330}
+"""Of a line in a figure: as high as its capitals, so that what Matplotlib centres is centred."""
 LETTERS = {
     *range(0x20, 0x7F),
     *range(0xA0, 0x100),  # Western European
@@ -72,6 +74,13 @@ def _rename(font: TTFont, kind: str, style: str) -> None:
             font["name"].names.remove(record)
 
 
+def drawn(font: TTFont) -> TTFont:
+    """The font with the heights that figures need: the line of a page is half as high again."""
+    for name, height in HEIGHTS.items():
+        setattr(font["OS/2"], name, height)
+    return font
+
+
 def variables() -> TTFont:
     """MathJax's italic, for the variables in figures."""
     font = TTFont(Path(__file__).parent / ITALIC, recalcTimestamp=False)
@@ -96,7 +105,7 @@ def main(packages: Path) -> None:
         (folder / "OFL.txt").write_text(licence(packages), "utf-8")
     for name, file in FACES.items():
         if name in DRAWN:
-            cut(packages / file, name, LETTERS).save(FIGURES / f"{name}.ttf")
+            drawn(cut(packages / file, name, LETTERS)).save(FIGURES / f"{name}.ttf")
         font = cut(packages / file, name, LETTERS if "code" in name else LETTERS - VARIABLES)
         font.flavor = "woff2"
         font.save(PAGES / f"{name}.woff2")
