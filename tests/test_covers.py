@@ -11,7 +11,7 @@ from test_chapters import ROOT
 sys.path.insert(0, str(ROOT / "book/_ext"))
 import covers
 
-NUMBERS = {"figure": {"fig-a": (5, 1), "fig-b": (5, 2)}, "table": {"tbl-a": (5, 1)}}
+NUMBERS = {"table": {"tbl-a": (5, 1)}, "figure": {"fig-a": (5, 1), "fig-b": (5, 2)}}
 
 
 def cell(name, folded=True):

@@ -45,7 +45,7 @@ def called(places: list[nodes.Element], numbers: dict) -> str:
     names = [name for one in places for fig in one.findall(nodes.figure) for name in fig["ids"]]
     found = {
         kind.capitalize(): [".".join(map(str, of_kind[name])) for name in names if name in of_kind]
-        for kind, of_kind in numbers.items()
+        for kind, of_kind in sorted(numbers.items())
     }
     said = [f"{kind}{'s' * bool(of[1:])} {listed(of)}" for kind, of in found.items() if of]
     if said:
