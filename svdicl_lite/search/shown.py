@@ -99,7 +99,7 @@ def steps_html(steps: Sequence["KeptClip"]) -> str:
     """The clips that a greedy search kept, in order; nothing if there is none."""
     if not steps:
         return ""
-    columns = ["kept, one after the other", "validation"]
+    columns = ["", "validation"]
     columns += [] if steps[0].guard is None else ["guard"]
     rows = [
         (
@@ -108,7 +108,7 @@ def steps_html(steps: Sequence["KeptClip"]) -> str:
         )
         for step in steps
     ]
-    return table_html("Accuracy after each clip that was kept", columns, rows)
+    return table_html("Clips kept, one after the other, and the accuracy after each", columns, rows)
 
 
 def table_html(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
