@@ -38,10 +38,10 @@ const pause = () => new Promise((resume) => setTimeout(resume));
 const MODULES = [...Object.entries(MODULE_NAMES), "q", "k", "v", "o", "fc_in", "fc_out"];
 // Where the slider stops: closer towards 1, since what a clip keeps shrinks as 1 − ξ does, and the last values matter most.
 const STOPS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, ...Array.from({ length: 10 }, (_, i) => (90 + i) / 100), 0.995, 1];
-const TOP = 4; // tokens shown beside the labels
+export const TOP = 4; // tokens shown beside the labels
 
 // The controls, each tied to a trait; what is typed by the reader is replaced when another prompt is chosen.
-function controls(model, config, starts) {
+export function controls(model, config, starts, modules = MODULES) {
   const go = (changes) => {
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
     model.save_changes();
@@ -70,7 +70,7 @@ function controls(model, config, starts) {
   const rate = slider(model, "clip_rate", { label: "Clip rate ξ", stops: STOPS, shown: (value) => value.toFixed(3) });
   const places = h("div", { class: "controls places" },
     choice(model, "layer", { label: "Layer", options: Array.from({ length: config.layers }, (_, l) => l) }),
-    choice(model, "module", { label: "Module", options: MODULES }),
+    choice(model, "module", { label: "Module", options: modules }),
     h("div", { class: "control" }, h("label", { for: from.id }, "Prompt"), from),
     h("button", { type: "button", onclick: exchange }, "Exchange the labels"));
   return { short: promptInShort(model, toEdit, next), rate, places, edit, go, current };
@@ -229,5 +229,5 @@ export default {
 };
 
 // The likeliest tokens, label words in bold.
-const listed = (leading, { answers }, shown) => leading.flatMap(([share, token], i) =>
+export const listed = (leading, { answers }, shown) => leading.flatMap(([share, token], i) =>
   [i ? ", " : "", h(answers.includes(token) ? "strong" : "span", {}, shown(token)), share < 0.0005 ? " <\u00a00.1\u00a0%" : ` ${percent(share)}`]);

@@ -15,9 +15,10 @@ function byteLetters() {
 }
 
 export class Tokenizer {
-  constructor({ tokens, merges, special }) {
+  constructor({ tokens, merges, special, digits }) {
     this.tokens = tokens;
     this.special = special; // whole tokens that no rule cuts, such as <|endoftext|>
+    this.pieces = digits ? (text) => text.split(/(\p{N})/u) : (text) => [text]; // does each digit stand alone?
     this.letters = byteLetters();
     this.bytes = new Map(this.letters.map((letter, byte) => [letter, byte]));
     this.number = new Map(tokens.map((token, number) => [token, number]));
@@ -30,7 +31,7 @@ export class Tokenizer {
     const numbers = [];
     for (const part of this.split(text)) {
       if (this.special.includes(part)) numbers.push(this.number.get(part));
-      else for (const [word] of part.matchAll(WORDS)) numbers.push(...this.word(word));
+      else for (const piece of this.pieces(part)) for (const [word] of piece.matchAll(WORDS)) numbers.push(...this.word(word));
     }
     return numbers;
   }

@@ -8,17 +8,20 @@ from torch import Tensor
 
 # tokens that the page's model can read: the position embeddings of longer prompts stay behind
 POSITIONS = 256
+DIGITS = {"type": "Digits", "individual_digits": True}  # what SmolLM2's tokenizer does first
 
 
 def packed_tokenizer(tokenizer) -> dict:
-    """A byte-level BPE as bpe.js reads it: tokens in order, merges as pairs of their numbers, and
-    the tokens that are never cut.
+    """A byte-level BPE as bpe.js reads it: tokens in order, merges as pairs of their numbers, the
+    tokens that are never cut, and whether each digit stands alone.
     """
     rules = json.loads(tokenizer.backend_tokenizer.to_str())
-    words = rules["pre_tokenizer"] or {}
+    cuts = rules["pre_tokenizer"] or {}
+    *before, words = cuts.get("pretokenizers", [cuts])
     if (
         rules["model"]["type"] != "BPE"
         or (words.get("type"), words.get("add_prefix_space")) != ("ByteLevel", False)
+        or before not in ([], [DIGITS])
         or rules["normalizer"]
     ):
         raise ValueError(
@@ -34,6 +37,7 @@ def packed_tokenizer(tokenizer) -> dict:
         "tokens": sorted(numbers, key=numbers.get),
         "merges": [[numbers[a], numbers[b]] for a, b in merges],
         "special": special,
+        "digits": before == [DIGITS],
     }
 
 
