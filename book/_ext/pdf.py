@@ -5,6 +5,7 @@ page, in which a link leads to its place and each widget is the figure that stan
 browser prints that page. Without a browser: `make chromium`.
 """
 
+import json
 import posixpath
 import re
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import chromium
+import math_places
 import yaml
 from bs4 import BeautifulSoup, Tag
 
@@ -40,7 +42,10 @@ h1, h2, h3, summary { break-after: avoid; }
 .title-page p { font-size: 1.2rem; }
 """
 # The pages' own setting: in a text that has formulas elsewhere, too, only these are some.
-MATHJAX = "{processHtmlClass: 'tex2jax_process|mathjax_process|math|output_area'}"
+MATHJAX = {
+    "options": {"processHtmlClass": "tex2jax_process|mathjax_process|math|output_area"},
+    "tex": {"macros": math_places.MACROS},
+}
 FOOT = """<div style="width: 100%; font-size: 8pt; text-align: center; color: #555">
 <span class="pageNumber"></span></div>"""
 
@@ -107,7 +112,7 @@ def one_page(site: Path, shown: list[str]) -> str:
         f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
         f"<title>{config['title']}</title>"
         f'<link rel="stylesheet" href="{sheet.as_posix()}"><style>{STYLE}</style>'
-        f"<script>window.MathJax = {{options: {MATHJAX}}}</script>"
+        f"<script>window.MathJax = {json.dumps(MATHJAX)}</script>"
         '<script defer src="_static/vendor/mathjax/tex-chtml.js"></script></head>'
         f'<body><main class="bd-content"><div class="title-page"><p><b>{config["title"]}</b></p>'
         f"<p>{config['author']}, {config['copyright']}</p></div>{''.join(articles)}"
