@@ -164,7 +164,7 @@ def test_p_values_of_a_table_are_written_in_one_way_and_small_ones_are_bounds():
     )
     assert tidy_html(html) == wanted
     plain = html.replace("p (Holm)", "perplexity")
-    assert "2 × 10⁻²⁶⁷" in tidy_html(plain) and "&lt;" not in tidy_html(plain)
+    assert "2\u00a0×\u00a010⁻²⁶⁷" in tidy_html(plain) and "&lt;" not in tidy_html(plain)
 
 
 def test_texts_of_a_page_are_tidied_and_code_formulas_and_output_stay():

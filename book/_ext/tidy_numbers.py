@@ -1,6 +1,6 @@
 """Passes the numbers of every page through `svdicl_lite.numbers.tidy`: minus signs for hyphens, no
-sign before a zero, powers of ten, and in tables – for nan and one way of writing p-values. Code,
-what programs print and formulas stay as they are.
+sign before a zero, powers of ten, and in tables – for nan and one way of writing p-values; and no
+line ends within 5 × 10⁻¹² or 768 × 3072. Code, what programs print and formulas stay as they are.
 
 So whatever a chapter glues or a table holds is written alike, however it was formatted.
 """
@@ -19,7 +19,14 @@ P_VALUE = re.compile(r"\s*(?:(?:&lt;|<)\s*)?((?:\d|\d?\.\d+)(?:e-\d+)?)\s*")
 SHORT_EXPONENT = re.compile(
     r"(?<![\w.])(\d+(?:\.\d+)?)e(\d{1,2})(?![\w.])"
 )  # as JavaScript writes it
+# Between two numbers or letters, not words; or where a text goes on behind a number.
+TIMES = re.compile(r"(?<=[\w)%])(?<![^\W\d]{2}) × (?=[\w(])(?![^\W\d]{2})|^ × (?=\d)")
 TAG_OR_CODE = re.compile(r"(<(code|pre|svg|script)\b.*?</\2>|<[^>]*>)", re.DOTALL)
+
+
+def whole(text: str) -> str:
+    """A text with tidy numbers, none of which a line may break at its ×."""
+    return TIMES.sub("\u00a0×\u00a0", tidy(text))
 
 
 def tidy_html(html: str) -> str:
@@ -61,7 +68,7 @@ def _tidy_table(html):
     parts = TAG_OR_CODE.split(html)  # text, tag, name of code or None, text, …
     for at in range(0, len(parts), 3):
         nan = parts[at].strip().lower() in ("nan", "<na>", "&lt;na&gt;")
-        parts[at] = UNDEFINED if nan else tidy(SHORT_EXPONENT.sub(r"\1e+\2", parts[at]))
+        parts[at] = UNDEFINED if nan else whole(SHORT_EXPONENT.sub(r"\1e+\2", parts[at]))
         if at + 2 < len(parts):
             parts[at + 2] = ""
     return "".join(parts)
@@ -70,7 +77,7 @@ def _tidy_table(html):
 def tidy_tree(doctree: nodes.document) -> None:
     """Tidies the texts and tables of a page, and what describes its pictures."""
     for text in list(doctree.findall(nodes.Text)):
-        tidied = tidy(text)
+        tidied = whole(text)
         if tidied != text and not _stays(text):
             text.parent.replace(text, nodes.Text(tidied))
     for image in doctree.findall(nodes.image):
