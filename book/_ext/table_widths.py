@@ -57,7 +57,7 @@ def _advances(face: str) -> dict[str, float]:
 def width(text: str, face: str = "regular") -> float:
     """How wide a text is, in em; a letter that the font has not is taken for a wide one."""
     known = _advances(face)
-    return sum(known.get(letter, 0.8) for letter in text)
+    return sum(known.get(letter, 0.8) for letter in text.replace("\xa0", " "))
 
 
 def _words(text: str, face: str = "regular", divided: bool = False) -> float:
@@ -86,16 +86,22 @@ def _divided(word: str) -> list[str]:
     return [word[: found.start()] + whole[0], *whole[1:]]
 
 
+def room_left(cell: Tag) -> float:
+    """The room left in a cell to line up its interval with others (`table_intervals.py`), in em."""
+    said = [node["style"] for node in cell.select("[style*=digits]")]
+    return width("0") * sum(float(style.partition(":")[2]) for style in said)
+
+
 def _value(cell: Tag, room: Room, below: bool) -> float:
     """The width of a number, with its interval beside it or below; words beside numbers wrap."""
     if not is_number(cell.get_text()):
         return _words(cell.get_text())
     interval = cell.find(class_="interval")
     if not below or not interval:
-        return width(cell.get_text().strip())
+        return width(cell.get_text().strip()) + room_left(cell)
     inside = interval.get_text()
     rest = cell.get_text().replace(inside, "").strip()
-    return max((SMALL if room.tight else 1) * width(inside), width(rest))
+    return max((SMALL if room.tight else 1) * (width(inside) + room_left(cell)), width(rest))
 
 
 def _least(grid: Grid, at: int, number: bool, room: Room, below: bool) -> float:
@@ -120,7 +126,12 @@ def natural(grid: Grid, room: Room) -> float:
     """How wide a table is where nothing in it wraps, in pixels."""
     names = grid.names()
     widths = [
-        max([width(names[at], "bold"), *(width(cell.get_text()) for cell in grid.column(at))])
+        max(
+            [
+                width(names[at], "bold"),
+                *(width(cell.get_text()) + room_left(cell) for cell in grid.column(at)),
+            ]
+        )
         for at in range(grid.width)
     ]
     return room.letter * sum(widths) + room.gap * (grid.width - 1)

@@ -12,6 +12,7 @@ import re
 from bs4 import BeautifulSoup, Tag
 from prose_tables import as_rows, is_prose
 from table_grid import Grid, blank
+from table_intervals import line_up
 from table_numbers import is_list, is_number, mark_intervals
 from table_widths import fit
 
@@ -38,6 +39,8 @@ def _table(html: str) -> str:
     mark_groups(grid)
     for at in range(grid.width):
         mark_intervals(grid.column(at))
+    for at in numbers:
+        line_up(grid.column(at))
     if is_prose(grid, numbers):
         as_rows(grid)
     else:
