@@ -1,8 +1,9 @@
 """Wraps each line of code in an element that knows its indentation.
 
-On a phone, and on paper, a line that is too long goes on below, indented further than it begins
-(`book/assets/page.css`, *Code*): nothing of it scrolls out of sight, and one still sees where each
-line of the code begins. It is broken at spaces, and in what has none for long behind a bracket or
+On a phone, and on paper, a line that is too long goes on below, indented further than it begins and
+with a sign before it (`book/assets/page.css`, *Code*): nothing of it scrolls out of sight, and one
+still sees where each line of the code begins. A comment behind code that has no room there goes
+below as a whole, so that its # stands before all of it. A line is broken at spaces, and in what has none for long behind a bracket or
 before a dot, but not within `--option`. What is copied stays as it was, but for blank lines: where
 a cell has two, as PEP 8 asks around a function, the page has one; its notebook keeps both.
 """
@@ -15,6 +16,7 @@ PIECE = re.compile(r"<span[^>]*>[^<]*</span>|[^<\s]+|\s+")
 TAG = re.compile(r"<[^>]+>")
 LONG = 24  # letters without a space that may be broken elsewhere
 CELL = re.compile(r'(<div class="highlight-ipython3[^>]*><div[^>]*><pre>)(.*?)(</pre>)', re.DOTALL)
+COMMENT = re.compile(r'<span class="c1?">.*?</span>(?=\s*$)')
 OPTION = re.compile(r"(?<!\S)-+\w[\w-]*")
 
 
@@ -46,6 +48,7 @@ def _wrapped(line: str) -> str:
     while left:  # its spaces may stand in several tokens: a docstring's are its own
         found = re.match(rf"((?:<[^>]+>)*)( {{1,{left}}})", line)
         line, left = found[1] + line[found.end() :], left - len(found[2])
+    line, aside = _aside(line)
     runs, run = [f'<span class="code-indent">{indent}</span>' if indent else ""], []
     for piece in PIECE.findall(line):
         if re.search(r"\s", TAG.sub("", piece)):
@@ -54,7 +57,15 @@ def _wrapped(line: str) -> str:
         else:
             run.append(piece)
     style = f' style="--in: {len(indent)}"' if indent else ""
-    return f'<span class="code-line"{style}>{"".join(runs)}{_broken(run)}</span>'
+    return f'<span class="code-line"{style}>{"".join(runs)}{_broken(run)}{aside}</span>'
+
+
+def _aside(line: str) -> tuple[str, str]:
+    """A line up to a comment that stands behind code, and the comment with the line's end."""
+    found = COMMENT.search(line)
+    if not found or not TAG.sub("", line[: found.start()]).strip():
+        return line, ""
+    return line[: found.start()], f'<span class="code-aside">{found[0]}</span>{line[found.end() :]}'
 
 
 def _broken(run: list[str]) -> str:
