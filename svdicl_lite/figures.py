@@ -23,7 +23,7 @@ from svdicl_lite import letters
 
 NARROW = 4.4  # inches: on a phone 390 pixels wide, 342 without margins, a point is 1.08 pixels
 SMALLEST = 10.5  # points, of any letter
-TALLEST = 3.2  # inches, of a panel on the phone that is no list
+TALLEST, AMONG = 3.2, 2.7  # inches, of a panel on the phone that is no list: alone, among others
 APART = 0.1  # inches above and below a panel on the phone: a title stands off what is above it
 FAMILY = re.compile(r" font-family: [^;\"]*'DejaVu Sans'[^;\"]*;?")  # of text; of formulas it stays
 AS_IT_IS = "as-it-is"  # in the id of what has the same colours in the dark
@@ -53,6 +53,7 @@ def bundle(fig: Figure, **_: Any) -> dict[str, str]:
 def both(fig: Figure) -> str:
     """A figure as SVG, with the SVG for a phone inside, if a copy of the figure can be made."""
     _legible(fig)
+    _leave_out(_panels(fig))
     wide = svg(fig)
     try:
         copy = pickle.loads(pickle.dumps(fig))
@@ -90,18 +91,19 @@ def narrow(fig: Figure) -> None:
     """Arranges a figure anew for a phone: one column of panels in the place of two, two in the
     place of more; every panel then says what only the first of its row or column said.
     """
-    panels = [ax for ax in fig.axes if ax.get_subplotspec() is not None]
+    panels = _panels(fig)
     grids = {ax.get_subplotspec().get_gridspec() for ax in panels}
     rows, columns = next(iter(grids)).get_geometry() if len(grids) == 1 else (1, 1)
     height = fig.get_figheight() / rows
     if columns > 1 and any(ax.axison for ax in panels):
         _say_all(panels)
         rows, columns = _rearrange(fig, panels, rows, columns)
-        _leave_out(panels)
+        if columns > 1:
+            _leave_out(panels)
     else:
         height *= min(1.0, NARROW / fig.get_figwidth()) if columns > 1 else 1.0
     if not any(_is_list(ax) for ax in panels):
-        height = min(height, TALLEST / (1 if columns == 1 else 1.25))
+        height = min(height, TALLEST if rows == 1 else AMONG)
     engine = fig.get_layout_engine()
     if rows > 1 and isinstance(engine, ConstrainedLayoutEngine):
         engine.set(h_pad=APART)
@@ -146,22 +148,31 @@ def _say_all(panels: list[Axes]) -> None:
         if top and not _title(ax):
             ax.set_title(_title(top), loc="left", fontsize="medium")
         ax.tick_params(labelleft=True, labelbottom=True)
+        for label in (ax.xaxis.label, ax.yaxis.label):
+            label.set_visible(True)  # seaborn hides that of a panel amid others
         if first and first.get_yticklabels():  # seaborn has turned those that nobody saw
             ax.tick_params(axis="y", labelrotation=first.get_yticklabels()[0].get_rotation())
 
 
+def _panels(fig: Figure) -> list[Axes]:
+    return [ax for ax in fig.axes if ax.get_subplotspec() is not None]
+
+
 def _leave_out(panels: list[Axes]) -> None:
-    """What the panel to the left says already, of an axis that both share."""
+    """What the panel to the left says already, or the one below of an axis that both share."""
     at = {
         (ax.get_subplotspec().rowspan.start, ax.get_subplotspec().colspan.start): ax
         for ax in panels
     }
+    said = {ax: (ax.get_xlabel(), ax.get_ylabel()) for ax in panels}
     for (row, column), ax in at.items():
-        left = at.get((row, column - 1))
+        left, below = at.get((row, column - 1)), at.get((row + 1, column))
         if left and ax.get_shared_y_axes().joined(ax, left):
             ax.tick_params(labelleft=False)
-            if ax.get_ylabel() == left.get_ylabel():
-                ax.set_ylabel("")
+        if left and said[left][1] == said[ax][1]:
+            ax.set_ylabel("")
+        if below and said[below][0] == said[ax][0] and ax.get_shared_x_axes().joined(ax, below):
+            ax.set_xlabel("")
 
 
 def _break(fig: Figure, ax: Axes) -> None:

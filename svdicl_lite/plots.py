@@ -41,7 +41,7 @@ def style() -> None:
             "figure.figsize": (TEXT, 3.6),
             "figure.constrained_layout.use": True,
             "figure.constrained_layout.w_pad": 0.01,  # what is drawn ends where the figure ends
-            "figure.constrained_layout.wspace": 0.04,
+            "figure.constrained_layout.wspace": 0.06,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.linewidth": 1,
@@ -72,16 +72,18 @@ def rate_axis(ax, clip_rates) -> None:
 
 
 def search_path(result: SearchResult) -> plt.Figure:
-    """Validation accuracy rate by rate, hollow, the chosen rate ringed, and the test before and
-    after, filled, at the right edge.
+    """Validation accuracy rate by rate, hollow, the chosen rate ringed; beside it at its rate the
+    test, filled. No clip has the colour of text.
     """
     fig, ax = plt.subplots(figsize=(TEXT, 3.8))
-    x = np.arange(len(result.clip_rates))
-    _points(ax, x, result.validation, "validation", CLIP, "o-", mfc="white")
     best = result.clip_rates.index(result.clip_rate)
-    ax.plot(best, result.chosen.accuracy, "o", ms=16, mfc="none", mec=CLIP, mew=1.5)
-    _points(ax, [len(x)], [result.test_before], "test, no clip", PLAIN, "s")
-    _points(ax, [len(x) + 0.5], [result.test_after], "test, chosen rate", CLIP, "D")
+    accuracy = [evaluation.accuracy for evaluation in result.validation]
+    ax.plot(accuracy, color=CLIP)
+    _points(ax, range(1, len(accuracy)), result.validation[1:], "validation", CLIP, "o")
+    _points(ax, [0], result.validation[:1], None, PLAIN, "o")
+    ax.plot(best, accuracy[best], "o", ms=16, mfc="none", mec=CLIP, mew=1.5)
+    _points(ax, [0.25], [result.test_before], "test, no clip", PLAIN, "s", mfc=PLAIN)
+    _points(ax, [best + 0.25], [result.test_after], "test, chosen rate", CLIP, "D", mfc=CLIP)
     rate_axis(ax, result.clip_rates)
     ax.set_ylabel("accuracy")
     ax.legend(frameon=False, fontsize="small")
@@ -99,5 +101,5 @@ def _points(ax, x, evaluations, label, colour, fmt, **look) -> None:
         color=colour,
         capsize=3,
         label=label,
-        **look,
+        **{"mfc": "white"} | look,
     )
