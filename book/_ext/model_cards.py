@@ -82,7 +82,7 @@ def model(name: str, card: dict, purpose: str, folder: Path) -> str:
 
 
 def _curve(name: str, card: dict, folder: Path) -> list[str]:
-    if len(card["curve"]) < 2:
+    if len(card["curve"]) < 4:  # two or three dots are no curve
         return []
     figure = folder / f"curve_{name}.svg"
     told = curve(card["curve"], figure)

@@ -64,15 +64,15 @@ def _error_bars(ax, rows: list[dict], along: str, at: Callable[[dict], float], *
 def _by_shots(test: list[dict]) -> str:
     """A panel a task, a line a setting of the labels, shots from left to right."""
     tasks, labels, shots = (_distinct(test, key) for key in ("task", "labels", "shots"))
-    fig, axes = plt.subplots(
-        1, len(tasks), figsize=(6.6, 2.9), layout="constrained", sharey=True, squeeze=False
-    )
+    size = {"figsize": (plots.TEXT, 2.9), "squeeze": False}
+    fig, axes = plt.subplots(1, len(tasks), sharey=True, **size)
     for ax, task in zip(axes[0], tasks):
         for at, label in enumerate(labels):
             rows = [row for row in test if (row["task"], row["labels"]) == (task, label)]
             _error_bars(ax, rows, "x", lambda row: shots.index(row["shots"]), **_look(at, label))
         ax.set_xticks(range(len(shots)), shots)
-        ax.set(title=task, xlabel="demonstrations", ylim=(-0.03, 1.05))
+        ax.set(xlabel="demonstrations", ylim=(-0.03, 1.05))
+        ax.set_title(task, loc="left", fontsize="medium")
     axes[0][0].set_ylabel("accuracy")
     handles, names = axes[0][0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
@@ -100,7 +100,7 @@ def _dots(test: list[dict]) -> str:
     rows_by = next(key for key in ("task", "table", "context") if key in test[0])
     dots_by = next(key for key in ("labels", "by", "clip") if key in test[0])
     cases, things = _distinct(test, rows_by), _distinct(test, dots_by)
-    fig, ax = plt.subplots(figsize=(6.6, 1.3 + 0.32 * len(cases)), layout="constrained")
+    fig, ax = plt.subplots(figsize=(plots.TEXT, 1.3 + 0.32 * len(cases)))
     for at, thing in enumerate(things):
         shift = 0.17 * (at - (len(things) - 1) / 2)
         look = _look(at, str(thing))
@@ -121,7 +121,7 @@ def _dots(test: list[dict]) -> str:
 
 def _errors(test: dict[str, list[dict]]) -> str:
     """Squared errors by the number of examples, a line a stage, dark to light."""
-    fig, ax = plt.subplots(figsize=(6.6, 3), layout="constrained")
+    fig, ax = plt.subplots(figsize=(plots.TEXT, 3.4))
     stages = [who for who in test if who not in CONTROLS]
     for at, (who, rows) in enumerate(test.items()):
         ordered = (
@@ -132,7 +132,7 @@ def _errors(test: dict[str, list[dict]]) -> str:
         look = _look(at, who) | {"color": ordered, "ls": "-" if who in stages else "--", "ms": 5}
         ax.plot([row["examples"] for row in rows], [row["error"] for row in rows], **look)
     ax.set(xlabel="examples in the prompt", ylabel="squared error", ylim=(-0.03, 1.6))
-    fig.legend(loc="outside right upper", frameon=False)
+    fig.legend(loc="outside lower center", ncols=3, frameon=False)
     n = next(iter(test.values()))[0]["n"]
     return (
         "at each stage, dark to light: squared error on the test by the number of examples"
@@ -154,7 +154,7 @@ def curve(measured: list[dict], file: Path) -> str:
     named = [key for key in measured[0] if key != "step"]
     losses = [key for key in named if "loss" in key]
     others = [key for key in named if "loss" not in key]
-    fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.5), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(plots.TEXT, 3.5))
     steps = [row["step"] for row in measured]
     for key in losses:
         left.plot(steps, [row[key] for row in measured], color=plots.PLAIN)

@@ -215,7 +215,7 @@ def verdicts(table: pd.DataFrame) -> dict[str, tuple[bool, str]]:
 
 def _figure(table: pd.DataFrame, path: Path) -> None:
     plots.style()
-    fig, axes = plt.subplots(1, 2, figsize=(7.6, 4.2), layout="constrained")
+    fig, axes = plt.subplots(1, 2, figsize=(plots.COLUMN, 4.2))
     for ax, module in zip(axes, ("attn", "mlp")):
         for (column, said), style in zip(FLOORS.items(), ("-o", "--s", ":D")):
             ax.plot(by_layer(table, module, column), style, ms=4, lw=1.2, label=said)
