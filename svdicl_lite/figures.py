@@ -24,6 +24,7 @@ from svdicl_lite import letters
 NARROW = 4.4  # inches: on a phone 390 pixels wide, 342 without margins, a point is 1.08 pixels
 SMALLEST = 10.5  # points, of any letter
 TALLEST, AMONG = 3.2, 2.7  # inches, of a panel on the phone that is no list: alone, among others
+CLEAR = 3.7  # points between two numbers below a panel on the phone: 4 pixels
 APART = 0.1  # inches above and below a panel on the phone: a title stands off what is above it
 FAMILY = re.compile(r" font-family: [^;\"]*'DejaVu Sans'[^;\"]*;?")  # of text; of formulas it stays
 AS_IT_IS = "as-it-is"  # in the id of what has the same colours in the dark
@@ -234,7 +235,8 @@ def _apart(fig: Figure, ax: Axes) -> None:
     labels = [label for label in ax.get_xticklabels() if label.get_text()]
     boxes = [label.get_window_extent(renderer) for label in labels if label.get_visible()]
     boxes.sort(key=lambda box: box.x0)  # of an axis that runs to the left, too
-    if any(right.x0 < left.x1 + 3 for left, right in zip(boxes, boxes[1:])):
+    clear = CLEAR * fig.dpi / 72
+    if any(right.x0 < left.x1 + clear for left, right in zip(boxes, boxes[1:])):
         for label in labels:
             label.set(rotation=45, ha="right", rotation_mode="anchor")
 

@@ -180,7 +180,7 @@ def test_one_picture_of_a_figure_is_fetched_and_fits_theme_and_width(browser, si
                 least = min(map(float, FONT.findall((HTML / source.split("/", 3)[3]).read_text())))
                 box = image.bounding_box()
                 scale = box["width"] / image.evaluate("image => image.naturalWidth") * 96 / 72
-                assert least * scale >= (11 if width == 390 else 9.5), source
+                assert least * scale >= (11 if width == 390 else 13.9), source
                 assert box["x"] >= 0 and box["x"] + box["width"] <= width
             loaded = page.evaluate("performance.getEntriesByType('resource').map((r) => r.name)")
             other = "light" if theme == "dark" else "dark"
