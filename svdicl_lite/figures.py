@@ -101,8 +101,8 @@ def narrow(fig: Figure) -> None:
         rows, columns = _rearrange(fig, panels, rows, columns)
         if columns > 1:
             _leave_out(panels)
-    else:
-        height *= min(1.0, NARROW / fig.get_figwidth()) if columns > 1 else 1.0
+    elif columns > 1 or any(ax.get_aspect() != "auto" for ax in panels):
+        height *= min(1.0, NARROW / fig.get_figwidth())
     if not any(_is_list(ax) for ax in panels):
         height = min(height, TALLEST if rows == 1 else AMONG)
     engine = fig.get_layout_engine()
