@@ -5,5 +5,5 @@ DECKS := $(CHAPTERS:chapters/%.md=$(SITE)/slides/%.html)
 slides: $(DECKS)
 	@echo "Slides: $(CURDIR)/$(SITE)/slides (open one in a browser; S opens the speaker's notes)"
 
-$(SITE)/slides/%.html: $(SITE)/chapters/%.ipynb book/teaching/slides.py $(wildcard book/teaching/slides/*.j2)
+$(SITE)/slides/%.html: $(SITE)/chapters/%.ipynb $(wildcard book/teaching/slide*.py book/teaching/slides/*.j2 book/assets/*.css)
 	@$(BIN)/python book/teaching/slides.py $< $@

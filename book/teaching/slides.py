@@ -7,8 +7,6 @@ notes (key S). Exercises stay in the book.
 """
 
 import ast
-import base64
-import html
 import re
 import shutil
 import sys
@@ -16,14 +14,17 @@ from pathlib import Path
 
 import nbformat
 from nbconvert import SlidesExporter
-from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 from pybtex.database import parse_file
 from traitlets.config import Config
 
-from svdicl_lite.figures import PHONE
-
 HERE = Path(__file__).parent
+sys.path += [str(HERE), str(HERE.parent / "_ext")]
+import slide_captions  # noqa: E402, they lie where only this file looks
+import tables  # noqa: E402
+
+ASSETS = HERE.parent / "assets"
+SHEETS = ("palette.css", "fonts.css", "tables.css", "pictures.css")  # as the pages have them
 REFERENCES = HERE.parent / "references.bib"
 LONGEST = 16  # lines of code that can be read from the last row
 BLOCK = re.compile(r"^:::+\{([\w-]+)\} ?([^\n]*)\n(.*?)^:::+$", re.M | re.S)
@@ -40,6 +41,7 @@ def glued(notebook) -> dict:
         name = output.get("metadata", {}).get("scrapbook", {}).get("name")
         text = output.get("data", {}).get("application/papermill.record/text/plain")
         if name and text:
+            text = re.sub(r"\Anp\.\w+\((.*)\)\Z", r"\1", text)
             found[name] = (
                 ast.literal_eval(text)
                 if re.fullmatch(r"(['\"]).*\1|[-\d.e]+", text, re.S)
@@ -48,16 +50,18 @@ def glued(notebook) -> dict:
     return found
 
 
-def titles(folder: Path) -> dict:
-    """What a reference to a chapter reads as: the titles of all executed chapters, by label."""
-    firsts = (
-        nbformat.read(path, 4).cells[0].source
-        for path in sorted(folder.glob("[0-9]*.ipynb"))
-        if path.suffixes == [".ipynb"]
-    )
-    return dict(
-        match.groups() for first in firsts if (match := re.match(r"\((.+?)\)=\s+# (.+)", first))
-    )
+def names(folder: Path) -> dict:
+    """What a reference reads as, by label: the titles of all executed chapters, and the numbers of
+    their figures and tables.
+    """
+    found = {}
+    for path in sorted(folder.glob("[0-9]*.ipynb")):
+        if path.suffixes == [".ipynb"]:
+            notebook = nbformat.read(path, 4)
+            match = re.match(r"\((.+?)\)=\s+# (.+)", notebook.cells[0].source)
+            found |= dict([match.groups()] if match else [])
+            found |= slide_captions.numbers(notebook, int(path.name[:2]))
+    return found
 
 
 def cited(kind: str, keys: str) -> str:
@@ -81,9 +85,9 @@ def cited(kind: str, keys: str) -> str:
     return f"({'; '.join(f'{name} {year}' for name, year in zip(names, years))})"
 
 
-def plain(text: str, values: dict, chapters: dict) -> str:
+def plain(text: str, values: dict, named: dict) -> str:
     """MyST's roles as plain Markdown: glued numbers, citations by name and year, references by
-    title.
+    title or by number.
     """
 
     def role(match):
@@ -95,8 +99,8 @@ def plain(text: str, values: dict, chapters: dict) -> str:
         if kind.startswith("cite"):
             return cited(kind, content)
         if kind in ("ref", "doc"):
-            return shown if target else f"*{chapters.get(content, content)}*"
-        return "the figure" if kind == "numref" else shown
+            return shown if target else f"*{named.get(content, content)}*"
+        return named.get(content, "the figure") if kind == "numref" else shown
 
     text = re.sub(r"\{([\w:-]+)\}`([^`]+)`", role, text)
     return OPTIONS.sub("", text)
@@ -115,28 +119,36 @@ def slide(kind: str, cell):
 
 
 def box(found: re.Match) -> str:
-    """A directive as title and body, between marks; what there is to choose comes last."""
+    """A directive as a slide, between marks; what there is to choose comes last. Why an answer is
+    right has a slide of its own.
+    """
     kind, title, body = found.groups()
-    body = re.sub(r"\A:choices: ([^\n]+)\n(.*)", r"\2\n(\1)\n", body, flags=re.S)
-    return f"\0{TITLES.get(kind, title)}\1{body}\0"
+    body = body.partition("**Before you start:**")[0].strip()
+    choices = re.match(r":choices: ([^\n]+)", body)
+    body = re.sub(r"\A(:\w+:.*\n)+", "", body).strip() + (f"\n\n({choices[1]})" if choices else "")
+    asked = (
+        re.fullmatch(r"((?:[-+] [^\n]+\n)+)(.*)", f"{body}\n", re.S) if kind == "question" else None
+    )
+    if not asked:
+        return boxed(TITLES.get(kind, title), body)
+    answers = asked[1].splitlines()
+    right = [f"- {answer[2:]}" for answer in answers if answer.startswith("+")]
+    why = "\n".join([*right, "", asked[2].strip()])
+    return boxed(title, "\n".join(f"- {one[2:]}" for one in answers)) + boxed("The answer", why)
+
+
+def boxed(title: str, body: str) -> str:
+    """A slide with a box, between marks."""
+    return f'\0### {title}\n\n<div class="box">\n\n{body}\n\n</div>\0'
 
 
 def of_markdown(source: str) -> list:
-    """Headings, boxes and formulas as slides, all other prose as notes."""
+    """Headings, boxes, tables, drawings and formulas as slides, all other prose as notes."""
     cells, rest = [], BLOCK.sub(box, source)
+    rest = slide_captions.WRITTEN.sub(lambda found: f"\0{slide_captions.shown(found)}\0", rest)
     for i, part in enumerate(rest.split("\0")):
         if i % 2:
-            title, body = part.split("\1")
-            body = body.partition("**Before you start:**")[0]
-            cells.append(
-                slide(
-                    "subslide",
-                    new_markdown_cell(
-                        f"### {title}\n\n"
-                        + "\n".join(f"> {line}" for line in body.strip().splitlines())
-                    ),
-                )
-            )
+            cells.append(slide("subslide", new_markdown_cell(part)))
             continue
         for heading in re.finditer(r"^(#{1,3}) .+$", part, re.M):
             cells.append(
@@ -151,57 +163,43 @@ def of_markdown(source: str) -> list:
     return cells
 
 
-def picture(svg: str, alt: str) -> str:
-    """A figure as an image of its own, so that no two of a deck share a name inside; without what
-    is meant for a phone.
-    """
-    data = base64.b64encode(PHONE.sub("", svg).encode()).decode()
-    return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
-
-
-def of_code(cell) -> list:
-    """A short cell with its output, or the output alone, with its caption if it is a figure."""
+def of_code(cell, say) -> list:
+    """A short cell with its output, or the output alone, with captions; `say` has their texts."""
     tags, figure = set(cell.metadata.get("tags", [])), cell.metadata.get("mystnb", {})
     if tags & {"remove-cell", "hide-cell", "parameters"}:
         return []
-    outputs, widget = [], False
+    outputs, widgets = [], []
     for output in cell.outputs:
         data = output.get("data", {})
-        widget |= data.pop("application/vnd.jupyter.widget-view+json", None) is not None
+        if data.pop("application/vnd.jupyter.widget-view+json", None) is not None:
+            widgets.append(output)
         if (
             output.output_type == "stream"
             and output.name == "stdout"
             or any(mime in data for mime in ("image/png", "image/svg+xml", "text/html"))
         ) or (
-            data.get("text/plain") and not widget and "scrapbook" not in output.get("metadata", {})
+            data.get("text/plain") and not widgets and "scrapbook" not in output.get("metadata", {})
         ):
             outputs.append(output)
     tall = any("text/html" in output.get("data", {}) for output in outputs)  # a table
     long = cell.source.count("\n") >= (LONGEST // 2 if tall else LONGEST)
     hidden = bool(figure) or bool(tags & {"hide-input", "remove-input"}) or long
-    if hidden and not outputs and not widget:
+    if hidden and not outputs and not widgets:
         return []
+    slide_captions.captioned([one for one in outputs if one not in widgets], cell, say)
     cell.outputs, cell.metadata = outputs, {"tags": ["no-input"] * hidden}
     slide("subslide", cell)
-    alt = figure.get("image", {}).get("alt", "")
-    for output in outputs:
-        if "image/png" in output.get("data", {}):
-            output.metadata["image/png"] = {"alt": alt}
-        if svg := output.get("data", {}).get("image/svg+xml"):
-            output.data = NotebookNode({"text/html": picture(svg, alt)})
-    caption = figure.get("figure", {}).get("caption")
-    note = (
-        "*A widget: move it on the chapter's own page.*"
-        if widget
-        else f'<div class="caption">{caption}</div>'
-        if caption
-        else ""
-    )
-    return [cell] + [slide("-", new_markdown_cell(note))] * bool(note)
+    note = "*A widget: move it on the chapter's own page.*"
+    return [cell] + [slide("-", new_markdown_cell(note))] * bool(widgets)
 
 
-def slides(notebook, values: dict, chapters: dict):
+def slides(notebook, values: dict, named: dict):
     """The chapter as a notebook whose cells know their slide."""
+
+    def say(one: dict) -> str:
+        number = f"**{named[one['name']]}** " if one.get("name") in named else ""
+        return plain(number + one["caption"], values, named)
+
     cells, section = [], ""
     for cell in notebook.cells:
         heading = (
@@ -214,44 +212,54 @@ def slides(notebook, values: dict, chapters: dict):
             "\n**Further reading.**"
         )[0]
         cells += (
-            of_markdown(plain(cell.source, values, chapters))
+            of_markdown(plain(slide_captions.marked(cell.source, named), values, named))
             if cell.cell_type == "markdown"
-            else of_code(cell)
+            else of_code(cell, say)
         )
-    shown = [cell for cell in cells if kind(cell) != "notes"]
-    for before, cell in zip(
-        shown, shown[1:]
-    ):  # a heading shares its slide with what comes first under it
-        if (
-            kind(before) == "slide"
-            and kind(cell) == "subslide"
-            and not cell.source.startswith("### ")
-        ):
-            slide("-", cell)
+    share_headings([cell for cell in cells if kind(cell) != "notes"])
     return new_notebook(cells=cells, metadata={"kernelspec": notebook.metadata.kernelspec})
 
 
+def share_headings(shown: list) -> None:
+    """Lets a heading share its slide with what comes first under it; the title stands alone."""
+    for before, cell in zip(shown, shown[1:]):
+        if re.fullmatch("##+ .+", before.source) and kind(cell) == "subslide":
+            slide("-", cell)
+
+
+def looks(folder: Path) -> None:
+    """Copies beside the decks what they look like: the pages' letters, tables and drawings."""
+    shutil.copytree(ASSETS / "fonts", folder / "fonts", dirs_exist_ok=True)
+    for name in SHEETS:
+        sheet = (ASSETS / name).read_text(encoding="utf-8")
+        (folder / name).write_text(sheet.replace("vendor/mathjax", "../mathjax"), encoding="utf-8")
+
+
 def main(source: Path, out: Path) -> None:
-    notebook, chapters = nbformat.read(source, 4), titles(source.parent)
-    deck = slides(notebook, glued(notebook), chapters)
+    notebook, named = nbformat.read(source, 4), names(source.parent)
+    deck = slides(notebook, glued(notebook), named)
     deck.metadata["title"] = re.search(r"^# (.+)$", notebook.cells[0].source, re.M)[1]
     exporter = SlidesExporter(
         config=Config(TagRemovePreprocessor={"enabled": True, "remove_input_tags": {"no-input"}}),
         template_name="slides",
         extra_template_basedirs=[str(HERE)],
         reveal_url_prefix="reveal",
+        exclude_anchor_links=True,
     )
     page, _ = exporter.from_notebook_node(deck)
     # The template names a theme of reveal.js; ours stands in the page.
     page = re.sub(r'<link[^>]*"reveal/dist/theme/[^>]*>', "", page).replace(
         "reveal/dist/reveal.css", "reveal/reveal.css"
     )
+    # The names that the pages' sheets look for.
+    page = page.replace('<div class="slides">', '<div class="slides bd-content bd-article">')
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page)
+    out.write_text(tables.one_style(page))
     shutil.copytree(HERE / "slides" / "reveal", out.parent / "reveal", dirs_exist_ok=True)
     shutil.copytree(
         HERE.parent / "_ext" / "vendor" / "mathjax", out.parent / "mathjax", dirs_exist_ok=True
     )
+    looks(out.parent / "looks")
 
 
 if __name__ == "__main__":
