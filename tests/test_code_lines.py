@@ -62,6 +62,15 @@ def test_an_option_is_one_word(language):
     assert words == ["--model", "--choose-by"]
 
 
+def test_a_comment_behind_code_is_one_piece_and_one_on_its_own_line_is_not():
+    code = "  # alone\nx = f('# no')  # of x, \"too\"\nif x:  # here\n    pass\n"
+    made = f"<pre>{code_lines.in_lines(marked(code))}</pre>"
+    lines = BeautifulSoup(made, "html.parser").select(".code-line")
+    asides = [[aside.get_text() for aside in line.select(".code-aside")] for line in lines]
+    assert asides == [[], ['# of x, "too"'], ["# here"], []]
+    assert "".join(line.get_text() for line in lines).strip() == code.strip()
+
+
 def test_what_is_no_row_of_tokens_stays_as_it_is():
     nested = '<span class="a"><span class="b">x</span>\n</span>y'
     assert code_lines.in_lines(nested) == nested
@@ -108,3 +117,23 @@ def test_on_a_phone_no_code_scrolls_and_nothing_wraps_on_a_desk(browser, sites, 
             assert left == pytest.approx(spaces, abs=0.3), "not where the code begins"
         page.set_viewport_size({"width": 1280, "height": 900})
         assert page.evaluate(hidden) == []
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("across, turns", [(1280, 0), (390, 5)])
+def test_what_goes_on_below_has_a_drawn_arrow_before_it(browser, sites, across, turns):  # noqa: F811
+    """As high as the lines below the first, and no text: nothing to copy, nothing to read aloud."""
+    with opened(browser, f"{sites['file']}/chapters/01_singular_values.html", width=across) as page:
+        arrows = page.eval_on_selector_all(
+            ".cell_input .code-line",
+            """lines => lines.filter((line) => line.clientHeight).map((line) => {
+              const { height, content } = getComputedStyle(line, "::before");
+              const one = parseFloat(getComputedStyle(line).lineHeight);
+              const high = [parseFloat(height), line.clientHeight];
+              return [content, ...high.map((one_of) => Math.round(one_of / one))];
+            })""",
+        )
+        assert all(content == '""' for content, *_ in arrows)
+        assert all(arrow == lines - 1 for _, arrow, lines in arrows)
+        below = sum(lines > 1 for *_, lines in arrows)
+        assert below == 0 if not turns else below >= turns
