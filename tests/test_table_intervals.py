@@ -2,13 +2,14 @@
 line ends within a number.
 """
 
+import re
 import sys
 
 import pytest
 from browsers import opened
 from bs4 import BeautifulSoup
-from test_browser import sites  # noqa: F401
-from test_chapters import ROOT
+from test_browser import HTML, sites  # noqa: F401
+from test_chapters import CHAPTERS, ROOT
 
 sys.path.insert(0, str(ROOT / "book/_ext"))
 import tables
@@ -101,3 +102,25 @@ def test_in_a_page_brackets_stand_below_each_other_and_no_corner_cuts_a_rule(
         apart = shown.evaluate(BRACKETS)
         assert len(apart) > 3 and max(apart) < 1
         assert shown.evaluate(CUT) == 0
+
+
+def dashes(table):
+    """The rows and columns of a table that say nothing."""
+    rows = [[cell.get_text(strip=True) for cell in row.select("td")] for row in table.select("tr")]
+    rows = [row for row in rows if len(row) > 1]
+    columns = list(zip(*rows)) if len({*map(len, rows)}) == 1 and len(rows) > 1 else []
+    return [line for line in [*rows, *columns] if not {*line} - {"–", "—", "-"}]
+
+
+def test_a_row_or_column_of_dashes_is_seen():
+    row = "<tr><th>a</th><td>{}</td><td>–</td></tr>"
+    table = BeautifulSoup("".join(map(row.format, "1–2")), "html.parser")
+    assert dashes(table) == [["–", "–"], ("–", "–", "–")]
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_no_table_of_a_chapter_has_a_row_or_column_of_dashes_alone(sites, name):  # noqa: F811
+    page = (HTML / f"chapters/{name}.html").read_text(encoding="utf-8")
+    found = re.findall(r"<table\b.*?</table>", page, re.DOTALL)
+    assert not [line for table in found for line in dashes(BeautifulSoup(table, "html.parser"))]
