@@ -31,8 +31,8 @@ FACES = {  # what it is called → where npm has it
 DRAWN = ("sans-regular", "sans-bold")  # the faces that figures have, besides MathJax's italic
 ITALIC = "vendor/mathjax/output/chtml/fonts/woff-v2/MathJax_Math-Italic.woff"
 SCALE = 1.09  # by which it is as high as the sans
-HEIGHTS = {"sTypoAscender": 660, "sTypoDescender": -210, "sTypoLineGap": 330}
-"""Of a line in a figure: as high as its capitals, so that what Matplotlib centres is centred."""
+HEIGHTS = {"sTypoAscender": 712, "sTypoDescender": -210, "sTypoLineGap": 280}
+"""Of a line in a figure: as high as its letters, so that what Matplotlib centres is centred."""
 LETTERS = {
     *range(0x20, 0x7F),
     *range(0xA0, 0x100),  # Western European
