@@ -40,8 +40,9 @@ def small(tmp_path_factory):
     }
     for name, text in texts.items():
         (home / f"{name}.md").write_text(text)
-    settings = {"extensions": ["myst_parser", "captions", "chapter_numbers"], "numfig": True}
+    settings = {"extensions": ["myst_nb", "captions", "chapter_numbers"], "numfig": True}
     settings |= {"html_theme": "basic", "numfig_format": {"table": "Table %s"}}
+    settings |= {"nb_execution_mode": "off"}
     with docutils_namespace():
         Sphinx(home, None, home / "html", home / "trees", "html", settings, status=None).build()
     return {

@@ -43,7 +43,7 @@ class Captions(SphinxTransform):
         for table in list(self.document.findall(nodes.table)):
             if isinstance(table[0], nodes.title):
                 self.written(table)
-        for cell in list(self.document.findall(_is_cell)):
+        for cell in list(self.document.findall(is_cell)):
             if "table" in cell["cell_metadata"]:
                 self.shown(cell)
 
@@ -112,7 +112,8 @@ def _fault(said: list) -> str:
     return ""
 
 
-def _is_cell(node: nodes.Node) -> bool:
+def is_cell(node: nodes.Node) -> bool:
+    """Whether it is a code cell, with what it shows."""
     return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
 
 

@@ -7,6 +7,7 @@ has no box: it is not read aloud, reached by the keyboard or found by a search. 
 a script nothing is covered (`book/assets/questions.css`).
 """
 
+from captions import is_cell
 from docutils import nodes
 from sphinx.util.logging import getLogger
 
@@ -16,28 +17,19 @@ STRIP = (
 )
 
 
-def _is_cell(node: nodes.Node) -> bool:
-    return node.get("nb_element") == "cell_code"
-
-
 def places(doctree: nodes.document, name: str) -> list[nodes.Element]:
     """What has this name, and the cells that have this tag."""
     return [
         node
         for node in doctree.findall(nodes.Element)
-        if (_is_cell(node) and f"tag_{name}" in node["classes"])
+        if (is_cell(node) and f"tag_{name}" in node["classes"])
         or (name in node.get("ids", ()) and not isinstance(node, nodes.target))
     ]
 
 
 def _is_folded(node: nodes.Node) -> bool:
     """A cell of which a page shows the output alone."""
-    return _is_cell(node) and "tag_hide-input" in node["classes"]
-
-
-def _is_folded(node: nodes.Node) -> bool:
-    """A cell of which a page shows the output alone."""
-    return _is_cell(node) and "tag_hide-input" in node["classes"]
+    return is_cell(node) and "tag_hide-input" in node["classes"]
 
 
 def called(places: list[nodes.Element], numbers: dict) -> str:
@@ -52,7 +44,7 @@ def called(places: list[nodes.Element], numbers: dict) -> str:
         return f"{', '.join(said)} {'come' if sum(map(len, found.values())) > 1 else 'comes'}"
     if any("<table" in raw.astext() for raw in places[0].findall(nodes.raw)):
         return "The table comes"
-    return "What this prints comes" if _is_cell(places[0]) else "The figure comes"
+    return "What this prints comes" if is_cell(places[0]) else "The figure comes"
 
 
 def listed(words: list[str]) -> str:
@@ -63,7 +55,7 @@ def listed(words: list[str]) -> str:
 def _block(place: nodes.Element) -> nodes.Element:
     """What is covered for its sake: where its code is folded, that goes, too."""
     cell = place
-    while cell.parent and not _is_cell(cell):
+    while cell.parent and not is_cell(cell):
         cell = cell.parent
     return cell if _is_folded(cell) else place
 
@@ -114,7 +106,7 @@ def _strip(run: list[nodes.Element], guess: str, numbers: dict) -> None:
         return
     strip = nodes.raw("", STRIP.format(guess=guess, what=called(shown, numbers)), format="html")
     at = shown[0]
-    if _is_cell(at) and not _is_folded(at):  # its code stays
+    if is_cell(at) and not _is_folded(at):  # its code stays
         at = next(n for n in at if n.get("nb_element") == "cell_code_output")
     at.parent.insert(at.parent.index(at), strip)
 
