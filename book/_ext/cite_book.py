@@ -1,4 +1,6 @@
-"""`{cite-this-book}`: how to cite the book, as text and in BibTeX, read from `CITATION.cff`."""
+"""`{cite-this-book}`: how to cite the book, as text and in BibTeX, and the line at the foot of each
+page, both read from `CITATION.cff`.
+"""
 
 from pathlib import Path
 
@@ -34,6 +36,13 @@ def bibtex(said: dict) -> str:
     return f"@book{{less_is_more_in_context,\n{lines}}}"
 
 
+def colophon(said: dict) -> str:
+    """Whose book this is, which one, and what may be done with it."""
+    names = ", ".join(authors(said)).replace("The ", "the ", 1)
+    year = str(said["date-released"])[:4]
+    return f"By {names}, {year} · version {said['version']} · {said['license']} licence"
+
+
 class CiteThisBook(Directive):
     has_content = False
 
@@ -47,6 +56,11 @@ class CiteThisBook(Directive):
         return [line, nodes.literal_block(bibtex(said), bibtex(said), language="bibtex")]
 
 
+def _sign(app, pagename, templatename, context, doctree):
+    context["colophon"] = colophon(citation())
+
+
 def setup(app):
     app.add_directive("cite-this-book", CiteThisBook)
+    app.connect("html-page-context", _sign)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -125,6 +125,48 @@
   }
 })();
 
+// The header of a narrow page has the page's title once its own has left the screen.
+(() => {
+  const own = document.querySelector(".bd-article h1"), header = document.querySelector(".bd-header-article");
+  if (!own || !header) return;
+  const place = { rootMargin: `-${header.offsetHeight}px 0px 0px` };
+  new IntersectionObserver(([{ isIntersecting }]) => header.classList.toggle("past-title", !isIntersecting), place).observe(own);
+})();
+
+// The contents beside a page mark the section that is read: the last one that begins above a line at three tenths of the screen. Over the
+// last screen the line goes down to the end, so that short sections there have their turn.
+(() => {
+  const contents = document.querySelector(".page-toc.of-page");
+  const sections = [...(contents?.querySelectorAll(":scope > ul > li > a") ?? [])].map((link) => [link, document.getElementById(decodeURIComponent(link.hash.slice(1)))]);
+  if (!sections.length) return;
+  let marked = null, held = 0, asked = 0;
+  const mark = (link) => {
+    if (link === marked) return;
+    marked?.classList.remove("active");
+    marked?.removeAttribute("aria-current");
+    marked = link;
+    link?.classList.add("active");
+    link?.setAttribute("aria-current", "true");
+  };
+  const look = () => {
+    asked = 0;
+    if (performance.now() < held) return; // on the way to a section that was asked for
+    const { scrollHeight, clientHeight, scrollTop } = document.documentElement;
+    const last = Math.max(0, 1 - (scrollHeight - clientHeight - scrollTop) / clientHeight);
+    const line = clientHeight * (0.3 + 0.7 * (scrollTop > 0 ? last : 0));
+    mark(sections.findLast(([, section]) => section?.getBoundingClientRect().top < line)?.[0] ?? null);
+  };
+  const soon = () => (asked ||= requestAnimationFrame(look));
+  for (const [link] of sections)
+    link.addEventListener("click", () => {
+      mark(link);
+      held = performance.now() + 1000;
+    });
+  addEventListener("scroll", soon, { passive: true });
+  addEventListener("resize", soon);
+  look();
+})();
+
 // The arrow beside a page that has pages below it opens their list; the theme gives it no name.
 for (const toggle of document.querySelectorAll("summary:has(> .toctree-toggle)")) {
   const page = toggle.closest("li").querySelector("a");
