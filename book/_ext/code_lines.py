@@ -3,9 +3,10 @@
 On a phone, and on paper, a line that is too long goes on below, indented further than it begins and
 with a sign before it (`book/assets/page.css`, *Code*): nothing of it scrolls out of sight, and one
 still sees where each line of the code begins. A comment behind code that has no room there goes
-below as a whole, so that its # stands before all of it. A line is broken at spaces, and in what has none for long behind a bracket or
-before a dot, but not within `--option`. What is copied stays as it was, but for blank lines: where
-a cell has two, as PEP 8 asks around a function, the page has one; its notebook keeps both.
+below as a whole, so that its # stands before all of it. A line is broken at spaces, and in what has
+none for long behind a bracket or before a dot, but not within `--option`. What is copied stays as
+it was, but for blank lines: where a cell has two, as PEP 8 asks around a function, the page has
+one; its notebook keeps both.
 """
 
 import html
