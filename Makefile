@@ -85,9 +85,9 @@ chromium: chromium-of-the-system .venv/ready
 	@{ $(BROWSER); } > /dev/null || $(BIN)/playwright install chromium \
 		|| echo "*** NO BROWSER could be had: the tests of pages and widgets will be skipped, and fail if CI=true. ***"
 
-serve: html
-	@(sleep 1; $(BIN)/python -m webbrowser http://localhost:$(PORT)/ > /dev/null) & \
-		$(BIN)/python -m http.server $(PORT) --bind localhost --directory $(HTML)
+serve: html  # the book, and at /smollm2/ the real model in a page, for which npm fetches 33 MB, once
+	@$(BIN)/python book/_ext/onnxruntime_web.py || true
+	@$(BIN)/python book/_ext/serve.py $(HTML) $(PORT)
 
 assignments: .venv/ready
 	@$(BIN)/python book/_ext/assignments.py _build/assignments
