@@ -49,7 +49,9 @@ def test_a_bar_stands_where_its_numbers_are_and_says_them():
 def test_a_count_fills_as_many_squares_as_it_says():
     drawn = of(intervals.squares(9, 40), "rect")
     assert [square["class"] for square in drawn].count(["is"]) == 9 and len(drawn) == 40
-    assert len({square["y"] for square in drawn}) == 2
+    rows = -(-40 // intervals.A_ROW)
+    assert len({square["y"] for square in drawn}) == rows
+    assert max(float(square["x"]) for square in drawn) + intervals.SIDE <= intervals.WIDTH
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,38 @@ def test_the_words_for_verdicts_are_those_that_the_page_explains():
     assert len(given) >= 15 and set(given) == set(findings.SIGNS)
     for verdict in findings.SIGNS:
         assert f"\n*{verdict.capitalize()}*: " in PAGE
+
+
+def test_what_stands_in_bold_is_what_was_found_and_no_claim():
+    rows = re.findall(r"\{finding\} (.+)\n---\nname: .+\nverdict: (.+)\n(paper: )?", PAGE)
+    assert len(rows) == PAGE.count("{finding} ")
+    for found, verdict, _ in rows:
+        assert found.startswith("Not shown that ") == (verdict == "not shown"), found
+        assert "(claim" not in found and found.endswith("."), found
+    of_paper = PAGE[: PAGE.index("(findings-added)=")].count("{finding} ")
+    assert [bool(paper) for *_, paper in rows] == [i < of_paper for i in range(len(rows))]
+    found, paper = [nodes.Text("It.")], [nodes.Text("x.")]
+    assert findings.claim(found, []).astext() == "It."
+    told = findings.claim([nodes.Text("It.")], paper)
+    assert told.astext() == "It. The paper: x." and told[0].astext() == "It."
+
+
+@pytest.mark.parametrize("kinds", ["", "bar count"])
+def test_a_key_explains_all_marks_or_those_that_are_named(kinds):
+    class Bare(findings.Key):
+        def __init__(self):
+            self.arguments = kinds.split()
+
+        def error(self, message):
+            return ValueError(message)
+
+    (made,) = Bare().run()
+    assert [item[0][-1].astext() for item in made] == [
+        findings.KEY[kind] for kind in kinds.split() or findings.KEY
+    ]
+    kinds = "bar colour"
+    with pytest.raises(ValueError, match="but no 'colour'"):
+        Bare().run()
 
 
 @pytest.mark.built

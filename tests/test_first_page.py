@@ -5,6 +5,7 @@ on.
 import re
 import sys
 
+import numpy as np
 import pytest
 from browsers import opened, sides
 from test_browser import overflow, sites  # noqa: F401
@@ -48,21 +49,38 @@ def test_the_first_screen_has_the_ways_on_and_the_picture(browser, sites, width,
     with opened(browser, f"{sites['file']}/book/intro.html", width) as page:
         page.set_viewport_size({"width": width, "height": height})
         top, end = lambda where: sides(page, where)[0], lambda where: sides(page, where)[1]
-        assert top(".lead") < top(".starts") < top(".widget") < top("article h2")
+        assert top(".lead") < top(".answer") < top(".starts") < top(".widget") < top("article h2")
         assert end(".starts a") < 0.65 * height, "both ways on are seen at once"
         assert end(".told") < screens * height, "so are the bars"
         if width == 1280:
             assert end(".held tbody") < height, "so are the fifty"
+            card = sides(page, ".cell_output:has(.widget)")
+            assert card[1] - card[0] <= 480, "all else is folded"
         assert page.locator(".starts a").last.get_attribute("href").startswith("findings.html")
         page.locator("a.start").click()
         page.wait_for_url("**/chapters/01_*")
+
+
+def test_the_answer_below_the_question_is_what_the_findings_hold():
+    text = (ROOT / "book/intro.md").read_text()
+    answer = re.search(r"removed\?\n\n\{\.answer\}\n\*\*(.+)\*\*\n", text)[1]
+    page = (ROOT / "book/findings.md").read_text()
+    verdict = lambda name: re.search(rf"^name: {name}\nverdict: (.+)$", page, re.MULTILINE)[1]
+    for words, name in (
+        ("Sometimes more of its answers are right", "accuracy"),
+        ("mostly because a threshold moved", "lean"),
+        ("calibration does without touching a weight", "calibration"),
+    ):
+        assert words in answer and verdict(name) == "holds"
 
 
 def test_a_finding_of_the_first_page_has_a_verdict_a_claim_and_a_number_to_draw():
     block = re.search(r"```\{glance\}\n(.*?)```", (ROOT / "book/intro.md").read_text(), re.DOTALL)
     rows = [[part.strip() for part in line.split("|")] for line in block[1].splitlines()]
     assert len(rows) == 5 and {len(row) for row in rows} == {glance.PARTS}
-    for verdict, _, kind, number in rows:
+    for verdict, found, paper, kind, number in rows:
+        assert found.startswith("Not shown that ") == (verdict == "not shown")
+        assert not paper.startswith("The paper"), "that is said for it"
         assert verdict in findings.SIGNS and kind in findings.DRAWN
         assert findings.GLUE.match(number), "the number is a chapter's, not typed"
 
@@ -71,11 +89,14 @@ def test_a_finding_of_the_first_page_has_a_verdict_a_claim_and_a_number_to_draw(
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_findings_of_the_first_page_are_drawn_on_one_scale(browser, sites, width):  # noqa: F811
     with opened(browser, f"{sites['file']}/book/intro.html", width) as page:
-        bars, scale = page.locator(".glance .bar:not(.count)"), page.locator(".glance-scale .bar")
-        assert page.locator(".glance .bar").count() == 5 and overflow(page) == 0
-        for i in range(bars.count()):
-            box, axis = bars.nth(i).bounding_box(), scale.bounding_box()
-            assert abs(box["x"] - axis["x"]) < 1 and abs(box["width"] - axis["width"]) < 1
+        bars = page.locator(".glance .bar")
+        assert bars.count() == 5 and overflow(page) == 0
+        left = "all => all.map(one => one.getBoundingClientRect().x)"
+        assert np.ptp(bars.evaluate_all(left)) < 1, "counts stand below them"
+        zeros = page.locator(".glance .bar:not(.count) .zero")
+        assert np.ptp(zeros.evaluate_all(left)) < 1 and zeros.count() == 3
+        named = bars.evaluate_all("all => all.map(one => one.textContent)")
+        assert [text.strip() for text in named] == ["−200+20+40"] * 3 + ["", ""]
 
 
 @pytest.mark.built

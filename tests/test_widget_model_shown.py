@@ -66,6 +66,7 @@ def test_what_the_widget_shows_is_what_the_model_says(browser, shipped, tmp_path
     model, tokenizer = shipped
     with opened(browser, static_page(AskClippedModel(model, tokenizer), tmp_path)) as page:
         agrees = partial(assert_shown, page, model, tokenizer)
+        page.get_by_text("More: ").press("Enter")
         page.get_by_text("Edit the demonstrations").press("Enter")
         agrees(model.config.n_layer - 1, "mlp", 0.9)
         slider = page.get_by_role("slider", name="Clip rate ξ")

@@ -1,5 +1,8 @@
-"""`{findings}`, a list of claims, each a `{finding}` with its verdict, what it rests on, and a bar
-for each number that has an interval; and `{verdicts}`, which counts them.
+"""`{findings}`, a list of findings, each a `{finding}` with its verdict, what the paper says, what
+it rests on, and a bar for each number that has an interval; `{verdicts}`, which counts them; and
+`{findings-key}`, which says what bars mean.
+
+What is set bold is what the book found, so that who reads nothing else takes no claim for a result.
 
 A line of evidence begins with what is drawn beside it, and a stroke. `clip`, `calibration` and
 `control` draw the number with an interval that the line begins with, or the strip from the first of
@@ -23,7 +26,17 @@ SIGNS = {  # what a verdict looks like, besides its word
     "fails": '<path d="M2.5 2.5 9.5 9.5M9.5 2.5 2.5 9.5"/>',
 }
 ON = {"small": "small models", "real": "SmolLM2"}
-DRAWN = ("clip", "calibration", "control", "count", "-")
+SCALED = ("clip", "calibration", "control")  # drawn on the scale of gains
+DRAWN = (*SCALED, "count", "-")
+KEY = {  # what each mark stands for
+    "bar": "a gain on test in points of accuracy, with its 95 % interval over sets of"
+    " demonstrations",
+    "span": "several gains, from the least to the largest",
+    "count": "so many of so many",
+    "clip": "by a clip",
+    "calibration": "by calibration",
+    "control": "by another way to weaken the same matrices",
+}
 STRIP = re.compile(f"({intervals.NUMBER}) to ({intervals.NUMBER})")
 GLUE = re.compile(r"\{glue:text\}`/chapters/(\w+)\.ipynb::([\w-]+):s`")
 DRAWN_NUMBERS = re.compile(
@@ -46,16 +59,19 @@ def tag(verdict: str, said: str = "") -> nodes.inline:
     return made
 
 
-def scale(kind: str) -> nodes.container:
-    """The scale of the bars, which stands above them."""
-    made = nodes.container(classes=[kind])
-    made += nodes.paragraph("", "points of accuracy")
-    made += nodes.raw("", intervals.axis(), format="html")
+def claim(found: list[nodes.Node], paper: list[nodes.Node]) -> nodes.paragraph:
+    """What was found, in bold, and beside it what the paper says of it, if it does."""
+    made = nodes.paragraph(classes=["claim"])
+    made += nodes.strong("", "", *found)
+    if paper:
+        said = nodes.inline("", "", nodes.Text("The paper: "), *paper, classes=["paper"])
+        made += [nodes.Text(" "), said]
     return made
 
 
-def drawn(kind: str, line: str, folder: Path) -> str:
-    """The picture for a line of evidence, from the numbers it begins with; empty for `-`.
+def drawn(kind: str, line: str, folder: Path, named: bool = False) -> str:
+    """The picture for a line of evidence, from the numbers it begins with; empty for `-`. `named`:
+    with the numbers of the scale.
 
     Raises ValueError if they are not what this kind draws.
     """
@@ -70,9 +86,10 @@ def drawn(kind: str, line: str, folder: Path) -> str:
             raise ValueError(f"a count begins with 'so many of so many', not with {text!r}")
         return intervals.squares(*map(int, found.groups()))
     if found := STRIP.match(text):
-        return intervals.span(*map(intervals.value_of, found.groups()), kind, f"{found[0]} points")
+        ends = map(intervals.value_of, found.groups())
+        return intervals.span(*ends, kind, f"{found[0]} points", named)
     if found := intervals.ESTIMATE.match(text):
-        return intervals.bar(intervals.estimate_of(found[0]), kind, f"{found[0]} points")
+        return intervals.bar(intervals.estimate_of(found[0]), kind, f"{found[0]} points", named)
     raise ValueError(f"neither '+1.7 [−0.9, +4.3]' nor '−1.2 to +1.7' begins {text!r}")
 
 
@@ -84,7 +101,7 @@ class Findings(SphinxDirective):
     def run(self):
         made = nodes.bullet_list(classes=["findings"])
         self.state.nested_parse(self.content, self.content_offset, made)
-        return [scale("finding-scale"), made]
+        return [made]
 
 
 class Finding(SphinxDirective):
@@ -93,31 +110,25 @@ class Finding(SphinxDirective):
     required_arguments = 1
     final_argument_whitespace = True
     has_content = True
-    option_spec = dict.fromkeys(("name", "verdict", "but", "chapters", *ON), directives.unchanged)
+    option_spec = dict.fromkeys(("name", "verdict", "paper", "chapters", *ON), directives.unchanged)
 
     def run(self):
         said = self.options
         try:
             if said["verdict"] not in SIGNS:
                 raise ValueError(f"a verdict is one of {', '.join(SIGNS)}, not {said['verdict']!r}")
-            evidence = [self._evidence(on, said[on]) for on in ON if on in said]
+            evidence = self._evidence(
+                {on: said[on].strip().splitlines() for on in ON if on in said}
+            )
         except (KeyError, ValueError) as error:
             raise self.error(f"The finding {self.arguments[0]!r}: {error}") from error
         made = nodes.list_item(classes=["finding"], verdict=said["verdict"])
         made["ids"].append(nodes.make_id(f"finding-{said['name']}"))
         made += nodes.paragraph("", "", tag(said["verdict"]))
-        made += self._claim(said)
-        made += [line for lines in evidence for line in lines]
+        made += claim(self._inline(self.arguments[0]), self._inline(said.get("paper", "")))
+        made += evidence
         made += self._end(said["chapters"])
         return [made]
-
-    def _claim(self, said: dict) -> nodes.paragraph:
-        claim = nodes.paragraph(classes=["claim"])
-        told = self._inline(self.arguments[0])
-        claim += nodes.strong("", "", *told)
-        if "but" in said:
-            claim += [nodes.Text(" "), nodes.inline("", "", *self._inline(said["but"]))]
-        return claim
 
     def _end(self, chapters: str) -> nodes.container:
         """What is folded, and where all of it is shown."""
@@ -129,15 +140,19 @@ class Finding(SphinxDirective):
         end += nodes.paragraph("", "", *self._inline(links), classes=["where"])
         return end
 
-    def _evidence(self, on: str, lines: str) -> list[nodes.Node]:
+    def _evidence(self, lines: dict[str, list[str]]) -> list[nodes.Node]:
+        """A row a line; the last that is drawn on the scale has the scale's numbers."""
+        told = [("" if at else ON[on], line) for on in lines for at, line in enumerate(lines[on])]
+        parts = [[part.strip() for part in line.partition("|")[::2]] for _, line in told]
+        if wrong := [kind for kind, _ in parts if kind not in DRAWN]:
+            raise ValueError(f"a line begins with one of {', '.join(DRAWN)}, not with {wrong[0]!r}")
+        scaled = [i for i, (kind, _) in enumerate(parts) if kind in SCALED]
         made, folder = [], Path(self.env.srcdir)
-        for at, line in enumerate(lines.strip().splitlines()):
-            kind, _, text = (part.strip() for part in line.partition("|"))
-            if kind not in DRAWN:
-                raise ValueError(f"a line begins with one of {', '.join(DRAWN)}, not with {kind!r}")
+        for i, ((on, _), (kind, text)) in enumerate(zip(told, parts, strict=True)):
             row = nodes.container(classes=["evidence"] if kind != "-" else ["evidence", "bare"])
-            row += nodes.paragraph("", "" if at else ON[on], classes=["on"])
-            row += nodes.raw("", drawn(kind, text, folder), format="html")
+            row += nodes.paragraph("", on, classes=["on"])
+            picture = drawn(kind, text, folder, named=i in scaled[-1:])
+            row += nodes.raw("", picture, format="html")
             row += nodes.paragraph("", "", *self._numbers_first(kind, text))
             made.append(row)
         return made
@@ -158,6 +173,22 @@ class Finding(SphinxDirective):
         parsed = nodes.Element()
         self._parsed(text, parsed)
         return parsed.children[0].children if parsed.children else []
+
+
+class Key(SphinxDirective):
+    """What a bar, a strip, squares and their colours stand for: all of KEY, or those named."""
+
+    optional_arguments = len(KEY)
+
+    def run(self):
+        made, samples = nodes.bullet_list(classes=["findings-key"]), intervals.samples()
+        if wrong := [kind for kind in self.arguments if kind not in KEY]:
+            raise self.error(f"A key explains {', '.join(KEY)}, but no {wrong[0]!r}")
+        for kind in self.arguments or KEY:
+            item, picture = nodes.list_item(), nodes.raw("", samples[kind], format="html")
+            item += nodes.paragraph("", "", picture, nodes.inline("", KEY[kind]))
+            made += item
+        return [made]
 
 
 class Verdicts(SphinxDirective):
@@ -190,6 +221,7 @@ def count(doctree: nodes.document) -> None:
 def setup(app):
     app.add_directive("findings", Findings)
     app.add_directive("finding", Finding)
+    app.add_directive("findings-key", Key)
     app.add_directive("verdicts", Verdicts)
     app.connect("doctree-read", lambda app, doctree: count(doctree))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,7 +19,7 @@ from svdicl_lite.numbers import MINUS
 LEAST, MOST = -20, 55  # points of accuracy, the ends of the scale
 TICKS = (-20, 0, 20, 40)
 WIDTH, HEIGHT = 190, 14  # of a bar, in pixels
-A_ROW, STEP = 20, 9  # squares of a count in a row, and pixels from one to the next
+A_ROW, SIDE, STEP = 15, 10, 12  # squares of a count in a row, their side, and from one to the next
 NUMBER = rf"[+{MINUS}-]?\d[\d,]*(?:\.\d+)?"
 ESTIMATE = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
 PERCENT = re.compile(r"(?:(?<=\d)|^) %")
@@ -94,46 +94,65 @@ def _ticks() -> str:
     return f'<path class="tick" d="{others}"/><path class="zero" d="M{_at(0)} -3V{HEIGHT + 3}"/>'
 
 
-def bar(found: Estimate, kind: str, told: str) -> str:
-    """A gain as a point on its interval, on the scale's lines; `told` is what is read aloud."""
-    value, low, high = map(_at, found)
-    middle = HEIGHT / 2
-    ends = "".join(f"M{end} {middle - 3:g}v6" for end in (low, high))
-    line = f'<path class="whisker" d="M{low} {middle:g}H{high}{ends}"/>'
-    return _svg(f'{_ticks()}{line}<circle cx="{value}" cy="{middle:g}" r="4"/>', told, kind=kind)
-
-
-def span(low: float, high: float, kind: str, told: str) -> str:
-    """Where several gains lie: a strip from the least to the largest."""
-    start, end = _at(low), _at(high)
-    return _svg(
-        f'{_ticks()}<rect x="{start}" y="4" width="{end - start:.1f}" height="6" rx="3"/>',
-        told,
-        kind=f"{kind} span",
-    )
-
-
-def squares(some: int, all_of_them: int) -> str:
-    """A count as squares, the first of them filled."""
-    each = "".join(
-        f'<rect class="{"is" if i < some else "not"}" x="{i % A_ROW * STEP + 0.5}"'
-        f' y="{i // A_ROW * STEP + 2.5}" width="6.5" height="6.5"/>'
-        for i in range(all_of_them)
-    )
-    rows = (all_of_them - 1) // A_ROW + 1
-    width = min(all_of_them, A_ROW) * STEP
-    return _svg(each, f"{some} of {all_of_them}", rows * STEP + 3, "count", width)
-
-
-def axis() -> str:
-    """The scale of the bars, with a number at each tick."""
-    ticks = "".join(
-        f'<path class="zero" d="M{_at(tick)} 15v5"/><text x="{_at(tick)}" y="11"'
+def _named() -> str:
+    """The number of each tick, below it."""
+    return "".join(
+        f'<text x="{_at(tick)}" y="{HEIGHT + 14}"'
         f' text-anchor="{"start" if tick == LEAST else "middle"}">'
         f"{f'{tick:+d}'.replace('-', MINUS) if tick else 0}</text>"
         for tick in TICKS
     )
-    return _svg(ticks, "", 20, "axis")
+
+
+def _scaled(mark: str, told: str, kind: str, named: bool) -> str:
+    """A mark on the scale's lines, with their numbers below if they are `named`."""
+    lines = _ticks() + (_named() if named else "")
+    return _svg(lines + mark, told, HEIGHT + (18 if named else 0), kind)
+
+
+def _whisker(value: float, low: float, high: float) -> str:
+    middle = HEIGHT / 2
+    ends = "".join(f"M{end} {middle - 3:g}v6" for end in (low, high))
+    line = f'<path class="whisker" d="M{low} {middle:g}H{high}{ends}"/>'
+    return f'{line}<circle cx="{value}" cy="{middle:g}" r="4"/>'
+
+
+def _strip(start: float, end: float) -> str:
+    return f'<rect x="{start}" y="4" width="{end - start:.1f}" height="6" rx="3"/>'
+
+
+def bar(found: Estimate, kind: str, told: str, named: bool = False) -> str:
+    """A gain as a point on its interval; `told` is what is read aloud."""
+    return _scaled(_whisker(*map(_at, found)), told, kind, named)
+
+
+def span(low: float, high: float, kind: str, told: str, named: bool = False) -> str:
+    """Where several gains lie: a strip from the least to the largest."""
+    return _scaled(_strip(_at(low), _at(high)), told, f"{kind} span", named)
+
+
+def squares(some: int, all_of_them: int, aloud: bool = True) -> str:
+    """A count as squares, the first of them filled."""
+    each = "".join(
+        f'<rect class="{"is" if i < some else "not"}" x="{i % A_ROW * STEP + 0.5}"'
+        f' y="{i // A_ROW * STEP + 2.5}" width="{SIDE - 1}" height="{SIDE - 1}"/>'
+        for i in range(all_of_them)
+    )
+    rows = (all_of_them - 1) // A_ROW + 1
+    width = min(all_of_them, A_ROW) * STEP
+    said = f"{some} of {all_of_them}" if aloud else ""
+    return _svg(each, said, rows * STEP + 2, "count", width)
+
+
+def samples() -> dict[str, str]:
+    """A small one of each mark, for a key."""
+    dot = f'<circle cx="5" cy="{HEIGHT / 2:g}" r="4"/>'
+    return {
+        "bar": _svg(_whisker(18, 1, 35), "", kind="clip", width=36),
+        "span": _svg(_strip(1, 35), "", kind="clip span", width=36),
+        "count": squares(2, 3, aloud=False),
+        **{kind: _svg(dot, "", kind=kind, width=10) for kind in ("clip", "calibration", "control")},
+    }
 
 
 def keep_percents(doctree: nodes.document) -> None:

@@ -64,7 +64,7 @@ export function controls(model, config, starts, modules = MODULES) {
     typed(model, "query", "Query", "textarea", { rows: 1 }),
     typed(model, "label_words", "Label words", "input", { type: "text" }));
   const toEdit = () => {
-    edit.open = true;
+    for (let part = edit; part; part = part.parentElement.closest("details")) part.open = true;
     edit.querySelector("textarea").focus();
   };
   const rate = slider(model, "clip_rate", { label: "Clip rate ξ", stops: STOPS, shown: (value) => value.toFixed(3) });
@@ -106,15 +106,16 @@ export default {
     const { short, rate: rateSlider, places, edit, go, current } = controls(model, config, starts);
     const result = says(), cut = h("p", { class: "cut" }), table = h("table", { class: "told" }), unknown = h("p", { class: "unknown" });
     const likely = h("p", { class: "likely" }), tokensSeen = h("p", { class: "tokens" }), looked = attentionByLayer();
-    const reads = fold("Most likely tokens, and what the model reads", likely, tokensSeen);
     const held = heldPrompts({ pause, go });
+    const reads = fold("Most likely tokens, and what the model reads", likely, held.named, tokensSeen);
+    // the query, what is moved and what comes of it; all else is one fold
+    const more = fold("More: other layers, other prompts, a challenge …", places, edit, held.challenge, looked.node, reads);
     const node = frame(
       el, "Ask the clipped model: a GPT-2 that runs in this page",
-      h("div", { class: "ask" }, short, unknown, rateSlider, cut, table, result, held.node), places,
-      h("div", { class: "folds" }, edit, fold("Challenge: the smallest clip that sets most of the fifty right", ...held.challenge), looked.node, reads),
+      h("div", { class: "ask" }, short, unknown, rateSlider, cut, table, result, held.node), more,
     );
     let data = [["token", "no_clip", "clipped"]];
-    state.bar(node, () => data);
+    state.bar(node, () => data, more);
     const rightWord = () => wordsOf(model.get("label_words"))[current()?.queries.find(([text]) => text === model.get("query"))?.[1]];
     // what the chapter found for where the page begins stands here until the model itself does
     const told = model.get("told") ?? {}, early = ["layer", "module", "clip_rate", "demonstrations", "query", "label_words"];

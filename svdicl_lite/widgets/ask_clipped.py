@@ -23,6 +23,8 @@ from svdicl_lite.widgets.packed_gpt2 import packed_model, packed_tokenizer
 # of each prompt to start from: fifty that are always asked, and fifty for what was chosen by them
 N_QUERIES = 100
 N_HELD = 50
+# words that turn a sentence's meaning round
+NEGATIONS = {"not", "no", "never", "nobody"}
 STARTS = (
     ("sentiment", "flipped"),
     ("sentiment", "canonical"),
@@ -39,13 +41,13 @@ class AskClippedModel(Widget):
     the matrices. The weights ride along with 16 bits each, every row of a matrix with its own
     scale, so that logits differ from the model's by less than 1e-3 (`tests/test_widget_model.py`).
     The prompts to start from are the offline tasks' own: `n_shots` demonstrations drawn by `seed`,
-    and the first test sentences; it begins with one that this clip turns from wrong to right, if
-    there is one among them. Raises ValueError for a model that is not such a GPT-2, or whose
-    tokenizer is no byte-level BPE. Taught in chapter 08.
+    and the first test sentences; it begins with the first plain one that this clip turns from wrong
+    to right, if there is one among them (`turned`). Raises ValueError for a model that is not such
+    a GPT-2, or whose tokenizer is no byte-level BPE. Taught in chapter 08.
     """
 
     _esm = script("ask_clipped")
-    height = (720, 1010)
+    height = (440, 637)
     layer = traitlets.Int(min=0).tag(sync=True)
     module = traitlets.Enum((*MODULES, "q", "k", "v", "o", "fc_in", "fc_out"), "mlp").tag(sync=True)
     clip_rate = traitlets.Float(0.9, min=0, max=1).tag(sync=True)
@@ -125,14 +127,15 @@ class AskClippedModel(Widget):
 
     @cached_property
     def turned(self) -> int:
-        """Of the first prompt the query that the clip turns most clearly from a wrong answer to the
-        right one: where a page begins. 0 if there is none.
+        """Of the first prompt the first query without a negation that the clip turns from a wrong
+        answer to the right one: where a page begins. Labels are exchanged there, and whoever reads
+        should have no more than that to turn round. If the clip turns none, the first of them.
         """
         labels, scores, _ = self.held
-        # by how much class 1 leads, or trails where class 0 is right: positive if it is right
-        leads = (scores[..., 1] - scores[..., 0]) * np.where(labels == 1, 1, -1)
-        leads = leads[:, : N_QUERIES // 4]
-        return int(np.argmax(np.where(leads[0] < 0, leads[1], -np.inf)))
+        right = scores.argmax(-1) == labels
+        queries = self.starts[0]["queries"][:N_HELD]
+        plain = [i for i, (text, _) in enumerate(queries) if not NEGATIONS & set(text.split())]
+        return next((i for i in plain if right[1, i] and not right[0, i]), plain[0])
 
     @cached_property
     def probabilities(self) -> pd.DataFrame:

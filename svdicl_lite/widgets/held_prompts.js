@@ -1,5 +1,5 @@
 import { fixed, h, rateText } from "./base.js";
-import { LOOKS, columns } from "./ask_picture.js";
+import { LOOKS, columns, fold } from "./ask_picture.js";
 import { againMany, readMany } from "./gpt2_many.js";
 import { discrimination, placeOf } from "./prompts.js";
 
@@ -27,14 +27,15 @@ function dots(words, labels, both) {
       ...groups.map((group) => cell(group, one, LOOKS[j][0])), h("td", { "data-of": "right" }, String(one.right))))));
 }
 
-// The numbers, and what they say of the gain: what no threshold can change is reading, the rest is lean.
+// A number without a clip and clipped.
+const pair = (both, name, text) => both.flatMap((one, i) => [i ? " → " : "", h("b", { "data-of": name }, text(one))]);
+
+// What the numbers say of the gain, in plain words: what no threshold can change is reading, the rest is lean.
 function told([before, after]) {
-  const pair = (name, text) => [before, after].flatMap((one, i) => [i ? " → " : "", h("b", { "data-of": name }, text(one))]);
   const shares = [before, after].map((one) => fixed(one.discrimination, 2)), gained = after.right - before.right;
-  const gain = shares[0] === shares[1] ? "the lean moved, not the reading" : shares[0] < shares[1] ? "it reads better, too" : "though it reads worse";
-  return ["Discrimination: ", ...pair("discrimination", (one) => fixed(one.discrimination, 2)),
-    gained > 0 ? `: ${gain}.` : ", the share of pairs that the scores put in the right order.",
-    ...(after.named === undefined ? [] : [" Would name a label: ", ...pair("named", ({ named }) => String(named)), "."])];
+  const gain = shares[0] === shares[1] ? "only its threshold moved (lean)" : shares[0] < shares[1] ? "it tells them apart better, too (reading)" : "though it tells them apart worse";
+  return ["How well its scores tell the labels apart (discrimination): ", ...pair([before, after], "discrimination", (one) => fixed(one.discrimination, 2)),
+    gained > 0 ? `; ${gain}.` : "."];
 }
 
 // One prompt is an anecdote: the same clip on fifty queries that were held out of training, behind the same demonstrations. And a challenge: to
@@ -42,13 +43,14 @@ function told([before, after]) {
 // `go({ layer, module, clip_rate })` moves the widget there. `begin` brings the model, when it is here: { gpt2, tokenizer, thinFor }, where
 // `thinFor` of a place promises the thin matrices of that clip.
 export function heldPrompts({ pause, go }) {
-  const picture = h("div"), status = h("p"), score = h("p", { class: "score" }), tried = new Map();
+  const picture = h("div"), status = h("p"), score = h("p", { class: "score" }), named = h("p", { class: "named" }), tried = new Map();
   const button = (text, onclick) => h("button", { type: "button", disabled: true, onclick }, text);
   const best = button("Go to my best", () => go(top()));
   const others = button("Try it on 50 others", () => check());
   const node = h("div", { class: "held" }, h("p", {}, h("strong", {}, "The same clip on fifty other queries")), picture, status);
-  const challenge = [h("p", {}, "Get as many of the fifty right as you can, and of such clips find the one with the smallest ξ."),
-    score, h("div", { class: "controls" }, best, others)];
+  const challenge = fold("Challenge: the smallest clip that sets most of the fifty right",
+    h("p", {}, "Get as many of the fifty right as you can, and of such clips find the one with the smallest ξ."),
+    score, h("div", { class: "controls" }, best, others));
   let turn = 0, asked = null, read = {}, waiting, model;
 
   const better = (b, a) => b.right > a.right || (b.right === a.right && b.clip_rate < a.clip_rate);
@@ -70,6 +72,7 @@ export function heldPrompts({ pause, go }) {
     node.classList.remove("stale");
     picture.replaceChildren(dots(words, labels, both));
     status.replaceChildren(...told(both));
+    if (both[1].named !== undefined) named.replaceChildren("Of the fifty, so many would name a label: ", ...pair(both, "named", (one) => String(one.named)), ".");
   };
   // What the chapter found, before the model is here; or nothing.
   const first = (found, words) => {
@@ -79,11 +82,13 @@ export function heldPrompts({ pause, go }) {
 
   const show = ({ labels, both: [before, after] }, { layer, module, clip_rate, words }) => {
     draw(words, labels, [before, after]);
-    tried.set(`${layer} ${module} ${clip_rate}`, { layer, module, clip_rate, right: after.right });
+    best.disabled = others.disabled = false;
+    const name = `${layer} ${module} ${clip_rate}`;
+    if (tried.has(name)) return; // what is said of the fifty others stays
+    tried.set(name, { layer, module, clip_rate, right: after.right });
     const { right, ...clip } = top();
     const place = clip.clip_rate ? `${placeOf(clip.layer, clip.module)}, ξ = ${rateText(clip.clip_rate)}` : "no clip at all";
     score.textContent = `Your best of ${tried.size} ${tried.size === 1 ? "try" : "tries"}: ${right} of ${N} (${place}); no clip: ${before.right}.`;
-    best.disabled = others.disabled = false;
   };
 
   const run = async () => {
@@ -122,6 +127,7 @@ export function heldPrompts({ pause, go }) {
     clearTimeout(waiting);
     if (!question.start) {
       picture.replaceChildren();
+      named.replaceChildren();
       node.classList.remove("stale");
       status.textContent = "The demonstrations are your own now: no fifty other prompts have answers that are right by them.";
       return;
@@ -129,5 +135,5 @@ export function heldPrompts({ pause, go }) {
     node.classList.add("stale"); // faint until the fifty have been read
     waiting = setTimeout(run, 300); // when the slider rests
   };
-  return { node, challenge, ask, first, begin: (all) => { model = all; } };
+  return { node, named, challenge, ask, first, begin: (all) => { model = all; } };
 }

@@ -10,7 +10,8 @@ export const textOf = (most) => (value) => typeof value === "string" && value.le
 export const listOf = (allowed, n) => (value) => Array.isArray(value) && value.length === n && value.every(allowed);
 
 // The traits that the reader moves, `allowed`: name → what may stand in an address. Call it before the controls are made: it sets the traits as
-// the address says. Returns { bar }: bar(frame, rows) appends the buttons; `rows()` are the data now drawn, the first row their names.
+// the address says. Returns { bar }: bar(frame, rows) appends the buttons, or bar(frame, rows, part) to a part of it; `rows()` are the data now
+// drawn, the first row their names.
 export function kept(model, key, allowed) {
   const names = Object.keys(allowed), start = Object.fromEntries(names.map((name) => [name, model.get(name)]));
   const others = document.querySelectorAll(`.svdicl[data-kept="${key}"], .svdicl[data-kept^="${key}-"]`).length;
@@ -20,7 +21,7 @@ export function kept(model, key, allowed) {
     model.save_changes();
   };
   const write = model.inPage ? addressed(model, key, allowed, start, put) : null;
-  return { bar: (frame, rows) => buttons(frame, key, write, () => put(start), rows) };
+  return { bar: (frame, rows, part = frame) => buttons(frame, key, write, () => put(start), rows, part) };
 }
 
 // A trait stands in the address only where it differs from how the widget starts: ?rank-slider.clip_rate=0.5
@@ -60,7 +61,7 @@ function addressed(model, key, allowed, start, put) {
   return write;
 }
 
-function buttons(frame, key, write, reset, rows) {
+function buttons(frame, key, write, reset, rows, part) {
   const heard = frame.querySelector("[role=status]");
   const button = (text, onclick) => h("button", { type: "button", onclick }, text);
   const copier = (text, told, content) => button(text, async ({ currentTarget }) => {
@@ -75,7 +76,7 @@ function buttons(frame, key, write, reset, rows) {
   frame.dataset.kept = key;
   frame.id = `widget-${key}`;
   const link = write ? copier("Copy link", "Link copied", address) : null;
-  frame.append(h("div", { class: "kept" }, button("Reset", reset), link, copier("Copy data", "Data copied as CSV", () => csv(rows()))));
+  part.append(h("div", { class: "kept" }, button("Reset", reset), link, copier("Copy data", "Data copied as CSV", () => csv(rows()))));
   if (write && location.hash === `#${frame.id}`) frame.scrollIntoView(); // the place did not exist when the page was opened
 }
 
