@@ -1,6 +1,6 @@
 """The pages of the module: one a room with every public file in it, so that none can be forgotten;
 and docstrings, which are plain text with `code` in it, made fit for Sphinx. How signatures are
-written stands in `signatures.py`.
+written stands in `signatures.py`, what a page begins with in `api_names.py`.
 
 Each file names the chapter that teaches it, and an entry only one that teaches it besides.
 """
@@ -10,6 +10,10 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import api_names
+
+import svdicl_lite
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "svdicl_lite"
@@ -43,17 +47,39 @@ def page_of(room: str) -> str:
     return "single_files" if room == "." else room.replace("/", "_")
 
 
-def room_page(room: str) -> str:
-    """Markdown: the room's name, what its docstring says, and its files beneath."""
+def room_page(room: str, address: str = "") -> str:
+    """Markdown: the room's name, what its docstring says, a table of its names, and its files
+    beneath, with links to their source if the repository has an address.
+    """
     if room == ".":
         title, told = "Single files", "What belongs to no room."
     else:
         title = room.replace("/", ".")
         told = ast.get_docstring(ast.parse((MODULE / room / "__init__.py").read_text()))
         told = told.partition("\n\n")[0]
-    return "\n\n".join(
-        [f"# {title}\n\n{told}", *(_entry(path, room) for path in public_files(room))]
-    )
+    files = {path: _names(path, room) for path in public_files(room)}
+    table = api_names.names_table(files, lambda text: " ".join(_paragraphs(text)))
+    entries = [_entry(path, room, told, address) for path, told in files.items()]
+    return "\n\n".join([f"# {title}\n\n{told}", _rst(table), *entries])
+
+
+def _names(path: Path, room: str) -> dict[str, str]:
+    """What a file's part of a page describes: name or address → what it says of itself."""
+    found = api_names.names(path)
+    if name := _widget(path):
+        return {f"svdicl_lite.widgets.{name}": found[name]}
+    if room in NO_MEMBERS:
+        return {api_names.module_of(path): ast.get_docstring(ast.parse(path.read_text())) or ""}
+    return found
+
+
+def _widget(path: Path) -> str:
+    found = re.search(r"^class (\w+)\(Widget\)", path.read_text(), re.M)
+    return found[1] if found else ""
+
+
+def _rst(text: str) -> str:
+    return f"```{{eval-rst}}\n{text}\n```"
 
 
 def room_list() -> str:
@@ -65,20 +91,33 @@ def room_list() -> str:
     return "\n".join(lines)
 
 
-def _entry(path: Path, room: str) -> str:
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    lines = [f".. automodule:: {module}"]
-    widget = re.search(r"^class (\w+)\(Widget\)", path.read_text(), re.M)
-    if widget:  # its traits and methods are not for calling
-        lines += ["", f".. autoclass:: svdicl_lite.widgets.{widget[1]}"]
+def _entry(path: Path, room: str, told: dict[str, str], address: str) -> str:
+    module = api_names.module_of(path)
+    origin = api_names.origin(path, _imports(path, room, told), address)
+    lines = [origin, "", f".. automodule:: {module}"]
+    if widget := _widget(path):  # its traits and methods are not for calling
+        lines += ["", f".. autoclass:: svdicl_lite.widgets.{widget}"]
     elif room not in NO_MEMBERS:
         lines += ["   :members:", "   :member-order: bysource"]
-    return "\n".join([f"## {path.stem}", "", "```{eval-rst}", *lines, "```"])
+    return f"## {path.stem}\n\n{_rst(chr(10).join(lines))}"
+
+
+def _imports(path: Path, room: str, told: dict[str, str]) -> dict[str, list[str]]:
+    """From where a file's names are imported, those of the front door and one of the others."""
+    if widget := _widget(path):
+        return {"svdicl_lite.widgets": [widget]}
+    if room in NO_MEMBERS:
+        return {}
+    module = api_names.module_of(path)
+    front = [name for name, file in svdicl_lite._FILES.items() if f"svdicl_lite.{file}" == module]
+    others = [name for name in told if name not in front][:1]
+    return {source: some for source, some in (("svdicl_lite", front), (module, others)) if some}
 
 
 def _insert_rooms(app, docname, source) -> None:
     if docname.startswith("book/api"):
-        source[0] = MARK.sub(lambda found: room_page(found[1]), source[0])
+        address = app.config.repository_url.rstrip("/")
+        source[0] = MARK.sub(lambda found: room_page(found[1], address), source[0])
         source[0] = source[0].replace(LIST, room_list())
 
 
