@@ -44,6 +44,7 @@ PARTS = {  # where a long word of a head may be divided
     un-trained valida-tion""".split()
 }
 WORD = re.compile(r"[a-z]{8,}")
+VALUE = re.compile(r"(?<!\w)[αβεκλξσB-HJ-Zb-z] [=≤≥<>] (?=[−+]?[\d.])")  # stays with its number
 
 
 @cache
@@ -62,7 +63,8 @@ def width(text: str, face: str = "regular") -> float:
 
 def _words(text: str, face: str = "regular", divided: bool = False) -> float:
     """The width of what cannot be broken in a text."""
-    parts = re.split(r"\s+|(?<=[a-z]-)(?=[a-z])", text.replace("\xa0", "x"))
+    text = VALUE.sub(lambda found: found[0].replace(" ", "\xa0"), text).replace("\xa0", "x")
+    parts = re.split(r"\s+|(?<=[a-z]-)(?=[a-z])", text)
     if divided:
         parts = [piece for part in parts for piece in _divided(part)]
     return max((width(part, face) for part in parts), default=0.0)

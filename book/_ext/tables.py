@@ -38,7 +38,8 @@ def _table(html: str) -> str:
     numbers = align(grid)
     mark_groups(grid)
     for at in range(grid.width):
-        mark_intervals(grid.column(at))
+        if at in numbers or "api-names" not in table["class"]:  # there [0, 1] is none
+            mark_intervals(grid.column(at))
     for at in numbers:
         line_up(grid.column(at))
     if is_prose(grid, numbers):
@@ -130,7 +131,7 @@ def align(grid: Grid) -> list[int]:
 
 def _holds_numbers(grid: Grid, at: int) -> bool:
     """Whether a column holds numbers: in all its cells, or, further right in a table of three
-    columns or more, in most, beside short words and signs for what is missing.
+    columns or more, in half of them, beside short words and signs for what is missing.
     """
     texts = [cell.get_text(" ", strip=True) for cell in grid.column(at)]
     texts = [text for text in texts if text and text not in "–—-·*"]
@@ -138,7 +139,7 @@ def _holds_numbers(grid: Grid, at: int) -> bool:
     if not texts or not words or any(map(is_list, words)):
         return bool(texts) and not words
     first = at < max(1, grid.levels) or grid.width < 3
-    return not first and len(words) < len(texts) / 2 and max(map(len, words)) <= SHORT
+    return not first and len(words) <= len(texts) / 2 and max(map(len, words)) <= SHORT
 
 
 def mark_groups(grid: Grid) -> None:
