@@ -1,15 +1,16 @@
-"""`{chapter-cards}`: a card for each chapter of the table of contents, with what one learns and how
-long it takes.
+"""`{chapter-cards}`: a card for each chapter of the table of contents, with its picture, what one
+learns and how long it takes.
 
 All of it is read from the chapters themselves, the first line of *What you will be able to do* and
 that of *It takes*, so a card cannot say what its chapter does not. The chapter itself says its part
-and its minutes below its title.
+and its minutes at its title, beside the same picture (`heads.py`).
 """
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
+import heads
 import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -69,7 +70,9 @@ class ChapterCards(SphinxDirective):
         return [*made, nodes.paragraph("", hours)]
 
     def _card(self, card: Card):
+        self.env.note_dependency(str(heads.file(card.name)))
         made = nodes.container(classes=["chapter-card"])
+        made += nodes.raw("", heads.picture(card.name, aloud=False), format="html")
         link = pending_xref(
             "",
             nodes.inline("", card.title),
@@ -89,12 +92,12 @@ class ChapterCards(SphinxDirective):
 
 
 def _title_block(app, pagename, templatename, context, doctree):
-    """Below a chapter's title: its part, and how long it takes to read."""
+    """At a chapter's title: its part, how long it takes to read, and its picture."""
     for part, cards in parts(ROOT / "_toc.yml"):
         for card in cards:
             if pagename == f"chapters/{card.name}" and "body" in context:
-                facts = f'<p class="chapter-facts">{part} · {card.minutes} minutes to read</p>'
-                context["body"] = context["body"].replace("</h1>", f"</h1>\n{facts}", 1)
+                facts = f"{part} · {card.minutes} minutes to read"
+                context["body"] = heads.headed(context["body"], card.name, facts)
 
 
 def setup(app):
