@@ -50,6 +50,7 @@ def texts(root):
             yield path, path.read_text(errors="replace")
 
 
+@pytest.mark.built
 def test_no_page_no_source_and_no_search_index_holds_a_secret(pages):  # noqa: F811
     read = {path.relative_to(HTML).as_posix(): leaks(text) for path, text in texts(HTML)}
     assert {"searchindex.js", "book/intro.html"} <= read.keys() and any(
@@ -58,6 +59,7 @@ def test_no_page_no_source_and_no_search_index_holds_a_secret(pages):  # noqa: F
     assert {name: found for name, found in read.items() if found} == {}
 
 
+@pytest.mark.built
 def test_search_index_knows_no_master_and_no_hidden_test(pages):  # noqa: F811
     index = json.loads(
         re.search(r"Search\.setIndex\((.*)\)", (HTML / "searchindex.js").read_text(), re.DOTALL)[1]

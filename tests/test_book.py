@@ -18,6 +18,8 @@ import links
 
 HTML = ROOT / "_build/ci/_build/html"
 
+pytestmark = pytest.mark.built  # all of it looks at the built book
+
 
 @pytest.fixture(scope="module")
 def pages():

@@ -19,6 +19,8 @@ PAGES = [
     *(f"chapters/{chapter}" for chapter in CHAPTERS),
 ]
 
+pytestmark = pytest.mark.built  # all of it looks at the built book
+
 
 COUNTING_FRAMES = """() => {
   const ask = window.requestAnimationFrame;

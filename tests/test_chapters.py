@@ -45,6 +45,7 @@ def built_book():
     return folder
 
 
+@pytest.mark.built
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapter_runs_and_its_claims_hold(chapter):
     done = make(f"_build/ci/chapters/{chapter}.ipynb")

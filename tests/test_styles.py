@@ -134,6 +134,7 @@ def keep_style(page, name):
     page.evaluate(STYLE_OF_ALL, name)
 
 
+@pytest.mark.built
 @pytest.mark.parametrize(
     "name", ["book/intro", "book/glossary", "chapters/05_clip_and_see", "search"]
 )
@@ -161,6 +162,7 @@ def test_no_element_of_a_page_looks_otherwise_than_with_all_the_sheets(
         assert different == []
 
 
+@pytest.mark.built
 def test_most_of_the_toolkit_is_gone(sites):  # noqa: F811
     sheet, files = joined()
     assert len(sheet) < 0.5 * sum((HTML / file).stat().st_size for file in files)
