@@ -17,12 +17,13 @@ from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "book/_ext")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "book/_ext"))
 import onnxruntime_web
 import serve
 from browsers import chromium
 
+ROOT = Path(__file__).parents[1]
 LAYERS, MODULES, MOVES = (29, 24, 20, 18, 15, 10, 5, 0), ("attn", "mlp", "all"), 6
 AIM, FROM = 1.5, 15
 # Seconds from each change of a control to the frame in which what follows from it stands.

@@ -75,6 +75,7 @@ def test_the_book_is_served_as_it_is_and_the_page_alone_is_isolated(bare):
         status, headers, _ = got(f"{bare}/smollm2/{path}")
         assert (status, headers["Content-Type"]) == (200, kind), path
         assert {name: headers[name] for name in serve.ISOLATED} == serve.ISOLATED
+    assert got(f"{bare}/smollm2")[2] == got(f"{bare}/smollm2/")[2]  # it leads on
 
 
 def test_what_the_cache_lacks_is_said_with_the_command_that_fetches_it(bare):

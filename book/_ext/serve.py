@@ -11,6 +11,7 @@ import json
 import sys
 import threading
 import webbrowser
+from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -144,6 +145,8 @@ class Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self):
         path = urlsplit(self.path).path
+        if f"{path}/" == PAGE:
+            return self.answer(301, b"", "text/plain", Location=PAGE)
         if not path.startswith(PAGE):
             return super().do_GET()
         try:
@@ -165,12 +168,14 @@ class Handler(SimpleHTTPRequestHandler):
         with self.lock:
             return self.live().answer(path)
 
-    def answer(self, status: int, body: bytes, kind: str) -> None:
+    def answer(self, status: int, body: bytes, kind: str, **more: str) -> None:
+        headers = {"Content-Type": kind, "Content-Length": str(len(body)), **ISOLATED, **more}
         self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": len(body), **ISOLATED}.items():
-            self.send_header(name, str(value))
-        self.end_headers()
-        self.wfile.write(body)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        with suppress(ConnectionError):  # the page was left, or loaded anew
+            self.end_headers()
+            self.wfile.write(body)
 
 
 def main(site: str, port: int = 8000) -> None:
