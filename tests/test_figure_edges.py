@@ -17,6 +17,7 @@ TICK = re.compile(
 )
 STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
 PIXELS = 342  # of a figure on a phone
+PAGES = [*(f"chapters/{name}" for name in CHAPTERS), "book/models", "book/intro", "book/should_i"]
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +100,7 @@ EDGES = """() => {
 
 
 @pytest.mark.built
-@pytest.mark.parametrize("page", [*(f"chapters/{name}" for name in CHAPTERS), "book/models"])
+@pytest.mark.parametrize("page", PAGES)
 def test_each_figure_on_a_desk_ends_with_the_text_or_with_the_column(browser, sites, page):  # noqa: F811
     from browsers import opened
 
