@@ -19,13 +19,14 @@ TAKES = re.compile(
     r"It takes about (\d+) minutes to read and (?:(\d+)|as long again) for the exercises\. "
     r"Running it takes (.+?), (\d+ GB) of memory, any CPU, and no network\."
 )
+NO_BREAK = "\xa0"
 SHORT = {
-    "less than half a minute": "under 30 s",
-    "about half a minute": "about 30 s",
-    "less than a minute": "under 1 min",
-    "about a minute": "about 1 min",
-    "one to two minutes": "1–2 min",
-    "about two minutes": "about 2 min",
+    "less than half a minute": "under 30\xa0s",
+    "about half a minute": "about 30\xa0s",
+    "less than a minute": "under 1\xa0min",
+    "about a minute": "about 1\xa0min",
+    "one to two minutes": "1–2\xa0min",
+    "about two minutes": "about 2\xa0min",
 }
 MINUTES = re.compile(r'(<p class="chapter-facts">[^<]*?)\d+ minutes to read</p>')
 
@@ -42,7 +43,7 @@ def facts(takes: str) -> str:
     reading, exercises, time, memory = found.groups()
     return (
         f"{reading} min to read · {exercises or reading} min of exercises · "
-        f"runs in {SHORT.get(time, time)} on any CPU, {memory}"
+        f"runs in {SHORT.get(time, time)} on any CPU, {memory.replace(' ', NO_BREAK)}"
     )
 
 

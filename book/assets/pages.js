@@ -129,8 +129,9 @@
 (() => {
   const own = document.querySelector(".bd-article h1"), header = document.querySelector(".bd-header-article");
   if (!own || !header) return;
-  const place = { rootMargin: `-${header.offsetHeight}px 0px 0px` };
-  new IntersectionObserver(([{ isIntersecting }]) => header.classList.toggle("past-title", !isIntersecting), place).observe(own);
+  const look = () => header.classList.toggle("past-title", own.getBoundingClientRect().bottom < header.offsetHeight);
+  addEventListener("scroll", look, { passive: true });
+  look();
 })();
 
 // The contents beside a page mark the section that is read: the last one that begins above a line at three tenths of the screen. Over the
