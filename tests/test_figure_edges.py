@@ -2,10 +2,12 @@
 and the numbers on their axes stand at their ticks and apart.
 """
 
+import itertools
 import re
 
 import matplotlib.pyplot as plt
 import pytest
+from browsers import opened
 from test_browser import HTML, sites  # noqa: F401
 from test_chapters import CHAPTERS, ROOT
 
@@ -100,9 +102,8 @@ EDGES = """() => {
 
 
 @pytest.mark.built
-@pytest.mark.parametrize("page", PAGES)
-def test_each_figure_on_a_desk_ends_with_the_text_or_with_the_column(browser, sites, page):  # noqa: F811
-    width = 1440 + 480 * (PAGES.index(page) % 2) if PAGES.index(page) % 3 else 1280
+@pytest.mark.parametrize("page, width", [*zip(PAGES, itertools.cycle((1280, 1440, 1920)))])
+def test_each_figure_ends_with_the_text_or_with_the_column(browser, sites, page, width):  # noqa: F811
     with opened(browser, f"{sites['file']}/{page}.html", width) as shown:
         if (every := shown.get_by_role("button", name="Always show all figures")).count():
             every.first.press("Enter")
