@@ -23,7 +23,17 @@ LEFT_OUT = ("book/api", "book/status", "book/teaching")
 # Code that a page folds, of imports and figures, stays in the notebook: a third of the paper.
 NOT_ON_PAPER = (
     "script, button, a.headerlink, .in-dark, picture.figure source, .prev-next-area, .svdicl,"
-    " .widget.waiting, .start, .questions noscript, details.hide.above-input, .column-name"
+    " .widget.waiting, .starts, .questions noscript, details.hide.above-input, .column-name"
+)
+MOST_ROWS = (
+    40  # of a widget's table; a longer one fills sheets with numbers that nobody reads there
+)
+LEFT = (
+    '<p class="on-the-page">The same data, as a table of {rows} rows, are on the page itself.</p>'
+)
+OF_CARDS = (
+    "<p>How each was trained, and every test figure, are folded on the page itself, and so some"
+    " numbers of figures and tables are missing here.</p>"
 )
 STYLE = """
 @page { size: A4; margin: 18mm 16mm 18mm; }
@@ -38,6 +48,7 @@ figcaption:first-child { break-after: avoid; }
 h1, h2, h3, summary { break-after: avoid; }
 /* Letters that reach over the edge of a page are drawn on both, and stand twice in the bookmark. */
 .bd-article :is(h1, h2, h3, h4) { line-height: 1.4; padding-top: 0.2em; }
+.on-the-page { font-family: var(--sans); font-size: 0.8rem; color: var(--pst-color-text-muted); }
 .title-page { padding-top: 60mm; text-align: center; }
 .title-page p { font-size: 1.2rem; }
 """
@@ -71,6 +82,9 @@ def on_paper(article: Tag, name: str, known: set[str]) -> Tag:
     folded = ", details.fold" if name == "book/models" else ""
     for node in article.select(NOT_ON_PAPER + folded):
         node.decompose()
+    shorten(article)
+    if folded and (models := article.select_one("h2 + p")):
+        models.insert_before(BeautifulSoup(OF_CARDS, "html.parser"))
     for node in article.select("[id]"):
         node["id"] = anchor(name, node["id"])
     article["id"] = anchor(name)
@@ -86,6 +100,14 @@ def on_paper(article: Tag, name: str, known: set[str]) -> Tag:
     for link in article.select("a[href]"):
         link["href"] = address(link["href"], name, known)
     return article
+
+
+def shorten(article: Tag) -> None:
+    """Leaves out the long tables that stand in for widgets, and says so; their figures stay."""
+    for node in article.select(".widget-stand-in details"):
+        rows = len(node.select("tbody tr"))
+        if rows > MOST_ROWS:
+            node.replace_with(BeautifulSoup(LEFT.format(rows=rows), "html.parser"))
 
 
 def address(href: str, name: str, known: set[str]) -> str:
