@@ -45,7 +45,7 @@ figure, table, tr, .admonition, .cell_output img { break-inside: avoid; }
 .cell_input, .chapter-card { break-inside: avoid; }
 table.prose, figure:has(table.prose) { break-inside: auto; }
 figcaption:first-child { break-after: avoid; }
-h1, h2, h3, summary { break-after: avoid; }
+h1, h2, h3, summary, p:has(+ .model-facts), .model-facts { break-after: avoid; }
 /* Letters that reach over the edge of a page are drawn on both, and stand twice in the bookmark. */
 .bd-article :is(h1, h2, h3, h4) { line-height: 1.4; padding-top: 0.2em; }
 .on-the-page { font-family: var(--sans); font-size: 0.8rem; color: var(--pst-color-text-muted); }
