@@ -126,7 +126,7 @@ def test_what_goes_on_below_has_a_drawn_arrow_before_it(browser, sites, across, 
     with opened(browser, f"{sites['file']}/chapters/01_singular_values.html", width=across) as page:
         arrows = page.eval_on_selector_all(
             ".cell_input .code-line",
-            """lines => lines.filter((line) => line.clientHeight).map((line) => {
+            """lines => lines.filter((line) => line.checkVisibility()).map((line) => {
               const { height, content } = getComputedStyle(line, "::before");
               const one = parseFloat(getComputedStyle(line).lineHeight);
               const high = [parseFloat(height), line.clientHeight];
