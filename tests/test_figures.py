@@ -197,7 +197,7 @@ def test_a_figure_on_a_slide_is_an_image_that_is_described(tmp_path):
     )
     data = {"image/svg+xml": figures.both(grid(1, 2))}
     cell.outputs = [slides.nbformat.v4.new_output("display_data", data=data)]
-    (shown,) = slides.of_code(cell)[0].outputs
+    (shown,) = slides.of_code(cell, say=lambda one: one["caption"])[0].outputs
     image = shown.data["text/html"]
     assert 'alt="A &quot;falling&quot; line"' in image and shown.data.keys() == {"text/html"}
     picture = base64.b64decode(re.search(r"base64,([^\"]+)", image)[1]).decode()
