@@ -2,7 +2,7 @@
 // of lists and captions come first; code, tables and what widgets say come last, when nothing else has the words.
 const LENGTH = 240, BEFORE = 90; // letters of an excerpt, and those before the first word that was asked for
 const SIGNS = { xi: "ξ", kappa: "κ", sigma: "σ", alpha: "α", lambda: "λ", theta: "θ", eta: "η", beta: "β", gamma: "γ", mu: "μ", times: "×", le: "≤", ge: "≥", approx: "≈", infty: "∞", cdot: "·", log: "log", exp: "exp", max: "max", min: "min" };
-const NOT_READ = "script, style, .headerlink, .section-number, .caption-number, .cell_input, .chapter-facts, .chapter-card, .strip, .fields, div.math, .copybtn, noscript, svg, nav, #jb-print-docs-body";
+const NOT_READ = "script, style, .headerlink, .section-number, .caption-number, .cell_input, .chapter-facts, .chapter-before, .chapter-card, .strip, .fields, div.math, .copybtn, noscript, svg, nav, #jb-print-docs-body";
 const SAID = "p, li, dd, figcaption, legend";
 const APART = ".widget-stand-in, .widget, .cell_output > :not(figure)";
 
