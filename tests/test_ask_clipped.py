@@ -17,11 +17,11 @@ from svdicl_lite.widgets import AskClippedModel
 from svdicl_lite.widgets.ask_clipped import N_HELD, NEGATIONS
 
 RATE = 0.99
-READ = "document.querySelectorAll('.held:not(.stale) [data-of]').length === 4"
+READ = "document.querySelectorAll('.held:not(.stale) [data-of]').length === 5"
 
 
 def of_the_fifty(page, name):
-    """A number without a clip and clipped."""
+    """A number without a clip and clipped, and of the right answers those when calibrated."""
     return [float(text) for text in page.locator(f"[data-of={name}]").all_inner_texts()]
 
 
@@ -60,15 +60,20 @@ def ask(page, query):
 def of_fifty(model, tokenizer, start, from_=0):
     """Right answers and discrimination of fifty queries, and how many would name a label, as the
     library has them."""
+    sets = np.zeros(50, dtype=int)
     queries = start["queries"][from_ : from_ + 50]
     logits = in_torch(
         model, [tokenizer(start["demonstrations"] + text)["input_ids"] for text, _ in queries]
     )
     answers = [tokenizer(f" {word}")["input_ids"][0] for word in start["words"]]
     scores, labels = logits[:, answers], np.array([label for _, label in queries])
-    placed = reading.placements(scores, labels, np.zeros(50, dtype=int))
+    placed = reading.placements(scores, labels, sets)
     named = np.isin(logits.argmax(1), answers).sum()
-    return (scores.argmax(1) == labels).sum(), reading.discrimination(placed, labels), named
+    right = [
+        (each.argmax(1) == labels).sum()
+        for each in (scores, reading.calibrated_scores(scores, sets))
+    ]
+    return right, reading.discrimination(placed, labels), named
 
 
 @pytest.mark.parametrize("index, place", [(0, (3, "mlp")), (2, (1, "attn"))])
@@ -87,12 +92,13 @@ def test_the_fifty_prompts_are_judged_as_the_library_judges_them(
     page.wait_for_timeout(1000)
     page.wait_for_function(READ)
     right, discrimination, named = zip(*expected)
+    right = [right[0][0], right[1][0], right[0][1]]  # no clip, clipped, calibrated without a clip
     np.testing.assert_array_equal(of_the_fifty(page, "right"), right)
     np.testing.assert_allclose(of_the_fifty(page, "discrimination"), discrimination, atol=0.006)
     np.testing.assert_array_equal(of_the_fifty(page, "named"), named)
     rows = page.locator(".held tbody tr")
-    assert [rows.nth(i).locator("i.right").count() for i in (0, 1)] == list(right)
-    assert [rows.nth(i).locator("i").count() for i in (0, 1)] == [50, 50]
+    assert [rows.nth(i).locator("i.right").count() for i in (0, 1, 2)] == right
+    assert [rows.nth(i).locator("i").count() for i in (0, 1, 2)] == [50] * 3
 
 
 def test_the_best_clip_is_tried_on_fifty_others_without_being_chosen_by_them(page, widget, shipped):
@@ -110,7 +116,7 @@ def test_the_best_clip_is_tried_on_fifty_others_without_being_chosen_by_them(pag
     page.get_by_role("button", name="Try it on 50 others").press("Enter")
     page.wait_for_function("document.querySelector('.score').innerText.includes('On 50 other')")
     with clipped(model, int(best[1]), best[2].lower(), float(best[3])):
-        right, *_ = of_fifty(model, tokenizer, widget.starts[0], 50)
+        (right, _), *_ = of_fifty(model, tokenizer, widget.starts[0], 50)
     assert f"your best gets {right} right" in page.locator(".score").inner_text()
 
 
@@ -215,26 +221,37 @@ def test_the_demonstrations_are_seen_whole_where_they_are_edited(page, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_dots_stand_by_what_is_right_and_then_by_how_clearly_the_model_answered(page, widget):
-    cells = page.locator(".held tbody tr").first.locator("td.dots")
-    labels = [label for _, label in widget.starts[0]["queries"][:50]]
-    for c in (0, 1):
-        dots = cells.nth(c).locator("i").evaluate_all("all => all.map((i) => i.className)")
-        assert len(dots) == labels.count(c) and dots == sorted(dots)  # right before wrong
-        said_aloud = cells.nth(c).locator(".heard").text_content()
-        assert said_aloud == f"{dots.count('right')} of {len(dots)} right"
+def test_a_mark_stands_where_its_score_puts_it_and_is_wrong_across_the_threshold(page, widget):
+    labels, scores, _ = widget.held
+    gaps = scores[..., 1] - scores[..., 0]
+    for row, (gap, threshold) in enumerate(((gaps[0], 0), (gaps[1], 0), (gaps[0], gaps[0].mean()))):
+        strip = page.locator(".held tbody tr").nth(row).locator(".strip-of")
+        left = "all => all.map((node) => parseFloat(node.style.left))"
+        marks = strip.locator("i")
+        places, [line] = marks.evaluate_all(left), strip.locator(".threshold").evaluate_all(left)
+        assert np.corrcoef(places, gap)[0, 1] > 0.9999
+        np.testing.assert_array_equal(np.sign(np.array(places) - line), np.sign(gap - threshold))
+        right = (gap > threshold) == labels
+        classes = marks.evaluate_all("all => all.map((node) => node.className)")
+        assert classes == [f"{'right' if r else 'wrong'} of-{c}" for r, c in zip(right, labels)]
+        words = widget.starts[0]["words"]
+        said_aloud = "; ".join(
+            f"{word} is right: {right[labels == c].sum()} of {(labels == c).sum()} right"
+            for c, word in enumerate(words)
+        )
+        assert strip.locator(".heard").text_content() == said_aloud
 
 
 def test_what_the_numbers_of_the_fifty_say_is_said(page):
-    (before, after), (low, high) = (
+    (before, after, calibrated), (low, high) = (
         of_the_fifty(page, name) for name in ("right", "discrimination")
     )
-    assert after > before and low == high
-    assert "only its threshold moved (lean)" in page.locator(".held").inner_text()
+    assert after > before < calibrated and low == high
+    assert "only shifts them past the threshold (lean)" in page.locator(".held").inner_text()
     page.get_by_role("slider").press("Home")
     page.wait_for_function("document.querySelector('.cut').textContent.includes('nothing')")
     page.wait_for_function(READ)
-    assert "threshold moved" not in page.locator(".held").inner_text()
+    assert "shifts" not in page.locator(".held").inner_text()
 
 
 def test_all_but_the_query_the_slider_and_what_comes_of_it_is_one_fold(page):
@@ -242,6 +259,6 @@ def test_all_but_the_query_the_slider_and_what_comes_of_it_is_one_fold(page):
     assert outer.count() == 1 and page.locator(".svdicl .more .more").count() == 4
     page.evaluate("document.querySelectorAll('.more').forEach((part) => (part.open = false))")
     seen = page.locator(".svdicl :is(button, select, input, textarea):visible")
-    assert [one.inner_text() for one in seen.all()] == ["all 8", "Another query", ""]
+    assert [one.inner_text() for one in seen.all()] == ["", "all 8", "Another query"]
     page.get_by_role("button", name="all 8").press("Enter")
     assert page.get_by_label("Demonstrations").evaluate("one => one === document.activeElement")

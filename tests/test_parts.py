@@ -90,7 +90,7 @@ def test_the_first_answer_is_there_before_the_model_is_and_is_the_model_s(hinder
     assert first == pytest.approx(told.T.to_numpy().ravel(), abs=1e-6)
     labels, scores, _ = widget.held  # and so are the fifty
     right = [str((rows.argmax(1) == labels).sum()) for rows in scores]
-    assert page.locator(".held [data-of=right]").all_inner_texts() == right
+    assert page.locator(".held [data-of=right]").all_inner_texts()[:2] == right
     page.get_by_label("Clip rate").press("Home")
     assert set(shares(page)) == {None}
     held[0].continue_()

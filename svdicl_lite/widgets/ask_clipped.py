@@ -47,7 +47,7 @@ class AskClippedModel(Widget):
     """
 
     _esm = script("ask_clipped")
-    height = (440, 637)
+    height = (567, 740)
     layer = traitlets.Int(min=0).tag(sync=True)
     module = traitlets.Enum((*MODULES, "q", "k", "v", "o", "fc_in", "fc_out"), "mlp").tag(sync=True)
     clip_rate = traitlets.Float(0.9, min=0, max=1).tag(sync=True)

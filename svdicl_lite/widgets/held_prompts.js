@@ -6,25 +6,38 @@ import { discrimination, placeOf } from "./prompts.js";
 const N = 50; // prompts that are always asked; as many others wait until the reader has chosen a clip by these
 const STALE = new Error("another question has come");
 
-// Of each prompt whether the label word that its score puts first is right, and how clearly; of all, how well the scores tell the classes apart.
+// Of each prompt whether the label word that its score puts first is right; of all, how well the scores tell the classes apart.
 // rows: a score for each label word; labels: the right one; named: how many would say a label word, undefined where nobody counted.
 function judged(rows, labels, named) {
-  const lead = rows.map((row, i) => row[labels[i]] - Math.max(...row.filter((_, j) => j !== labels[i])));
   const hits = rows.map((row, i) => row.indexOf(Math.max(...row)) === labels[i]);
-  return { hits, lead, right: hits.filter(Boolean).length, discrimination: discrimination(rows, labels), named };
+  return { rows, hits, right: hits.filter(Boolean).length, discrimination: discrimination(rows, labels), named };
 }
 
-// A dot for each prompt, filled where the answer is right, a cross where it is wrong: by what is right, and then by how clearly the whole model
-// answered, so that a lean shows as crosses on one side. `both`: judged without a clip and clipped.
-function dots(words, labels, both) {
-  const groups = words.map((_, c) => labels.flatMap((label, i) => (label === c ? [i] : [])).sort((i, j) => both[0].lead[j] - both[0].lead[i]));
-  const cell = (group, { hits }, look) => h("td", { class: `dots ${look}` },
-    h("span", { class: "heard" }, `${group.filter((i) => hits[i]).length} of ${group.length} right`),
-    ...group.map((i) => h("i", { class: hits[i] ? "right" : "wrong" })));
-  return h("table", {}, columns("look", ...groups.map(({ length }) => h("col", { class: "part", style: `--part: ${length / labels.length}` })), "of"),
-    h("thead", {}, h("tr", {}, h("td"), ...words.map((word) => h("th", { scope: "col" }, `${word} is right`)), h("th", { scope: "col" }, `of ${labels.length}`))),
-    h("tbody", {}, ...both.map((one, j) => h("tr", {}, h("th", { scope: "row", class: LOOKS[j][0] }, LOOKS[j][1]),
-      ...groups.map((group) => cell(group, one, LOOKS[j][0])), h("td", { "data-of": "right" }, String(one.right))))));
+// The batch bias of scoring.reading: the mean log-probability of each label word over prompts, whatever is right.
+function batchBias(rows) {
+  const total = rows.map((row) => Math.log(row.reduce((sum, score) => sum + Math.exp(score - row[0]), 0)) + row[0]);
+  return rows[0].map((_, c) => rows.reduce((sum, row, i) => sum + row[c] - total[i], 0) / rows.length);
+}
+
+// The fifty by what the model's scores say: a mark for each on a line, which the threshold parts. Of two label words the line goes from one to the
+// other, and marks whose first word is right stand above the rest; of more it goes from wrong to right. A wrong answer is a cross. Clipped, the marks
+// move; calibrated, the threshold does, and no weight is touched.
+function strips(words, labels, [before, after]) {
+  const two = words.length === 2, bias = batchBias(before.rows), calibrated = judged(before.rows.map((row) => row.map((score, c) => score - bias[c])), labels);
+  const lead = (row, i) => row[labels[i]] - Math.max(...row.filter((_, c) => c !== labels[i])), gap = ([a, b]) => b - a;
+  const lines = [[...LOOKS[0], before], [...LOOKS[1], after], ["plain", "calibrated", calibrated]].map(([look, name, one]) =>
+    ({ look, name, one, places: two ? (one === after ? after : before).rows.map(gap) : one.rows.map(lead), threshold: two && one === calibrated ? bias[1] - bias[0] : 0 }));
+  const all = [0, ...lines.flatMap(({ places }) => places)], low = Math.min(...all), high = Math.max(...all);
+  const x = (place) => `left: ${(2 + (96 * (place - low)) / (high - low || 1)).toFixed(1)}%`;
+  const aloud = ({ hits }) => words.map((word, c) => `${word} is right: ${hits.filter((hit, i) => hit && labels[i] === c).length} of ${labels.filter((label) => label === c).length} right`).join("; ");
+  const strip = ({ look, one, places, threshold }) => h("td", { class: `strip-of ${look}` }, h("span", { class: "heard" }, aloud(one)), h("b", { class: "threshold", style: x(threshold) }),
+    ...places.map((place, i) => h("i", { class: `${one.hits[i] ? "right" : "wrong"} of-${two ? labels[i] : "any"}`, style: `${x(place)}; --lane: ${i % 3}` })));
+  const ends = two ? [`← says ${words[0]}`, `says ${words[1]} →`] : ["← another word leads", "the right one leads →"];
+  const marks = [...(two ? words.map((word, c) => [`of-${c}`, `${word} is right`]) : [["of-any", "the answer is right"]]), ["wrong", "the answer is wrong"], ["threshold", "threshold"]];
+  return h("table", {}, columns("look", "line", "of"),
+    h("thead", {}, h("tr", {}, h("td"), h("th", { scope: "col", class: "ends" }, ...ends.map((end) => h("span", {}, end))), h("th", { scope: "col" }, `of ${labels.length}`))),
+    h("tbody", {}, ...lines.map((line) => h("tr", {}, h("th", { scope: "row", class: line.look }, line.name), strip(line), h("td", { "data-of": "right" }, String(line.one.right))))),
+    h("tfoot", {}, h("tr", {}, h("td"), h("td", { colspan: 2, class: "marks" }, ...marks.flatMap(([look, text]) => [h("i", { class: look }), ` ${text} `])))));
 }
 
 // A number without a clip and clipped.
@@ -33,8 +46,9 @@ const pair = (both, name, text) => both.flatMap((one, i) => [i ? " → " : "", h
 // What the numbers say of the gain, in plain words: what no threshold can change is reading, the rest is lean.
 function told([before, after]) {
   const shares = [before, after].map((one) => fixed(one.discrimination, 2)), gained = after.right - before.right;
-  const gain = shares[0] === shares[1] ? "only its threshold moved (lean)" : shares[0] < shares[1] ? "it tells them apart better, too (reading)" : "though it tells them apart worse";
-  return ["How well its scores tell the labels apart (discrimination): ", ...pair([before, after], "discrimination", (one) => fixed(one.discrimination, 2)),
+  const gain = shares[0] === shares[1] ? "the clip only shifts them past the threshold (lean), and calibrated the threshold shifts instead"
+    : shares[0] < shares[1] ? "clipped, it tells them apart better, too (reading)" : "though clipped it tells them apart worse";
+  return ["How well the scores tell the labels apart (discrimination): ", ...pair([before, after], "discrimination", (one) => fixed(one.discrimination, 2)),
     gained > 0 ? `; ${gain}.` : "."];
 }
 
@@ -47,7 +61,7 @@ export function heldPrompts({ pause, go }) {
   const button = (text, onclick) => h("button", { type: "button", disabled: true, onclick }, text);
   const best = button("Go to my best", () => go(top()));
   const others = button("Try it on 50 others", () => check());
-  const node = h("div", { class: "held" }, h("p", {}, h("strong", {}, "The same clip on fifty other queries")), picture, status);
+  const node = h("div", { class: "held" }, h("p", {}, h("strong", {}, "Fifty sentences, each where its score puts it")), picture, status);
   const challenge = fold("Challenge: the smallest clip that sets most of the fifty right",
     h("p", {}, "Get as many of the fifty right as you can, and of such clips find the one with the smallest ξ."),
     score, h("div", { class: "controls" }, best, others));
@@ -70,7 +84,7 @@ export function heldPrompts({ pause, go }) {
 
   const draw = (words, labels, both) => {
     node.classList.remove("stale");
-    picture.replaceChildren(dots(words, labels, both));
+    picture.replaceChildren(strips(words, labels, both));
     status.replaceChildren(...told(both));
     if (both[1].named !== undefined) named.replaceChildren("Of the fifty, so many would name a label: ", ...pair(both, "named", (one) => String(one.named)), ".");
   };
