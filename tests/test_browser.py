@@ -168,6 +168,8 @@ def test_a_page_from_its_folder_asks_for_nothing_and_each_slider_redraws_its_wid
                 )
         assert moving(page) == []
         if widgets:
+            # the fifty have been read
+            page.wait_for_function("!document.querySelector('.svdicl .stale')")
             page.wait_for_timeout(300)  # what is said aloud comes 400 ms behind the last movement
             frames = page.evaluate("framesAsked")
             still = [looks(widget) for widget in widgets]

@@ -102,7 +102,7 @@ def test_on_a_phone_no_code_scrolls_and_nothing_wraps_on_a_desk(browser, sites, 
         assert page.evaluate(hidden) == []
         indents = page.eval_on_selector_all(
             ".cell_input .code-line:has(> .code-indent)",
-            """lines => lines.slice(0, 9).map((line) => {
+            """lines => lines.filter((line) => line.checkVisibility()).slice(0, 9).map((line) => {
               const range = new Range();
               range.setStartAfter(line.firstChild), range.setEndAfter(line.lastChild);
               const first = range.getClientRects()[0].left - line.getBoundingClientRect().left;

@@ -99,18 +99,19 @@ def test_a_page_does_not_jump_while_it_comes_nor_while_it_is_scrolled(browser, s
 @pytest.mark.built
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_callout_is_coloured_by_what_it_means(browser, sites, theme):  # noqa: F811
-    with opened(browser, f"{sites['file']}/chapters/05_clip_and_see.html", theme=theme) as page:
-        edge = lambda kind: page.locator(f"article .admonition.{kind}").first.evaluate(
+    with opened(browser, f"{sites['file']}/book/related.html", theme=theme) as page:
+        tip = page.locator("article .admonition.tip").first.evaluate(
             "node => getComputedStyle(node).borderLeftColor"
         )
+    with opened(browser, f"{sites['file']}/chapters/05_clip_and_see.html", theme=theme) as page:
         rgb = lambda colour: f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
         which = ["light", "dark"].index(theme)
         words = page.locator("section > p:not([class])").first.evaluate(
             "node => getComputedStyle(node).color"
         )
-        assert edge("tip") != words
+        assert tip != words
         coloured = [rgb(both[which]) for name, both in palette().items() if name != "gone"]
-        assert edge("tip") not in coloured and words not in coloured
+        assert tip not in coloured and words not in coloured
         asks = page.locator(".asks, .asks *, .strip, .strip *").evaluate_all(
             "nodes => nodes.map(getComputedStyle).flatMap((s) => [s.color, s.borderLeftColor,"
             " s.backgroundColor, s.fill, s.stroke])"

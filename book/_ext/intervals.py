@@ -97,8 +97,7 @@ def _ticks() -> str:
 def _named() -> str:
     """The number of each tick, below it."""
     return "".join(
-        f'<text x="{_at(tick)}" y="{HEIGHT + 14}"'
-        f' text-anchor="{"start" if tick == LEAST else "middle"}">'
+        f'<text x="{_at(tick)}" y="{HEIGHT + 14}" text-anchor="middle">'
         f"{f'{tick:+d}'.replace('-', MINUS) if tick else 0}</text>"
         for tick in TICKS
     )

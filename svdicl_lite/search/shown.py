@@ -85,7 +85,8 @@ def _notes(result: "Comparison") -> list[str]:
         f"labels' shares of the answers: {' → '.join(shares)}",
     ]
     if result.has_validation:
-        notes.append(f"optimism {points(result.optimism)} points")
+        optimism = points(result.optimism)
+        notes.append(f"optimism {f'{optimism} points' if optimism.strip('+−0.') else '0'}")
     return [*notes, tidy(result.counted)]
 
 
