@@ -247,11 +247,11 @@ def test_what_the_numbers_of_the_fifty_say_is_said(page):
         of_the_fifty(page, name) for name in ("right", "discrimination")
     )
     assert after > before < calibrated and low == high
-    assert "only shifts them past the threshold (lean)" in page.locator(".held").inner_text()
+    assert "the scores cross the threshold (lean)" in page.locator(".held").inner_text()
     page.get_by_role("slider").press("Home")
     page.wait_for_function("document.querySelector('.cut').textContent.includes('nothing')")
     page.wait_for_function(READ)
-    assert "shifts" not in page.locator(".held").inner_text()
+    assert "cross the threshold" not in page.locator(".held").inner_text()
 
 
 def test_all_but_the_query_the_slider_and_what_comes_of_it_is_one_fold(page):

@@ -108,11 +108,11 @@ export default {
     const likely = h("p", { class: "likely" }), tokensSeen = h("p", { class: "tokens" }), looked = attentionByLayer();
     const held = heldPrompts({ pause, go });
     const reads = fold("Most likely tokens, and what the model reads", likely, held.named, tokensSeen);
-    // what is moved, fifty prompts, and one of them in words; all else is one fold
+    // fifty prompts, what is moved, and one of them in words; all else is one fold
     const more = fold("More: other layers, other prompts, a challenge …", places, edit, held.challenge, looked.node, reads);
     const node = frame(
       el, "Ask the clipped model: a GPT-2 that runs in this page",
-      h("div", { class: "ask" }, rateSlider, cut, held.node, short, unknown, table, result), more,
+      h("div", { class: "ask" }, held.node, rateSlider, cut, short, unknown, table, result), more,
     );
     let data = [["token", "no_clip", "clipped"]];
     state.bar(node, () => data, more);

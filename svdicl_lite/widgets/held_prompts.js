@@ -35,7 +35,7 @@ function strips(words, labels, [before, after]) {
   const ends = two ? [`← says ${words[0]}`, `says ${words[1]} →`] : ["← another word leads", "the right one leads →"];
   const marks = [...(two ? words.map((word, c) => [`of-${c}`, `${word} is right`]) : [["of-any", "the answer is right"]]), ["wrong", "the answer is wrong"], ["threshold", "threshold"]];
   return h("table", {}, columns("look", "line", "of"),
-    h("thead", {}, h("tr", {}, h("td"), h("th", { scope: "col", class: "ends" }, ...ends.map((end) => h("span", {}, end))), h("th", { scope: "col" }, `of ${labels.length}`))),
+    h("thead", {}, h("tr", {}, h("td"), h("th", { scope: "col", class: "ends" }, ...ends.map((end) => h("span", {}, end))), h("th", { scope: "col" }, `right of ${labels.length}`))),
     h("tbody", {}, ...lines.map((line) => h("tr", {}, h("th", { scope: "row", class: line.look }, line.name), strip(line), h("td", { "data-of": "right" }, String(line.one.right))))),
     h("tfoot", {}, h("tr", {}, h("td"), h("td", { colspan: 2, class: "marks" }, ...marks.flatMap(([look, text]) => [h("i", { class: look }), ` ${text} `])))));
 }
@@ -46,7 +46,7 @@ const pair = (both, name, text) => both.flatMap((one, i) => [i ? " → " : "", h
 // What the numbers say of the gain, in plain words: what no threshold can change is reading, the rest is lean.
 function told([before, after]) {
   const shares = [before, after].map((one) => fixed(one.discrimination, 2)), gained = after.right - before.right;
-  const gain = shares[0] === shares[1] ? "the clip only shifts them past the threshold (lean), and calibrated the threshold shifts instead"
+  const gain = shares[0] === shares[1] ? "clipped, the scores cross the threshold (lean); calibrated, the threshold moves instead, to their mean"
     : shares[0] < shares[1] ? "clipped, it tells them apart better, too (reading)" : "though clipped it tells them apart worse";
   return ["How well the scores tell the labels apart (discrimination): ", ...pair([before, after], "discrimination", (one) => fixed(one.discrimination, 2)),
     gained > 0 ? `; ${gain}.` : "."];
