@@ -28,7 +28,7 @@ export function promptInShort(model, edit, next) {
 export const LOOKS = [["plain", "no clip"], ["clip", "clipped"]];
 
 // A table with columns of these classes: what stands in them has its place.
-export const columns = (...names) => h("colgroup", {}, ...names.map((name) => (name.nodeType ? name : h("col", { class: name }))));
+export const columns = (...names) => h("colgroup", {}, ...names.map((name) => h("col", { class: name })));
 
 // Two bars for each label word and for all other tokens, all on one scale: a tbody each. `shares`: without a clip and clipped; null before they are here.
 export function bars(words, shares, right) {

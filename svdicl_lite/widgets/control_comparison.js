@@ -1,15 +1,6 @@
 import { chart, choice, drawn, fixed, frame, h, numbers, percent, rateText, s, says, slider, ticksIn } from "./base.js";
 import { among, kept, whole } from "./kept.js";
-import { discrimination } from "./prompts.js";
-
-// By how much the right label word leads.
-const lead = (row, label) => row[label] - Math.max(...row.filter((_, c) => c !== label));
-
-// Scores with each label's mean over some prompts taken away, without looking at an answer (batch calibration).
-export function calibrated(scores, by) {
-  const bias = scores[0].map((_, c) => by.reduce((sum, i) => sum + scores[i][c], 0) / by.length);
-  return scores.map((row) => row.map((value, c) => value - bias[c]));
-}
+import { batchBias, discrimination, lead, withoutBias } from "./prompts.js";
 
 export default {
   render({ model, el }) {
@@ -27,7 +18,7 @@ export default {
       const rate = model.get("rate"), one = model.get("prompt"), unclipped = scoresAt(0, rates.indexOf(0));
       const by = model.get("calibrate_by") === "one" && one >= 0 ? [one] : [...labels.keys()];
       rows = [["no clip", unclipped, "plain"], ...methods.map((name, m) => [name, scoresAt(m, rate), m ? "gone" : "clip"]),
-        [`calibrated on ${by.length === 1 ? "this one" : "fifty"}`, calibrated(unclipped, by), "plain"]]
+        [`calibrated on ${by.length === 1 ? "this one" : "fifty"}`, withoutBias(unclipped, batchBias(unclipped, by)), "plain"]]
         .map(([name, scores, look]) => ({ name, scores, look, leads: scores.map((row, i) => lead(row, labels[i])) }));
       picture.replaceChildren(drawing(rows, one), h("figcaption", {}, one < 0 ? "Each stroke is one prompt; right of the line its answer is right." :
         "The strong stroke is the chosen prompt; right of the line its answer is right."));

@@ -1,7 +1,7 @@
 import { fixed, h, rateText } from "./base.js";
 import { LOOKS, columns, fold } from "./ask_picture.js";
 import { againMany, readMany } from "./gpt2_many.js";
-import { discrimination, placeOf } from "./prompts.js";
+import { batchBias, discrimination, lead, placeOf, withoutBias } from "./prompts.js";
 
 const N = 50; // prompts that are always asked; as many others wait until the reader has chosen a clip by these
 const STALE = new Error("another question has come");
@@ -13,20 +13,14 @@ function judged(rows, labels, named) {
   return { rows, hits, right: hits.filter(Boolean).length, discrimination: discrimination(rows, labels), named };
 }
 
-// The batch bias of scoring.reading: the mean log-probability of each label word over prompts, whatever is right.
-function batchBias(rows) {
-  const total = rows.map((row) => Math.log(row.reduce((sum, score) => sum + Math.exp(score - row[0]), 0)) + row[0]);
-  return rows[0].map((_, c) => rows.reduce((sum, row, i) => sum + row[c] - total[i], 0) / rows.length);
-}
-
 // The fifty by what the model's scores say: a mark for each on a line, which the threshold parts. Of two label words the line goes from one to the
 // other, and marks whose first word is right stand above the rest; of more it goes from wrong to right. A wrong answer is a cross. Clipped, the marks
 // move; calibrated, the threshold does, and no weight is touched.
 function strips(words, labels, [before, after]) {
-  const two = words.length === 2, bias = batchBias(before.rows), calibrated = judged(before.rows.map((row) => row.map((score, c) => score - bias[c])), labels);
-  const lead = (row, i) => row[labels[i]] - Math.max(...row.filter((_, c) => c !== labels[i])), gap = ([a, b]) => b - a;
+  const two = words.length === 2, bias = batchBias(before.rows, [...labels.keys()]), calibrated = judged(withoutBias(before.rows, bias), labels);
+  const gap = ([a, b]) => b - a;
   const lines = [[...LOOKS[0], before], [...LOOKS[1], after], ["plain", "calibrated", calibrated]].map(([look, name, one]) =>
-    ({ look, name, one, places: two ? (one === after ? after : before).rows.map(gap) : one.rows.map(lead), threshold: two && one === calibrated ? bias[1] - bias[0] : 0 }));
+    ({ look, name, one, places: two ? (one === after ? after : before).rows.map(gap) : one.rows.map((row, i) => lead(row, labels[i])), threshold: two && one === calibrated ? bias[1] - bias[0] : 0 }));
   const all = [0, ...lines.flatMap(({ places }) => places)], low = Math.min(...all), high = Math.max(...all);
   const x = (place) => `left: ${(2 + (96 * (place - low)) / (high - low || 1)).toFixed(1)}%`;
   const aloud = ({ hits }) => words.map((word, c) => `${word} is right: ${hits.filter((hit, i) => hit && labels[i] === c).length} of ${labels.filter((label) => label === c).length} right`).join("; ");

@@ -51,6 +51,14 @@ export function startOf(starts, demonstrations, words) {
   });
 }
 
+// By how much the right label word leads.
+export const lead = (row, label) => row[label] - Math.max(...row.filter((_, c) => c !== label));
+
+// Each label's mean score over some prompts, without looking at an answer, and scores less it: batch calibration, as in svdicl_lite.scoring.reading
+// up to one constant a row.
+export const batchBias = (scores, by) => scores[0].map((_, c) => by.reduce((sum, i) => sum + scores[i][c], 0) / by.length);
+export const withoutBias = (scores, bias) => scores.map((row) => row.map((score, c) => score - bias[c]));
+
 // How well scores tell the classes apart, wherever a threshold stands: svdicl_lite.scoring.reading.discrimination of one set.
 // scores: a row of log-probabilities a prompt, up to one constant a row.
 export function discrimination(scores, labels) {
